@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A room is lib/<room>: its promise in include/, its secrets in src/, one target. A room exports its own
+# include directory only, so an include that the layers forbid does not compile.
+
+add_library(narrowgate_options INTERFACE)
+target_compile_options(narrowgate_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wpedantic)
+if(NARROWGATE_WERROR)
+    target_compile_options(narrowgate_options INTERFACE -Werror)
+endif()
+if(NARROWGATE_SANITIZE)
+    target_compile_options(narrowgate_options INTERFACE -fsanitize=${NARROWGATE_SANITIZE}
+                           -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(narrowgate_options INTERFACE -fsanitize=${NARROWGATE_SANITIZE})
+endif()
+
+# The rooms below each room (docs/architecture.md). Nothing else may be used.
+set(NARROWGATE_BELOW_base "")
+set(NARROWGATE_BELOW_io base)
+set(NARROWGATE_BELOW_dtls base)
+set(NARROWGATE_BELOW_coap base)
+set(NARROWGATE_BELOW_payload base)
+set(NARROWGATE_BELOW_store base io)
+set(NARROWGATE_BELOW_mqtt base io)
+set(NARROWGATE_BELOW_ops base io)
+
+# narrowgate_room(NAME SOURCES file... [USES room...] [LIBRARIES target...])
+#   USES       rooms of a lower layer, part of this room's promise
+#   LIBRARIES  third-party targets, seen by this room's src/ only
+function(narrowgate_room name)
+    cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "" "SOURCES;USES;LIBRARIES")
+    add_library(narrowgate_${name} STATIC ${ROOM_SOURCES})
+    add_library(narrowgate::${name} ALIAS narrowgate_${name})
+    target_include_directories(narrowgate_${name} PUBLIC include PRIVATE src)
+    foreach(used IN LISTS ROOM_USES)
+        if(NOT used IN_LIST NARROWGATE_BELOW_${name})
+            message(FATAL_ERROR "room ${name} must not use room ${used}: see docs/architecture.md")
+        endif()
+        target_link_libraries(narrowgate_${name} PUBLIC narrowgate::${used})
+    endforeach()
+    target_link_libraries(narrowgate_${name} PRIVATE narrowgate_options ${ROOM_LIBRARIES})
+endfunction()
+
+# narrowgate_test(NAME SOURCES file... LIBRARIES target... [LABELS label...] [SERIAL])
+# One GoogleTest binary; each TEST is one line of ctest.
+function(narrowgate_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 TEST "SERIAL" "TIMEOUT" "SOURCES;LIBRARIES;LABELS")
+    add_executable(${name} ${TEST_SOURCES})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    target_link_libraries(${name} PRIVATE narrowgate_options ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
+    if(NOT TEST_TIMEOUT)
+        set(TEST_TIMEOUT 120)
+    endif()
+    set(properties TIMEOUT ${TEST_TIMEOUT})
+    if(TEST_LABELS)
+        list(APPEND properties LABELS "${TEST_LABELS}")
+    endif()
+    if(TEST_SERIAL)
+        list(APPEND properties RUN_SERIAL TRUE)
+    endif()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+endfunction()
