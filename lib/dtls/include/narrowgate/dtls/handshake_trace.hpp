@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is remembered of one handshake, so that a stall can explain itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "narrowgate/base/address.hpp"
+#include "narrowgate/base/bytes.hpp"
+#include "narrowgate/base/clock.hpp"
+
+namespace narrowgate::dtls {
+
+// What we were waiting for.
+enum class HandshakeStep : std::uint8_t {
+    kClientHello,        // never seen outside: a handshake exists from its second ClientHello on
+    kClientKeyExchange,  // our ServerHello flight is out
+    kFinished,           // keys are known, no Finished that fits them has come
+    kCommit,             // the session is being made durable
+};
+
+enum class HandshakeOutcome : std::uint8_t {
+    kEstablished,
+    kTimedOut,   // no progress after the last retransmission
+    kRefused,    // nothing in common, or a message that the protocol does not allow
+    kDisplaced,  // the node started again
+    kRevoked,
+};
+
+struct HandshakeTrace {
+    Path path;
+    HandshakeStep step = HandshakeStep::kClientHello;
+    HandshakeOutcome outcome = HandshakeOutcome::kTimedOut;
+    SteadyTime started;
+    SteadyTime last_progress;  // last message of the peer that moved the handshake on
+    SteadyTime ended;
+
+    Bytes identity;               // as the peer gave it; empty before ClientKeyExchange. Not authenticated.
+    bool identity_known = false;  // for our own logs: no answer on the network tells
+    bool with_cid = false;
+
+    std::uint32_t datagrams_in = 0;
+    std::uint32_t datagrams_out = 0;
+    std::uint32_t bytes_in = 0;
+    std::uint32_t bytes_out = 0;
+    std::uint32_t largest_in = 0;
+    std::uint32_t largest_out = 0;
+    std::uint32_t retransmissions = 0;  // our flights sent again, for whatever reason
+    std::uint32_t unfitting_finished =
+        0;  // records in place of Finished that did not authenticate: wrong key?
+};
+
+}  // namespace narrowgate::dtls
