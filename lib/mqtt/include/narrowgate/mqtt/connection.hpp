@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One MQTT 5 connection with QoS 1 publishes, over TLS with a client certificate. It never reconnects, stores
+// or repeats by itself: whoever owns it decides when to try again and what to send again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "narrowgate/base/error.hpp"
+#include "narrowgate/mqtt/dialer.hpp"
+#include "narrowgate/mqtt/options.hpp"
+#include "narrowgate/mqtt/reason_code.hpp"
+#include "narrowgate/mqtt/trace.hpp"
+
+namespace narrowgate::mqtt {
+
+struct Publish {
+    std::string topic;         // UTF-8, no wildcard (MQTT 5 section 4.7)
+    std::string payload;       // bytes
+    std::string content_type;  // MQTT 5 section 3.3.2.3.9; left out when empty
+};
+
+// What the broker allows on this connection (CONNACK properties, MQTT 5 section 3.2.2.3).
+struct ServerLimits {
+    std::uint16_t receive_maximum = 65'535;
+    std::optional<std::uint32_t> maximum_packet_size;  // bytes of a whole packet
+    std::uint16_t topic_alias_maximum = 0;
+    std::optional<seconds> keep_alive;  // the broker's wish in place of ours
+};
+
+struct Event {
+    enum class Kind : std::uint8_t {
+        kConnected,      // limits
+        kConnectFailed,  // error: what and where, and the cure; the attempt is over
+        kPublished,      // token, code: the broker's PUBACK, good or bad
+        kLost,  // error: the attempt is over; publishes without kPublished may or may not have arrived
+    };
+
+    Kind kind;
+    // As connect() returned it. Of an attempt that was given up, late events may still be on their way.
+    std::uint64_t attempt = 0;
+    std::uint64_t token = 0;
+    ReasonCode code = ReasonCode::kSuccess;
+    ServerLimits limits;
+    Error error;
+};
+
+// Thread: its owner's. Events come from other threads (the library's and the dialer's): `post` must hand them
+// over to the owner's loop and return at once; it must not call the connection.
+class Connection {
+public:
+    using Post = std::function<void(Event&&)>;
+
+    // Files and options are checked at each connect(), not here. Fails when no loopback port can be had.
+    static Expected<std::unique_ptr<Connection>> open(ConnectionOptions options, Post post,
+                                                      const DialerOptions& dialer = {});
+    // Ends at once, without DISCONNECT where that would take waiting. `post` is not called afterwards.
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // Starts an attempt and returns its number; kConnected or kConnectFailed follows, later kLost, each at
+    // most once. An attempt before it is given up. Sessions are clean: the broker keeps nothing between
+    // attempts.
+    std::uint64_t connect();
+
+    // Sends with QoS 1; kPublished with `token` follows, or kLost without it. False when there is no
+    // connection to send on (kLost is on its way) or the window of kPahoMaxInflight is full: the caller keeps
+    // its own.
+    bool publish(std::uint64_t token, const Publish& message);
+
+    // Says DISCONNECT and closes, waiting at most `timeout` for it to be written. No event follows.
+    void disconnect(milliseconds timeout);
+
+    // Used at the next connect().
+    void set_options(ConnectionOptions options);
+
+    // Of the present or last attempt. Thread: any.
+    ConnectionTrace trace() const;
+
+private:
+    class Impl;
+    explicit Connection(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace narrowgate::mqtt
