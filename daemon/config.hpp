@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration as values: narrowgate.toml and the files of its fleets directory, read and checked. Every
+// mistake is found in one go and says where it is. docs/configuration.md lists the keys.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/fleet.hpp"
+#include "narrowgate/base/address.hpp"
+#include "narrowgate/base/log.hpp"
+#include "narrowgate/dtls/options.hpp"
+#include "narrowgate/mqtt/options.hpp"
+#include "narrowgate/store/options.hpp"
+
+namespace narrowgate::daemon {
+
+struct GatewayOptions {
+    std::string name;                         // {gateway} in topics; [A-Za-z0-9_.-], 1 to 64 bytes
+    std::filesystem::path state_directory;    // the store; of systemd's StateDirectory=
+    std::filesystem::path runtime_directory;  // control.sock; of systemd's RuntimeDirectory=
+    std::filesystem::path fleets_directory;   // one *.toml a fleet
+    LogLevel log_level = LogLevel::kInfo;
+
+    std::filesystem::path control_socket() const { return runtime_directory / "control.sock"; }
+};
+
+// Knows a cloud: how readings become publishes.
+enum class ProfileKind : std::uint8_t {
+    kMqtt,  // topic template, JSON envelope, QoS 1, one reading a publish: any broker
+};
+
+struct UpstreamConfig {
+    ProfileKind profile = ProfileKind::kMqtt;
+    mqtt::ConnectionOptions connection;  // its name is the upstream's
+};
+
+// Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
+struct Config {
+    GatewayOptions gateway;
+    std::vector<Address> listen;  // UDP; at least one
+    dtls::Options dtls;
+    store::Options store;  // its directory is the state directory
+    std::vector<UpstreamConfig> upstreams;
+    std::vector<Fleet> fleets;
+
+    // Nothing when there is no such fleet or upstream. Owned by this object.
+    const Fleet* fleet(std::string_view name) const;
+    const UpstreamConfig* upstream(std::string_view name) const;
+};
+
+// One thing to put right. Line and column count from 1; 0 where the file as a whole is meant.
+struct Mistake {
+    std::string file;
+    std::size_t line = 0;
+    std::size_t column = 0;
+    std::string what;
+    std::string cure;
+
+    // "FILE:LINE:COLUMN: WHAT; CURE".
+    std::string text() const;
+};
+
+using Mistakes = std::vector<Mistake>;
+
+// A file's name, as mistakes name it and as relative paths in it are resolved, and its text.
+struct ConfigText {
+    std::string file;
+    std::string text;
+};
+
+// Reads text alone: no file is opened or looked for. On error, all mistakes in the order of files and lines.
+std::expected<Config, Mistakes> parse_config(const ConfigText& gateway, std::span<const ConfigText> fleets);
+
+// Reads `file` and its fleets, and checks what the configuration names: files that are missing, key files
+// that others can read, directories that cannot be used.
+std::expected<Config, Mistakes> load_config(const std::filesystem::path& file);
+
+// Every key that the reader knows, as the documentation writes them: "dtls.mtu", "upstream.url",
+// "route.topic", "dtls.handshake_timeout.min".
+std::set<std::string> known_config_keys();
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the operator decided about one fleet: the nodes that are alike, what they may send, and where it goes.
+// One file of fleets.d each (docs/configuration.md).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "narrowgate/coap/message_layer.hpp"
+#include "narrowgate/coap/router.hpp"
+#include "narrowgate/payload/content_format.hpp"
+
+namespace narrowgate::daemon {
+
+// Readings on paths that match `resource` go to `upstream`, under `topic`.
+struct Route {
+    coap::PathPattern resource;
+    std::string upstream;  // the name of an [[upstream]]
+    std::string topic;     // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in
+};
+
+// Thread: any, once loaded; held as an immutable snapshot that a reload replaces.
+struct Fleet {
+    std::string name;
+
+    // Bytes of one uplink, all its Block1 blocks together; more is answered with 4.13.
+    std::size_t max_payload = std::size_t{16} * 1024;
+
+    // The nodes' transmission parameters and the quirks of their modems. `transmission.ack_timeout` decides
+    // how long a duplicate is known as one (EXCHANGE_LIFETIME, RFC 7252 section 4.8.2): it must not be less
+    // than what the nodes are configured with.
+    coap::MessageOptions messages;
+
+    // What a payload without Content-Format is (RFC 7252 section 5.5.1 leaves it to the application).
+    payload::ContentFormat no_content_format = payload::kOctetStream;
+
+    // At least one. A reading goes to every upstream whose route matches; of one upstream's matching routes
+    // the most specific names the topic.
+    std::vector<Route> routes;
+};
+
+}  // namespace narrowgate::daemon
