@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Devices and the credentials by which their nodes prove who they are. A device has one or more credentials:
+// rotation is a second one with an identity of its own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/error.hpp"
+#include "narrowgate/base/secret.hpp"
+#include "narrowgate/store/types.hpp"
+
+namespace narrowgate::store {
+
+inline constexpr std::size_t kMaxIdentityBytes = 128;  // RFC 4279 section 5.3
+inline constexpr std::size_t kMaxPskBytes = 64;        // RFC 4279 section 5.3
+
+struct NewDevice {
+    std::string identity;  // PSK identity, 1 to kMaxIdentityBytes of UTF-8 without control characters
+    std::string fleet;
+    std::string name;  // empty: the identity. The name of a known device gives that one a further credential
+    Secret psk;        // 1 to kMaxPskBytes bytes
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> not_after;
+};
+
+struct CredentialInfo {
+    CredentialId id = 0;
+    std::string identity;
+    WallTime added{};
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> not_after;
+    std::optional<WallTime> revoked;
+};
+
+struct Device {
+    std::string name;
+    std::string fleet;
+    WallTime added{};
+    std::optional<WallTime> revoked;
+    std::vector<CredentialInfo> credentials;  // oldest first, revoked ones included
+};
+
+// One credential with its key, as the handshake and an export with keys need it.
+struct CredentialRow {
+    CredentialId id = 0;
+    std::string identity;
+    std::string device;
+    std::string fleet;
+    Secret psk;
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> not_after;
+    std::optional<WallTime> revoked;
+};
+
+// What an import did, or would do. Nothing was changed when `errors` is not empty.
+struct ImportResult {
+    struct LineError {
+        std::size_t index = 0;  // into what was handed in
+        Error error;
+    };
+    std::vector<std::string> added;    // identities
+    std::vector<std::string> changed;  // same identity, other key or fleet
+    std::vector<std::string> unchanged;
+    std::vector<CredentialId> revoked;  // credentials that a changed key replaced; their sessions are gone
+    std::vector<LineError> errors;      // every line that is wrong
+};
+
+}  // namespace narrowgate::store

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Durable state: sessions, readings, what upstreams have got, devices. One process holds a store; one thread
+// in it, the writer, changes it, with one fsync for all that waits (group commit). docs/store.md has the
+// format. Which engine stands behind this header is nobody else's business.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/error.hpp"
+#include "narrowgate/base/log.hpp"
+#include "narrowgate/store/devices.hpp"
+#include "narrowgate/store/options.hpp"
+#include "narrowgate/store/range_set.hpp"
+#include "narrowgate/store/reading.hpp"
+#include "narrowgate/store/status.hpp"
+#include "narrowgate/store/types.hpp"
+#include "narrowgate/store/unit.hpp"
+
+namespace narrowgate::store {
+
+// Reads what waits for upstreams. Has a view of its own on the store: neither waits for the writer nor makes
+// it wait. Thread: one at a time. Must be gone before its Store.
+class Reader {
+public:
+    virtual ~Reader() = default;
+
+    // The oldest readings at or after `from` that are for `upstream` and not yet done there: at most
+    // `max_count`, and no further one once `max_bytes` of payload are reached (so at least one, if there is
+    // any). Ascending. Empty when there is nothing more. Fails when the disk does.
+    virtual Expected<std::vector<StoredReading>> read(ReadingNumber from, std::size_t max_count,
+                                                      std::size_t max_bytes, UpstreamId upstream) = 0;
+};
+
+// Thread: any, unless a call says otherwise.
+class Store {
+public:
+    // Takes state.lock for life, makes or migrates state.db, finds or makes the sealing key, replays the
+    // journal, starts the writer. Errors: the directory cannot be made or written, another process holds the
+    // lock (named by its pid), a damaged or newer database, a key that is missing, wrong or readable by
+    // others. `log` and `clock` must outlive the store.
+    static Expected<std::unique_ptr<Store>> open(const Options& options, Log& log, const Clock& clock);
+    ~Store();  // stops
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    // --- Effects ------------------------------------------------------------------------------------------
+
+    // `sink` is called on the writer thread after each commit with the completions of its units, in the order
+    // in which they were submitted. It must not wait, nor call back into the store but for submit().
+    SinkId add_sink(std::function<void(std::vector<Completion>&&)> sink);
+    // Hands a unit to the writer. Never waits: false when the queue is full or the store stopping, and then
+    // there will be no completion and `unit` is unchanged. Units are committed in the order of submission.
+    // A field larger than unit.hpp allows is the caller's mistake: aborts.
+    [[nodiscard]] bool submit(Unit&& unit);
+
+    // --- Start-up: before the first submit(). Callbacks run on the writer thread while the caller waits. ---
+
+    // Every session whose credential is not revoked. A row that cannot be opened ends that session alone: it
+    // is deleted, counted (Status::bad_rows) and logged.
+    Expected<void> load_sessions(const std::function<void(SessionRow&&)>& take);
+    // Every reply of such a session that has not expired, oldest first.
+    Expected<void> load_replies(const std::function<void(StoredReply&&)>& take);
+
+    // --- Devices: durable when the call returns. The caller waits for the writer; not from its callbacks.
+    // ---
+
+    // Fails when the identity is in use, when the name belongs to a device of another fleet, or when a field
+    // is out of bounds. A revoked identity or device may be added again.
+    Expected<CredentialId> add_device(const NewDevice& device);
+    // All or nothing. With `dry_run` nothing is changed and the result says what would be.
+    Expected<ImportResult> import_devices(std::span<const NewDevice> devices, bool dry_run);
+    // By identity or device name. Revokes every credential of the device and deletes their sessions, all in
+    // one commit; returns these credentials, whose live sessions the caller ends now.
+    Expected<std::vector<CredentialId>> revoke_device(std::string_view identity_or_name);
+    Expected<std::vector<Device>> devices();  // by name
+    // By identity or device name; nothing when there is none.
+    Expected<std::optional<Device>> find_device(std::string_view identity_or_name);
+    // Every credential with its key, revoked ones too, by id. One that cannot be opened is left out, counted
+    // and logged. Callbacks run on the writer thread while the caller waits.
+    Expected<void> load_credentials(const std::function<void(CredentialRow&&)>& take);
+
+    // --- Upstreams ----------------------------------------------------------------------------------------
+
+    // The id of the upstream of that name, kept over restarts. A new one starts at the head: it gets what
+    // comes from now on. Fails when there are kMaxUpstreams.
+    Expected<UpstreamId> upstream(std::string_view name, const UpstreamOptions& options = {});
+    // What only waited for it is deleted; its id may be given to another later. Fails when it is not known.
+    Expected<void> forget_upstream(std::string_view name);
+    Expected<std::unique_ptr<Reader>> reader();
+    // These readings are done at that upstream. Seen by read() at once, durable within a second or so (until
+    // then a crash means redelivery).
+    void acknowledge(UpstreamId upstream, std::span<const ReadingNumber> numbers);
+    // The upstream refused the reading for good: done there, and kept for a person as a DeadLetter.
+    void dead_letter(UpstreamId upstream, ReadingNumber number, std::string reason);
+    RangeSet progress(UpstreamId upstream) const;  // what is done there
+    ReadingNumber head() const;                    // the number that the next reading will get
+    // `wake` is called on the writer thread after each commit that holds readings. It must not wait.
+    void on_commit(std::function<void(ReadingNumber head)> wake);
+
+    // --- Looking in ---------------------------------------------------------------------------------------
+
+    Uuid uuid() const;
+    Status status() const;
+    WriterPulse pulse() const;
+    // The last `count` readings that still wait for anybody, newest first.
+    Expected<std::vector<StoredReading>> last_readings(std::size_t count);
+    Expected<std::vector<DeadLetter>> dead_letters(std::size_t count);  // newest first
+
+    // --- Ending -------------------------------------------------------------------------------------------
+
+    // Everything acknowledged or dead-lettered before the call is on disk when it returns.
+    Expected<void> flush();
+    // Commits what waits and tells its sinks, writes progress, folds the journal, ends the writer.
+    // Idempotent.
+    void stop();
+
+private:
+    struct Impl;
+    explicit Store(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace narrowgate::store
