@@ -48,7 +48,7 @@ public:
     struct Refused {
         Code code = Code::kBadRequest;
         BlockOption block1;
-        std::optional<std::uint32_t> size1;  // with 4.13: the largest body in bytes (RFC 7959 section 4)
+        std::optional<std::uint32_t> size1{};  // with 4.13: the largest body in bytes (RFC 7959 section 4)
     };
     using Outcome = std::variant<Continue, Complete, Refused>;
 
@@ -82,17 +82,20 @@ private:
         SessionId session = 0;
         std::string key;
         std::optional<std::uint16_t> content_format;
-        Bytes body;
+        Bytes body{};
         bool complete = false;
         std::size_t charged_bytes = 0;
-        SteadyTime touched;
+        SteadyTime touched{};
     };
     using Uploads = std::list<Upload>;  // least recently touched first
+    // How a block relates to what is there.
+    enum class Fit : std::uint8_t { kNext, kSeenBefore, kGap, kContradiction };
 
+    static Fit fit_of(const Upload& upload, const BlockOption& block, std::size_t end);
     Uploads::iterator find(SessionId session, const std::string& key);
     Uploads::iterator create(const Request& request, std::string key);
     void erase(Uploads::iterator upload);
-    void charge(Upload& upload);
+    void append(Uploads::iterator upload, const BlockOption& block, ByteView payload);
     void make_room(Uploads::iterator keep);
 
     const UploadLimits limits_;

@@ -49,8 +49,8 @@ std::uint8_t largest_szx(std::size_t max_application_bytes);
 // A piece of a body and what the response says about it.
 struct Slice {
     ByteView payload;  // of the body handed in
-    std::optional<BlockOption> block2;
-    std::optional<std::uint32_t> size2;  // bytes of the whole body, with its first block
+    std::optional<BlockOption> block2{};
+    std::optional<std::uint32_t> size2{};  // bytes of the whole body, with its first block
 };
 
 // The piece of `body` that a request with the Block2 option `asked` (or none) gets: all of it when nothing

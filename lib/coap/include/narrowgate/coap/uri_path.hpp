@@ -35,12 +35,12 @@ public:
     std::size_t size() const { return count_; }
 
     // "a/b", without a leading slash. Bytes that RFC 7252 section 6.5 says to escape, and '+', which MQTT
-    // gives a meaning, are percent-encoded: different paths have different texts.
+    // gives a meaning, are percent-encoded: different paths have different texts (but for the root and a
+    // single empty segment, which are one resource by the same section).
     std::string text() const;
 
 private:
     bool add(std::string_view segment);
-    bool add_split(std::string_view text);
 
     std::array<std::string_view, kMaxPathSegments> segments_{};
     std::size_t count_ = 0;
