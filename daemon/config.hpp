@@ -14,6 +14,7 @@
 
 #include "daemon/fleet.hpp"
 #include "narrowgate/base/address.hpp"
+#include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/dtls/options.hpp"
 #include "narrowgate/mqtt/options.hpp"
@@ -39,6 +40,7 @@ enum class ProfileKind : std::uint8_t {
 struct UpstreamConfig {
     ProfileKind profile = ProfileKind::kMqtt;
     mqtt::ConnectionOptions connection;  // its name is the upstream's
+    store::UpstreamOptions backlog;
 };
 
 // Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
@@ -79,10 +81,10 @@ struct ConfigText {
 std::expected<Config, Mistakes> parse_config(const ConfigText& gateway, std::span<const ConfigText> fleets);
 
 // Reads `file` and its fleets, and checks what the configuration names: files that are missing, key files
-// that others can read, directories that cannot be used.
-std::expected<Config, Mistakes> load_config(const std::filesystem::path& file);
+// that others can read, certificates that are not valid at `now`, directories that cannot be used.
+std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now);
 
-// Every key that the reader knows, as the documentation writes them: "dtls.mtu", "upstream.url",
+// Every key that the readers know, as the documentation writes them: "dtls.mtu", "upstream.url",
 // "route.topic", "dtls.handshake_timeout.min".
 std::set<std::string> known_config_keys();
 

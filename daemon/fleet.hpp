@@ -28,6 +28,10 @@ struct Fleet {
     // Bytes of one uplink, all its Block1 blocks together; more is answered with 4.13.
     std::size_t max_payload = std::size_t{16} * 1024;
 
+    // Readings that one node may send in a minute, in one go too; more are answered with 4.29 and the seconds
+    // to wait. 0: no limit.
+    unsigned max_readings_per_minute = 0;
+
     // The nodes' transmission parameters and the quirks of their modems. `transmission.ack_timeout` decides
     // how long a duplicate is known as one (EXCHANGE_LIFETIME, RFC 7252 section 4.8.2): it must not be less
     // than what the nodes are configured with.
@@ -35,6 +39,9 @@ struct Fleet {
 
     // What a payload without Content-Format is (RFC 7252 section 5.5.1 leaves it to the application).
     payload::ContentFormat no_content_format = payload::kOctetStream;
+
+    // Readings that one node may send within a minute, on average; above that 4.29 with Max-Age. 0: no limit.
+    unsigned max_readings_per_minute = 0;
 
     // At least one. A reading goes to every upstream whose route matches; of one upstream's matching routes
     // the most specific names the topic.

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "daemon/config/sections.hpp"
+#include "daemon/config/units.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+// The longest path that a unix socket can have, its NUL left out (unix(7)).
+constexpr std::size_t kMaxSocketPathBytes = 107;
+
+std::string upstream_key(std::size_t index, std::string_view key) {
+    return fmt::format("upstream[{}].{}", index, key);
+}
+
+std::string route_key(std::size_t index, std::string_view key) {
+    return fmt::format("route[{}].{}", index, key);
+}
+
+void check_route(const Config& config, const FleetSource& source, std::size_t index, Findings& findings) {
+    const Route& route = source.fleet.routes[index];
+    if (!route.upstream.empty() && config.upstream(route.upstream) == nullptr) {
+        std::vector<std::string_view> names;
+        for (const UpstreamConfig& upstream : config.upstreams)
+            names.push_back(upstream.connection.name);
+        const auto meant = nearest(route.upstream, names);
+        findings.add(source.file, route_key(index, "upstream"),
+                     fmt::format("there is no upstream \"{}\"", route.upstream),
+                     meant           ? fmt::format("did you mean \"{}\"?", *meant)
+                     : names.empty() ? "add an [[upstream]] of that name to the gateway's file"
+                                     : fmt::format("write one of \"{}\", or add an [[upstream]] of that name",
+                                                   fmt::join(names, "\", \"")));
+    }
+    for (std::size_t earlier = 0; earlier < index; ++earlier) {
+        const Route& other = source.fleet.routes[earlier];
+        if (route.upstream.empty() || other.upstream != route.upstream || other.resource != route.resource)
+            continue;
+        findings.add(source.file, route_key(index, "resource"),
+                     fmt::format("\"{}\" is routed to \"{}\" twice", route.resource.text(), route.upstream),
+                     "remove one of these routes");
+    }
+}
+
+}  // namespace
+
+void check_gateway(const Config& config, const std::string& file, Findings& findings) {
+    const auto socket = config.gateway.control_socket();
+    if (socket.native().size() > kMaxSocketPathBytes) {
+        findings.add(file, "gateway.runtime_directory",
+                     fmt::format("the control socket's path would be {} bytes long, and {} are possible",
+                                 socket.native().size(), kMaxSocketPathBytes),
+                     "choose a shorter runtime_directory");
+    }
+    if (config.upstreams.size() > store::kMaxUpstreams) {
+        findings.add(file, upstream_key(store::kMaxUpstreams, "name"),
+                     fmt::format("there are {} upstreams", config.upstreams.size()),
+                     fmt::format("{} are possible; remove the others", store::kMaxUpstreams));
+    }
+    for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+        const mqtt::ConnectionOptions& upstream = config.upstreams[i].connection;
+        for (std::size_t j = 0; j < i; ++j) {
+            const mqtt::ConnectionOptions& other = config.upstreams[j].connection;
+            if (!upstream.name.empty() && other.name == upstream.name) {
+                findings.add(file, upstream_key(i, "name"),
+                             fmt::format("a second upstream \"{}\"", upstream.name),
+                             "give each upstream a name of its own");
+            } else if (!upstream.url.empty() && !upstream.client_id.empty() && other.url == upstream.url &&
+                       other.client_id == upstream.client_id) {
+                findings.add(file, upstream_key(i, "client_id"),
+                             fmt::format("upstreams \"{}\" and \"{}\" are the same client at the same broker",
+                                         other.name, upstream.name),
+                             "give one of them another client_id: a broker ends the older of two such "
+                             "connections");
+            }
+        }
+    }
+}
+
+void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, Findings& findings) {
+    for (std::size_t i = 0; i < fleets.size(); ++i) {
+        const FleetSource& source = fleets[i];
+        const Fleet& fleet = source.fleet;
+        const auto same_name = [&](const FleetSource& other) { return other.fleet.name == fleet.name; };
+        const auto earlier =
+            std::ranges::find_if(fleets.begin(), fleets.begin() + static_cast<long>(i), same_name);
+        if (!fleet.name.empty() && earlier != fleets.begin() + static_cast<long>(i)) {
+            findings.add(source.file, std::string("fleet.name"),
+                         fmt::format("a second fleet \"{}\"; the first is in {}", fleet.name, earlier->file),
+                         "give each fleet a name of its own");
+        }
+        if (fleet.routes.empty()) {
+            findings.add(source.file, Position{}, "the fleet has no route, so its nodes could send nothing",
+                         "add a [[route]] with resource, upstream and topic");
+        }
+        if (fleet.max_payload >= config.store.max_size) {
+            findings.add(source.file, std::string("fleet.max_payload"), "one payload would fill the store",
+                         "make max_payload smaller than the store's max_size");
+        }
+        for (std::size_t index = 0; index < fleet.routes.size(); ++index)
+            check_route(config, source, index, findings);
+    }
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "daemon/config/sections.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+// The key of the upstream whose value a problem speaks of; its name when it speaks of none.
+std::string key_of_problem(const mqtt::ConnectionOptions& options, const std::string& what) {
+    const std::array<std::pair<std::string_view, std::string>, 4> values = {
+        {{"key_file", options.key_file.string()},
+         {"certificate_file", options.certificate_file.string()},
+         {"ca_file", options.ca_file.string()},
+         {"url", options.url}}};
+    for (const auto& [key, value] : values)
+        if (what.find(value) != std::string::npos) return std::string(key);
+    return "name";
+}
+
+bool complete(const mqtt::ConnectionOptions& options) {
+    return !options.name.empty() && !options.url.empty() && !options.client_id.empty() &&
+           !options.ca_file.empty() && !options.certificate_file.empty() && !options.key_file.empty();
+}
+
+// The directory is there and can be written, or can be made.
+void check_directory(const std::filesystem::path& directory, const std::string& file, std::string_view key,
+                     Findings& findings) {
+    if (directory.empty()) return;
+    std::error_code error;
+    std::filesystem::path existing = directory;
+    while (!std::filesystem::exists(existing, error) && !error && existing.has_relative_path())
+        existing = existing.parent_path();
+    const auto add = [&](std::string what, std::string cure) {
+        findings.add(file, std::string(key), std::move(what), std::move(cure));
+    };
+    if (error) {
+        add(fmt::format("{}: {}", directory.string(), error.message()),
+            "let the user that runs narrowgate reach it, or choose another");
+    } else if (!std::filesystem::is_directory(existing, error)) {
+        add(fmt::format("{} is no directory", existing.string()), "move it away, or choose another");
+    } else if (access(existing.empty() ? "." : existing.c_str(), W_OK | X_OK) != 0) {
+        add(fmt::format("{} cannot be written: {}", existing.string(), system_message(errno)),
+            fmt::format("make {} as a directory of the user that runs narrowgate", directory.string()));
+    }
+}
+
+}  // namespace
+
+void check_files(const Config& config, const std::string& file, WallTime now, Findings& findings) {
+    check_directory(config.gateway.state_directory, file, "gateway.state_directory", findings);
+    check_directory(config.gateway.runtime_directory, file, "gateway.runtime_directory", findings);
+    for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+        const mqtt::ConnectionOptions& options = config.upstreams[i].connection;
+        if (!complete(options)) continue;
+        for (Error& problem : mqtt::problems_of(options, now)) {
+            const std::string key = fmt::format("upstream[{}].{}", i, key_of_problem(options, problem.what));
+            findings.add(file, key, std::move(problem.what), std::move(problem.cure));
+        }
+    }
+}
+
+void check_writers(const std::string& file, Findings& findings) {
+    struct stat status{};
+    if (stat(file.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
+        findings.add(file, Position{}, "everybody may write this file", fmt::format("chmod o-w {}", file));
+    }
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "daemon/config/sections.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::pair<std::string_view, payload::ContentFormat>, 6> kFormats = {
+    {{"opaque", payload::kOctetStream},
+     {"text", payload::kTextPlain},
+     {"json", payload::kJson},
+     {"cbor", payload::kCbor},
+     {"senml-json", payload::kSenmlJson},
+     {"senml-cbor", payload::kSenmlCbor}}};
+
+// In base64 and with its envelope, this still fits one message of AWS IoT Core (128 KiB).
+constexpr std::uint64_t kLargestPayload = std::uint64_t{64} * 1024;
+
+void read_policy(TableReader& table, Fleet& fleet) {
+    table.require("name", "\"water-meters\"");
+    table.read_name("name", fleet.name);
+    table.read_size("max_payload", fleet.max_payload, {1, kLargestPayload});
+    table.read_count("max_readings_per_minute", fleet.max_readings_per_minute, {0, 60'000});
+    table.read_choice<payload::ContentFormat>("no_content_format", fleet.no_content_format, kFormats);
+    table.read_flag("split_uri_path", fleet.messages.split_uri_path);
+
+    coap::TransmissionParameters& transmission = fleet.messages.transmission;
+    table.read_duration("ack_timeout", transmission.ack_timeout, {100ms, 10min});
+    table.read_number("ack_random_factor", transmission.ack_random_factor, {1.0, 4.0});
+    table.read_count("max_retransmit", transmission.max_retransmit, {0, 16});
+    table.read_duration("max_latency", transmission.max_latency, {0ms, 1h});
+    if (transmission.exchange_lifetime() > coap::Exchanges::kLongestLifetime) {
+        table.wrong("ack_timeout", "and its fellows ask to remember each message for more than an hour",
+                    "lower ack_timeout, max_retransmit or max_latency (RFC 7252 section 4.8.2)");
+    }
+}
+
+// Nothing when the route's resource is not usable; the mistake has been told.
+std::optional<Route> read_route(TableReader& table) {
+    Route route;
+    std::string resource;
+    table.require("resource", "\"telemetry\"");
+    table.read_text("resource", resource);
+    table.require("upstream", "\"aws\"");
+    table.read_name("upstream", route.upstream);
+    table.require("topic", "\"dt/{fleet}/{device}/{resource}\"");
+    table.read_text("topic", route.topic);
+    if (resource.empty()) return std::nullopt;
+    auto pattern = coap::PathPattern::parse(resource);
+    if (!pattern) {
+        table.wrong("resource", "is no path: " + pattern.error().what, pattern.error().cure);
+        return std::nullopt;
+    }
+    route.resource = *std::move(pattern);
+    return route;
+}
+
+}  // namespace
+
+Fleet read_fleet(TableReader& top) {
+    Fleet fleet;
+    top.read_table("fleet", [&](TableReader& table) { read_policy(table, fleet); });
+    top.read_tables("route", [&](TableReader& table) {
+        // An unusable one keeps its place, so that checks find the others by their number.
+        fleet.routes.push_back(read_route(table).value_or(Route{}));
+    });
+    return fleet;
+}
+
+}  // namespace narrowgate::daemon

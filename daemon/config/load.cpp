@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
+#include "daemon/config.hpp"
+#include "daemon/config/sections.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+// More than any configuration needs; what someone gets who names the wrong file.
+constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 20;
+
+const Value::Table* document_of(const ConfigText& text, std::vector<Value::Table>& documents,
+                                Findings& findings) {
+    auto document = parse_document(text);
+    if (!document) {
+        findings.mistakes.push_back(std::move(document.error()));
+        return nullptr;
+    }
+    documents.push_back(*std::move(document));
+    return &documents.back();
+}
+
+Config read_config(const ConfigText& gateway, std::span<const ConfigText> fleets, Findings& findings) {
+    Config config;
+    std::vector<Value::Table> documents;
+    documents.reserve(fleets.size() + 1);
+    const Value::Table* document = document_of(gateway, documents, findings);
+    if (document != nullptr) {
+        TableReader top(*document, {.line = 1, .column = 1}, "", gateway.file, findings);
+        read_gateway(top, config.gateway);
+        read_dtls(top, config);
+        read_store(top, config.store);
+        read_upstreams(top, config.upstreams);
+        config.store.directory = config.gateway.state_directory;
+    }
+    std::vector<FleetSource> sources;
+    for (const ConfigText& text : fleets) {
+        const Value::Table* fleet = document_of(text, documents, findings);
+        if (fleet == nullptr) continue;
+        TableReader top(*fleet, {.line = 1, .column = 1}, "", text.file, findings);
+        sources.push_back({.file = text.file, .fleet = read_fleet(top)});
+    }
+    // Without the gateway's own file every route would seem to lead nowhere.
+    if (document != nullptr) {
+        check_gateway(config, gateway.file, findings);
+        check_fleets(config, sources, findings);
+    }
+    for (FleetSource& source : sources)
+        config.fleets.push_back(std::move(source.fleet));
+    return config;
+}
+
+void sort(Mistakes& mistakes, const std::string& first_file) {
+    std::ranges::stable_sort(mistakes, [&](const Mistake& left, const Mistake& right) {
+        const auto rank = [&](const Mistake& mistake) {
+            return std::tuple(mistake.file != first_file, std::string_view(mistake.file), mistake.line,
+                              mistake.column);
+        };
+        return rank(left) < rank(right);
+    });
+}
+
+std::expected<Config, Mistakes> finish(Config config, Findings findings, const std::string& file) {
+    if (findings.mistakes.empty()) return config;
+    sort(findings.mistakes, file);
+    return std::unexpected(std::move(findings.mistakes));
+}
+
+std::optional<ConfigText> read_file(const std::filesystem::path& file, Findings& findings) {
+    const std::string name = file.string();
+    const auto unreadable = [&](std::string what, std::string cure) -> std::optional<ConfigText> {
+        findings.add(name, Position{}, std::move(what), std::move(cure));
+        return std::nullopt;
+    };
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    if (error) {
+        return unreadable(error.message(), "name the file with --config, or make it readable for this user");
+    }
+    if (size > kMaxFileBytes) {
+        return unreadable(fmt::format("{} bytes are no configuration", size), "name another file");
+    }
+    ConfigText text{.file = name, .text = std::string(size, '\0')};
+    std::ifstream stream(file, std::ios::binary);
+    stream.read(text.text.data(), static_cast<std::streamsize>(size));
+    if (!stream) return unreadable("cannot be read", "make it readable for the user that runs narrowgate");
+    check_writers(name, findings);
+    return text;
+}
+
+std::vector<ConfigText> read_fleet_files(const std::filesystem::path& directory, const std::string& file,
+                                         Findings& findings) {
+    std::vector<std::filesystem::path> paths;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == ".toml") paths.push_back(entry->path());
+    }
+    const std::string key = "gateway.fleets_directory";
+    if (error) {
+        findings.add(file, key, fmt::format("{}: {}", directory.string(), error.message()),
+                     "make the directory, or name the one that holds the fleets' files");
+    } else if (paths.empty()) {
+        findings.add(file, key, fmt::format("{} holds no fleet", directory.string()),
+                     "add a file such as water-meters.toml with a [fleet] and its [[route]]s");
+    }
+    std::ranges::sort(paths);
+    std::vector<ConfigText> texts;
+    for (const auto& path : paths)
+        if (auto text = read_file(path, findings)) texts.push_back(*std::move(text));
+    return texts;
+}
+
+// Where the gateway's file says that the fleets are, and the place of that key. Its mistakes are told by the
+// full reading.
+std::filesystem::path fleets_directory_of(const ConfigText& gateway, Findings& findings) {
+    const auto document = parse_document(gateway);
+    if (!document) return {};
+    GatewayOptions options;
+    Findings glance;
+    TableReader top(*document, {.line = 1, .column = 1}, "", gateway.file, glance);
+    read_gateway(top, options);
+    findings.origins = std::move(glance.origins);
+    return options.fleets_directory;
+}
+
+}  // namespace
+
+const Fleet* Config::fleet(std::string_view name) const {
+    const auto found = std::ranges::find(fleets, name, &Fleet::name);
+    return found != fleets.end() ? &*found : nullptr;
+}
+
+const UpstreamConfig* Config::upstream(std::string_view name) const {
+    const auto found = std::ranges::find_if(
+        upstreams, [&](const UpstreamConfig& upstream) { return upstream.connection.name == name; });
+    return found != upstreams.end() ? &*found : nullptr;
+}
+
+std::string Mistake::text() const {
+    std::string text = file;
+    if (line != 0) text += fmt::format(":{}:{}", line, column);
+    text += ": " + what;
+    if (!cure.empty()) text += "; " + cure;
+    return text;
+}
+
+std::expected<Config, Mistakes> parse_config(const ConfigText& gateway, std::span<const ConfigText> fleets) {
+    Findings findings;
+    Config config = read_config(gateway, fleets, findings);
+    return finish(std::move(config), std::move(findings), gateway.file);
+}
+
+std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now) {
+    Findings findings;
+    const auto gateway = read_file(file, findings);
+    if (!gateway) return std::unexpected(std::move(findings.mistakes));
+    std::vector<ConfigText> fleets;
+    if (const auto directory = fleets_directory_of(*gateway, findings); !directory.empty())
+        fleets = read_fleet_files(directory, gateway->file, findings);
+    Config config = read_config(*gateway, fleets, findings);
+    check_files(config, gateway->file, now, findings);
+    return finish(std::move(config), std::move(findings), gateway->file);
+}
+
+std::set<std::string> known_config_keys() {
+    const std::array fleets = {ConfigText{.file = "fleet", .text = "[[route]]"}};
+    Findings findings;
+    (void)read_config({.file = "gateway", .text = "[[upstream]]"}, fleets, findings);
+    return findings.known_keys;
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config/table_reader.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "daemon/config/units.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+// "upstream[1].url" as the documentation names it: "upstream.url".
+std::string without_indices(std::string_view path) {
+    std::string name;
+    bool inside = false;
+    for (const char c : path) {
+        if (c == '[') inside = true;
+        if (!inside) name += c;
+        if (c == ']') inside = false;
+    }
+    return name;
+}
+
+}  // namespace
+
+Position Origins::of(const std::string& file, std::string key) const {
+    while (true) {
+        const auto found = positions_.find({file, key});
+        if (found != positions_.end()) return found->second;
+        const auto dot = key.rfind('.');
+        if (dot == std::string::npos) return {};
+        key.resize(dot);
+    }
+}
+
+void Findings::add(const std::string& file, Position position, std::string what, std::string cure) {
+    mistakes.push_back({.file = file,
+                        .line = position.line,
+                        .column = position.column,
+                        .what = std::move(what),
+                        .cure = std::move(cure)});
+}
+
+TableReader::TableReader(const Value::Table& table, Position position, std::string name,
+                         const std::string& file, Findings& findings)
+    : table_(table), position_(position), name_(std::move(name)), file_(file), findings_(findings) {
+    if (!name_.empty()) findings_.origins.note(file_, name_, position_);
+}
+
+TableReader::~TableReader() {
+    for (const Entry& entry : table_) {
+        if (std::ranges::find(taken_, entry.key) != taken_.end()) continue;
+        const auto meant = nearest(entry.key, taken_);
+        const std::string where = name_.empty() ? "" : fmt::format(" in [{}]", without_indices(name_));
+        findings_.add(file_, entry.position, fmt::format("unknown key \"{}\"{}", entry.key, where),
+                      meant ? fmt::format("did you mean \"{}\"?", *meant)
+                            : fmt::format("known here: {}", fmt::join(taken_, ", ")));
+    }
+}
+
+void TableReader::require(std::string_view key, std::string_view example) {
+    if (has(key)) return;
+    findings_.add(file_, position_, fmt::format("\"{}\" is missing", path(key)),
+                  fmt::format("add {} = {}", key, example));
+}
+
+void TableReader::wrong(std::string_view key, std::string_view what, std::string_view cure) {
+    const Entry* entry = find(key);
+    findings_.add(file_, entry != nullptr ? entry->value.position : position_,
+                  fmt::format("\"{}\" {}", path(key), what), std::string(cure));
+}
+
+void TableReader::read_text(std::string_view key, std::string& out) {
+    const auto* text = take_as<std::string>(key, "a string", "\"text\"");
+    if (text == nullptr) return;
+    if (text->empty()) {
+        wrong(key, "is empty", "write a value or remove the key");
+    } else if (text->find('\0') != std::string::npos) {
+        wrong(key, "contains a NUL character", "remove \\u0000");
+    } else {
+        out = *text;
+    }
+}
+
+void TableReader::read_name(std::string_view key, std::string& out) {
+    static constexpr std::size_t kLongest = 64;
+    std::string name;
+    read_text(key, name);
+    if (name.empty()) return;
+    const bool plain = std::ranges::all_of(name, [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-' || c == '.';
+    });
+    if (plain && name.size() <= kLongest) {
+        out = std::move(name);
+    } else {
+        wrong(key, fmt::format("is \"{}\", which is no name", name.substr(0, kLongest)),
+              "write 1 to 64 letters, digits, dots, dashes or underscores, such as \"water-meters\"");
+    }
+}
+
+void TableReader::read_number(std::string_view key, double& out, Range<double> range) {
+    const Entry* entry = find(key);
+    double value = 0;
+    if (entry != nullptr && std::holds_alternative<std::int64_t>(entry->value.data)) {
+        value = static_cast<double>(*take_as<std::int64_t>(key, "a number", "1.5"));
+    } else if (const auto* real = take_as<double>(key, "a number", "1.5")) {
+        value = *real;
+    } else {
+        return;
+    }
+    if (value >= range.least && value <= range.most) {
+        out = value;
+    } else {
+        wrong(key, fmt::format("is {}", value),
+              fmt::format("write a number from {} to {}", range.least, range.most));
+    }
+}
+
+void TableReader::read_flag(std::string_view key, bool& out) {
+    if (const auto* flag = take_as<bool>(key, "true or false", "true")) out = *flag;
+}
+
+void TableReader::read_path(std::string_view key, std::filesystem::path& out) {
+    std::string text;
+    read_text(key, text);
+    if (!text.empty()) out = (std::filesystem::path(file_).parent_path() / text).lexically_normal();
+}
+
+void TableReader::read_addresses(std::string_view key, std::vector<Address>& out) {
+    static constexpr std::string_view kExample = "[\"[::]:5684\"]";
+    const auto* array = take_as<Value::Array>(key, "an array of addresses", kExample);
+    if (array == nullptr) return;
+    std::vector<Address> addresses;
+    for (const Value& element : *array) {
+        const auto* text = std::get_if<std::string>(&element.data);
+        const auto address = text != nullptr ? Address::from_text(*text) : std::nullopt;
+        if (!address || address->port == 0) {
+            const std::string shown =
+                text != nullptr ? fmt::format("\"{}\"", *text) : std::string(element.kind());
+            findings_.add(file_, element.position, fmt::format("{} is no address and port", shown),
+                          "write numbers, not names, such as \"[::]:5684\" or \"192.0.2.1:5684\"");
+        } else if (std::ranges::find(addresses, *address) != addresses.end()) {
+            findings_.add(file_, element.position, fmt::format("\"{}\" is listed twice", *text),
+                          "remove one");
+        } else {
+            addresses.push_back(*address);
+        }
+    }
+    if (array->empty()) wrong(key, "is empty", fmt::format("write at least one, such as {}", kExample));
+    out = std::move(addresses);
+}
+
+const Entry* TableReader::find(std::string_view key) const {
+    const auto found = std::ranges::find(table_, key, &Entry::key);
+    return found != table_.end() ? &*found : nullptr;
+}
+
+const Entry* TableReader::take(std::string_view key) {
+    taken_.push_back(key);
+    return find(key);
+}
+
+template <class T>
+const T* TableReader::take_as(std::string_view key, std::string_view expected, std::string_view example) {
+    findings_.known_keys.insert(without_indices(path(key)));
+    const Entry* entry = take(key);
+    if (entry == nullptr) return nullptr;
+    findings_.origins.note(file_, path(key), entry->value.position);
+    const T* value = std::get_if<T>(&entry->value.data);
+    if (value == nullptr) {
+        wrong(key, fmt::format("must be {}, not {}", expected, entry->value.kind()),
+              fmt::format("write it as {} = {}", key, example));
+    }
+    return value;
+}
+
+const Value::Table* TableReader::table_of(const Entry& entry) {
+    const Value::Table* table = entry.value.table();
+    if (table == nullptr) {
+        wrong(entry.key, fmt::format("must be a table, not {}", entry.value.kind()),
+              fmt::format("write [{}] on a line of its own and its keys below", path(entry.key)));
+    }
+    return table;
+}
+
+std::span<const Value> TableReader::tables_of(const Entry& entry) {
+    const Value::Array* array = entry.value.array();
+    const bool all_tables = array != nullptr && std::ranges::all_of(*array, [](const Value& element) {
+                                return element.table() != nullptr;
+                            });
+    if (all_tables) return *array;
+    wrong(entry.key, "must be an array of tables",
+          fmt::format("write [[{}]], with two brackets, on a line of its own and its keys below", entry.key));
+    return {};
+}
+
+std::string TableReader::path(std::string_view key) const {
+    return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
+}
+
+std::string TableReader::path(std::string_view key, std::size_t index) const {
+    return fmt::format("{}[{}]", path(key), index);
+}
+
+std::optional<std::uint64_t> TableReader::count(std::string_view key, std::uint64_t least,
+                                                std::uint64_t most) {
+    const auto* number = take_as<std::int64_t>(key, "a whole number", fmt::format("{}", least));
+    if (number == nullptr) return std::nullopt;
+    if (std::cmp_less(*number, least) || std::cmp_greater(*number, most)) {
+        wrong(key, fmt::format("is {}", *number), fmt::format("write a number from {} to {}", least, most));
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(*number);
+}
+
+std::optional<std::uint64_t> TableReader::size(std::string_view key, std::uint64_t least,
+                                               std::uint64_t most) {
+    const Entry* entry = find(key);
+    const auto range = [&] {
+        return fmt::format("write a size from \"{}\" to \"{}\"", write_size(least), write_size(most));
+    };
+    std::optional<std::uint64_t> value;
+    if (entry != nullptr && std::holds_alternative<std::int64_t>(entry->value.data)) {
+        const auto* number = take_as<std::int64_t>(key, "a size", "512");
+        if (*number >= 0) value = static_cast<std::uint64_t>(*number);
+    } else {
+        const auto* text = take_as<std::string>(key, "a size with a unit", "\"16KiB\"");
+        if (text == nullptr) return std::nullopt;
+        value = parse_size(*text);
+        if (!value) {
+            wrong(key, fmt::format("is \"{}\", which is no size", *text),
+                  "write a whole number and B, KiB, MiB, GiB or TiB, such as \"16KiB\"");
+            return std::nullopt;
+        }
+    }
+    if (!value || *value < least || *value > most) {
+        wrong(key, "is out of range", range());
+        return std::nullopt;
+    }
+    return value;
+}
+
+std::optional<std::chrono::milliseconds> TableReader::duration(std::string_view key,
+                                                               Range<std::chrono::milliseconds> range) {
+    const auto* text = take_as<std::string>(key, "a duration with a unit", "\"9s\"");
+    if (text == nullptr) return std::nullopt;
+    const auto value = parse_duration(*text);
+    if (!value) {
+        wrong(key, fmt::format("is \"{}\", which is no duration", *text),
+              "write a whole number and ms, s, m, h or d, such as \"9s\"");
+        return std::nullopt;
+    }
+    if (*value < range.least || *value > range.most) {
+        wrong(key, fmt::format("is \"{}\"", *text),
+              fmt::format("write a duration from \"{}\" to \"{}\"", write_duration(range.least),
+                          write_duration(range.most)));
+        return std::nullopt;
+    }
+    return value;
+}
+
+std::optional<std::size_t> TableReader::choice_of(std::string_view key,
+                                                  std::span<const std::string_view> names) {
+    const auto* text = take_as<std::string>(key, "a string", fmt::format("\"{}\"", names.front()));
+    if (text == nullptr) return std::nullopt;
+    const auto found = std::ranges::find(names, *text);
+    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+    const auto meant = nearest(*text, names);
+    wrong(key, fmt::format("is \"{}\"", *text),
+          fmt::format("write one of \"{}\"{}", fmt::join(names, "\", \""),
+                      meant ? fmt::format("; did you mean \"{}\"?", *meant) : ""));
+    return std::nullopt;
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Durations and sizes as people write them, and the name that someone probably meant.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace narrowgate::daemon {
+
+// "250ms", "9s", "5m", "2h", "90d": a whole number and a unit. Nothing when it is not that, or more than 100
+// years.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+// "512B", "16KiB", "4MiB", "1GiB", "2TiB", or the number of bytes alone. Nothing when it is not that, or does
+// not fit 63 bits.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+// The forms that the above read, with the largest unit that leaves a whole number.
+std::string write_duration(std::chrono::milliseconds duration);
+std::string write_size(std::uint64_t bytes);
+
+// The one of `names` that is closest to `name`, if it is close enough to have been meant. Names longer than
+// 64 bytes are close to nothing.
+std::optional<std::string_view> nearest(std::string_view name, std::span<const std::string_view> names);
+
+}  // namespace narrowgate::daemon
