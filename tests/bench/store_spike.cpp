@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which on-disk form costs the store's writer least: a row a reading, or a journal page a commit? Both do the
+// whole life of a reading (stored, its session's mark kept, delivered, deleted) under WAL and
+// synchronous=FULL. docs/store.md holds the decision and the figures.
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "narrowgate/base/bytes.hpp"
+
+namespace {
+
+using narrowgate::Bytes;
+using narrowgate::ByteWriter;
+
+constexpr int kSessions = 1000;
+constexpr int kCommitsAFold = 512;         // as the store does: marks to tables, delivered pages away
+constexpr std::size_t kPayloadBytes = 80;  // a SenML-CBOR pack of one or two records
+constexpr std::size_t kReplyBytes = 12;
+
+double thread_cpu_us() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
+double wall_us() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
+class Db {
+public:
+    Db(const std::string& file, int page_size) {
+        check(sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+        run(
+            fmt::format("PRAGMA page_size={}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                        "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384",
+                        page_size));
+    }
+    ~Db() {
+        for (auto* statement : statements_)
+            sqlite3_finalize(statement);
+        sqlite3_close(db_);
+    }
+    Db(const Db&) = delete;
+    Db& operator=(const Db&) = delete;
+
+    void run(const std::string& sql) { check(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr)); }
+    sqlite3_stmt* prepare(const char* sql) {
+        sqlite3_stmt* statement = nullptr;
+        check(sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+        statements_.push_back(statement);
+        return statement;
+    }
+    void step(sqlite3_stmt* statement) {
+        if (sqlite3_step(statement) != SQLITE_DONE) check(sqlite3_errcode(db_));
+        sqlite3_reset(statement);
+    }
+    void checkpoint() {
+        check(sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr));
+    }
+
+private:
+    void check(int code) {
+        if (code == SQLITE_OK) return;
+        fmt::print(stderr, "store_format_bench: {}\n", db_ ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+        std::exit(1);
+    }
+    sqlite3* db_ = nullptr;
+    std::vector<sqlite3_stmt*> statements_;
+};
+
+struct Figures {
+    double cpu_us = 0;     // of the writer, a reading, everything included
+    double commit_us = 0;  // of that, a reading, without folding, deleting and checkpoints
+    double wall_us = 0;    // a commit, fsync included
+};
+
+void bind_blob(sqlite3_stmt* statement, int column, const Bytes& bytes) {
+    sqlite3_bind_blob(statement, column, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
+}
+
+// Runs `commit(i)` and, each kCommitsAFold of them, `fold()`.
+template <class Commit, class Fold>
+Figures measure(int commits, int readings, Commit commit, Fold fold) {
+    Figures figures;
+    double commit_cpu = 0;
+    double commit_wall = 0;
+    const double cpu = thread_cpu_us();
+    for (int i = 0; i < commits; ++i) {
+        const double before_cpu = thread_cpu_us();
+        const double before = wall_us();
+        commit(i);
+        commit_cpu += thread_cpu_us() - before_cpu;
+        commit_wall += wall_us() - before;
+        if ((i + 1) % kCommitsAFold == 0) fold();
+    }
+    const double count = static_cast<double>(commits) * readings;
+    figures.cpu_us = (thread_cpu_us() - cpu) / count;
+    figures.commit_us = commit_cpu / count;
+    figures.wall_us = commit_wall / commits;
+    return figures;
+}
+
+constexpr std::string_view kSessionTable =
+    "CREATE TABLE session(id INTEGER PRIMARY KEY, secret BLOB, lease INT, mark INT, window INT, seen INT,"
+    "path BLOB)";
+constexpr const char* kMarkSession = "UPDATE session SET mark=?2, window=?3, seen=?4 WHERE id=?1";
+
+void make_sessions(Db& db) {
+    db.run(std::string(kSessionTable));
+    db.run(
+        fmt::format("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i<{}) INSERT INTO"
+                    " session SELECT i, randomblob(200), 0, 0, 0, 0, randomblob(36) FROM n",
+                    kSessions - 1));
+}
+
+void bind_mark(sqlite3_stmt* statement, int session, std::int64_t number) {
+    sqlite3_bind_int64(statement, 1, session);
+    sqlite3_bind_int64(statement, 2, number);
+    sqlite3_bind_int64(statement, 3, -1);
+    sqlite3_bind_int64(statement, 4, number * 1000);
+}
+
+Figures row_a_reading(const std::string& file, int page_size, int commits, int readings) {
+    Db db(file, page_size);
+    make_sessions(db);
+    db.run(
+        "CREATE TABLE reading(number INTEGER PRIMARY KEY, device INT, resource INT, format INT, received INT,"
+        "upstreams INT, payload BLOB)");
+    auto* begin = db.prepare("BEGIN IMMEDIATE");
+    auto* end = db.prepare("COMMIT");
+    auto* insert = db.prepare("INSERT INTO reading VALUES(?1, ?2, 1, 112, ?1, 3, ?3)");
+    auto* mark = db.prepare(kMarkSession);
+    auto* trim = db.prepare("DELETE FROM reading WHERE number <= ?1");
+    const Bytes payload(kPayloadBytes, 0x5a);
+    std::int64_t number = 0;
+    return measure(
+        commits, readings,
+        [&](int) {
+            db.step(begin);
+            for (int i = 0; i < readings; ++i) {
+                ++number;
+                const int session = static_cast<int>(number * 7919 % kSessions);
+                sqlite3_bind_int64(insert, 1, number);
+                sqlite3_bind_int64(insert, 2, session);
+                bind_blob(insert, 3, payload);
+                db.step(insert);
+                bind_mark(mark, session, number);
+                db.step(mark);
+            }
+            db.step(end);
+        },
+        [&] {
+            sqlite3_bind_int64(trim, 1, number);
+            db.step(trim);
+            db.checkpoint();
+        });
+}
+
+Figures page_a_commit(const std::string& file, int page_size, int commits, int readings) {
+    Db db(file, page_size);
+    make_sessions(db);
+    db.run(
+        "CREATE TABLE page(number INTEGER PRIMARY KEY, first INT, count INT, mask INT, received INT,"
+        "effects BLOB, readings BLOB)");
+    auto* begin = db.prepare("BEGIN IMMEDIATE");
+    auto* end = db.prepare("COMMIT");
+    auto* insert = db.prepare("INSERT INTO page VALUES(?1, ?2, ?3, 3, ?2, ?4, ?5)");
+    auto* mark = db.prepare(kMarkSession);
+    auto* trim = db.prepare("DELETE FROM page WHERE number <= ?1");
+    const Bytes payload(kPayloadBytes, 0x5a);
+    const Bytes reply(kReplyBytes, 0x60);
+    std::map<int, std::int64_t> marks;
+    Bytes effects;
+    Bytes body;
+    std::int64_t number = 0;
+    return measure(
+        commits, readings,
+        [&](int i) {
+            effects.clear();
+            body.clear();
+            ByteWriter effect(effects);
+            ByteWriter reading(body);
+            const std::int64_t first = number + 1;
+            for (int k = 0; k < readings; ++k) {
+                const auto n = static_cast<std::uint64_t>(++number);
+                const int session = static_cast<int>(number * 7919 % kSessions);
+                effect.u8(3).u64(static_cast<std::uint64_t>(session)).u64(n).u64(~0ULL).u64(n).u64(n * 1000);
+                effect.u64(1).u64(2).u16(7).append_prefixed(reply, 2);
+                const auto device = fmt::format("meter-{:05}", session);
+                reading.append_prefixed(narrowgate::bytes_of(device), 1).u8(0).u8(1).u16(112).u32(7).u8(3);
+                reading.append_prefixed(payload, 2);
+                marks[session] = number;
+            }
+            db.step(begin);
+            sqlite3_bind_int64(insert, 1, i + 1);
+            sqlite3_bind_int64(insert, 2, first);
+            sqlite3_bind_int64(insert, 3, readings);
+            bind_blob(insert, 4, effects);
+            bind_blob(insert, 5, body);
+            db.step(insert);
+            db.step(end);
+        },
+        [&] {
+            db.step(begin);
+            for (const auto& [session, value] : marks) {
+                bind_mark(mark, session, value);
+                db.step(mark);
+            }
+            marks.clear();
+            sqlite3_bind_int64(trim, 1, number);  // page numbers are never above reading numbers
+            db.step(trim);
+            db.step(end);
+            db.checkpoint();
+        });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    bool json = false;
+    std::string parent = std::filesystem::temp_directory_path();
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (argument == "--json") {
+            json = true;
+        } else if (argument == "--directory" && i + 1 < argc) {
+            parent = argv[++i];
+        } else {
+            fmt::print(
+                "Usage: store_format_bench [--json] [--directory DIR]\n"
+                "Writer CPU a reading, a row a reading against a journal page a commit. DIR is on the\n"
+                "disk to measure (default: the system's temporary directory).\n");
+            return argument == "--help" ? 0 : 2;
+        }
+    }
+    std::string folder = parent + "/store_format_bench.XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) {
+        fmt::print(stderr, "store_format_bench: cannot make a directory in {}\n", parent);
+        return 1;
+    }
+    if (json) fmt::print("[");
+    if (!json) {
+        fmt::print("{:<16} {:>8} {:>9} {:>12} {:>14} {:>14}\n", "format", "db page", "a commit",
+                   "µs CPU each", "of it, commit", "µs a commit");
+    }
+    bool first = true;
+    for (const int page_size : {4096, 8192}) {
+        for (const int readings : {1, 10, 50, 200}) {
+            const int commits = 1536;
+            for (const bool paged : {false, true}) {
+                const auto file = fmt::format("{}/{}-{}-{}.db", folder, paged, readings, page_size);
+                const auto run = paged ? page_a_commit : row_a_reading;
+                const Figures f = run(file, page_size, commits, readings);
+                const char* name = paged ? "page a commit" : "row a reading";
+                if (json) {
+                    fmt::print(
+                        "{}\n {{\"format\": \"{}\", \"db_page_bytes\": {}, \"readings_a_commit\": {}, "
+                        "\"writer_cpu_us\": {:.2f}, \"commit_cpu_us\": {:.2f}, \"commit_wall_us\": {:.0f}}}",
+                        first ? "" : ",", name, page_size, readings, f.cpu_us, f.commit_us, f.wall_us);
+                } else {
+                    fmt::print("{:<16} {:>8} {:>9} {:>12.2f} {:>14.2f} {:>14.0f}\n", name, page_size,
+                               readings, f.cpu_us, f.commit_us, f.wall_us);
+                }
+                first = false;
+            }
+        }
+    }
+    if (json) fmt::print("\n]\n");
+    std::filesystem::remove_all(folder);
+    return 0;
+}
