@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kBase64UrlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kBase64UrlDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 int hex_value(char digit) {
     if (digit >= '0' && digit <= '9') return digit - '0';
@@ -24,7 +25,8 @@ std::string base64(ByteView bytes, std::string_view digits, bool padded) {
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
         std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? bytes[i + k] : 0U);
+        for (std::size_t k = 0; k < 3; ++k)
+            group = group << 8 | (k < count ? bytes[i + k] : 0U);
         for (std::size_t k = 0; k < 4; ++k) {
             if (k <= count) {
                 out.push_back(digits[group >> (18 - 6 * k) & 0x3f]);
@@ -49,7 +51,8 @@ std::string_view text_of(ByteView bytes) {
 bool equal_in_constant_time(ByteView left, ByteView right) {
     if (left.size() != right.size()) return false;
     unsigned difference = 0;
-    for (std::size_t i = 0; i < left.size(); ++i) difference |= static_cast<unsigned>(left[i] ^ right[i]);
+    for (std::size_t i = 0; i < left.size(); ++i)
+        difference |= static_cast<unsigned>(left[i] ^ right[i]);
     return difference == 0;
 }
 
@@ -76,12 +79,17 @@ std::optional<Bytes> from_hex(std::string_view hex) {
     return out;
 }
 
-std::string to_base64(ByteView bytes) { return base64(bytes, kBase64Digits, true); }
+std::string to_base64(ByteView bytes) {
+    return base64(bytes, kBase64Digits, true);
+}
 
-std::string to_base64url(ByteView bytes) { return base64(bytes, kBase64UrlDigits, false); }
+std::string to_base64url(ByteView bytes) {
+    return base64(bytes, kBase64UrlDigits, false);
+}
 
 std::optional<Bytes> from_base64url(std::string_view text) {
-    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+    while (!text.empty() && text.back() == '=')
+        text.remove_suffix(1);
     if (text.size() % 4 == 1) return std::nullopt;
     Bytes out;
     out.reserve(text.size() * 3 / 4);
@@ -140,7 +148,8 @@ bool is_utf8(ByteView bytes) {
 
 std::uint64_t ByteReader::unsigned_integer(std::size_t width) {
     std::uint64_t value = 0;
-    for (const std::uint8_t byte : take(width)) value = value << 8 | byte;
+    for (const std::uint8_t byte : take(width))
+        value = value << 8 | byte;
     return value;
 }
 
@@ -166,7 +175,8 @@ ByteView ByteReader::take_prefixed(std::size_t width) {
 }
 
 ByteWriter& ByteWriter::unsigned_integer(std::uint64_t value, std::size_t width) {
-    for (std::size_t i = width; i-- > 0;) out_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+    for (std::size_t i = width; i-- > 0;)
+        out_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
     return *this;
 }
 

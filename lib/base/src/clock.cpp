@@ -111,7 +111,8 @@ std::string to_words(std::chrono::microseconds duration) {
         if (total < kUnits[i].microseconds) continue;
         const Unit next = i + 1 < kUnits.size() ? kUnits[i + 1] : Unit{"s", 1'000'000};
         const std::int64_t rest = total % kUnits[i].microseconds / next.microseconds;
-        const std::string first = fmt::format("{}{} {}", sign, total / kUnits[i].microseconds, kUnits[i].name);
+        const std::string first =
+            fmt::format("{}{} {}", sign, total / kUnits[i].microseconds, kUnits[i].name);
         return rest == 0 ? first : fmt::format("{} {} {}", first, rest, next.name);
     }
     if (total >= 1'000'000) return fmt::format("{}{:.3g} s", sign, static_cast<double>(total) / 1e6);

@@ -59,8 +59,8 @@ Digest sha256(ByteView message) {
 
 Digest hmac_sha256(ByteView key, ByteView message) {
     Digest digest{};
-    require(mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), key.data(), key.size(), message.data(),
-                            message.size(), digest.data()));
+    require(mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), key.data(), key.size(),
+                            message.data(), message.size(), digest.data()));
     return digest;
 }
 
@@ -82,16 +82,17 @@ Bytes aes256_gcm_seal(ByteView key, ByteView nonce, ByteView additional_data, By
     return sealed;
 }
 
-std::optional<Secret> aes256_gcm_open(ByteView key, ByteView nonce, ByteView additional_data, ByteView sealed) {
+std::optional<Secret> aes256_gcm_open(ByteView key, ByteView nonce, ByteView additional_data,
+                                      ByteView sealed) {
     require_sizes(key, nonce);
     if (sealed.size() < kGcmTagBytes) return std::nullopt;
     GcmContext gcm(key);
     const ByteView text = sealed.first(sealed.size() - kGcmTagBytes);
     const ByteView tag = sealed.last(kGcmTagBytes);
     Bytes plaintext(text.size());
-    const int result =
-        mbedtls_gcm_auth_decrypt(&gcm.context, text.size(), nonce.data(), nonce.size(), additional_data.data(),
-                                 additional_data.size(), tag.data(), tag.size(), text.data(), plaintext.data());
+    const int result = mbedtls_gcm_auth_decrypt(&gcm.context, text.size(), nonce.data(), nonce.size(),
+                                                additional_data.data(), additional_data.size(), tag.data(),
+                                                tag.size(), text.data(), plaintext.data());
     if (result == MBEDTLS_ERR_GCM_AUTH_FAILED) return std::nullopt;
     require(result);
     return Secret(std::move(plaintext));

@@ -5,6 +5,8 @@
 
 namespace narrowgate {
 
-std::string system_message(int error_number) { return std::generic_category().message(error_number); }
+std::string system_message(int error_number) {
+    return std::generic_category().message(error_number);
+}
 
 }  // namespace narrowgate

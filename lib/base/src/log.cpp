@@ -11,10 +11,14 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
     switch (level) {
-        case LogLevel::kDebug: return spdlog::level::debug;
-        case LogLevel::kInfo: return spdlog::level::info;
-        case LogLevel::kWarning: return spdlog::level::warn;
-        case LogLevel::kError: return spdlog::level::err;
+        case LogLevel::kDebug:
+            return spdlog::level::debug;
+        case LogLevel::kInfo:
+            return spdlog::level::info;
+        case LogLevel::kWarning:
+            return spdlog::level::warn;
+        case LogLevel::kError:
+            return spdlog::level::err;
     }
     std::abort();
 }
@@ -22,10 +26,14 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 // sd-daemon(3): the priority of a line, as syslog numbers it, in angle brackets before it.
 std::string_view journal_prefix(LogLevel level) {
     switch (level) {
-        case LogLevel::kDebug: return "<7>";
-        case LogLevel::kInfo: return "<6>";
-        case LogLevel::kWarning: return "<4>";
-        case LogLevel::kError: return "<3>";
+        case LogLevel::kDebug:
+            return "<7>";
+        case LogLevel::kInfo:
+            return "<6>";
+        case LogLevel::kWarning:
+            return "<4>";
+        case LogLevel::kError:
+            return "<3>";
     }
     std::abort();
 }
@@ -45,9 +53,13 @@ Log::Log(LogLevel level) : impl_(std::make_unique<Impl>()) {
 
 Log::~Log() = default;
 
-void Log::set_level(LogLevel level) { impl_->logger.set_level(spdlog_level(level)); }
+void Log::set_level(LogLevel level) {
+    impl_->logger.set_level(spdlog_level(level));
+}
 
-bool Log::enabled(LogLevel level) const { return impl_->logger.should_log(spdlog_level(level)); }
+bool Log::enabled(LogLevel level) const {
+    return impl_->logger.should_log(spdlog_level(level));
+}
 
 void Log::write(LogLevel level, std::string_view line) {
     if (impl_->journal) {

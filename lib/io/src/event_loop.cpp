@@ -95,14 +95,18 @@ Source& Source::operator=(Source&& other) noexcept {
     return *this;
 }
 
-void Source::wait_for(Ready what) { require(sd_event_source_set_io_events(impl_->source, epoll_events(what))); }
+void Source::wait_for(Ready what) {
+    require(sd_event_source_set_io_events(impl_->source, epoll_events(what)));
+}
 
 void Source::arm(SteadyTime when) {
     require(sd_event_source_set_time(impl_->source, monotonic_us(when)));
     require(sd_event_source_set_enabled(impl_->source, SD_EVENT_ONESHOT));
 }
 
-void Source::disarm() { require(sd_event_source_set_enabled(impl_->source, SD_EVENT_OFF)); }
+void Source::disarm() {
+    require(sd_event_source_set_enabled(impl_->source, SD_EVENT_OFF));
+}
 
 struct EventLoop::Impl {
     explicit Impl(sd_event* event_in, Channel<Task> tasks_in) : event(event_in), tasks(std::move(tasks_in)) {}
@@ -116,7 +120,8 @@ struct EventLoop::Impl {
     void run_tasks() {
         tasks.drain(batch);
         // A task may post further ones; those wait for the next turn, so that descriptors get theirs.
-        for (Task& task : batch) task();
+        for (Task& task : batch)
+            task();
         batch.clear();
     }
 
@@ -164,7 +169,8 @@ Source add_source(Add add, std::function<void(Ready)> on_ready, std::function<vo
 Source EventLoop::watch(int fd, Ready what, std::function<void(Ready)> callback) {
     return add_source(
         [&](Source::Impl* impl, void* userdata) {
-            return sd_event_add_io(impl_->event, &impl->source, fd, epoll_events(what), Source::Impl::ready, userdata);
+            return sd_event_add_io(impl_->event, &impl->source, fd, epoll_events(what), Source::Impl::ready,
+                                   userdata);
         },
         std::move(callback), nullptr);
 }
@@ -185,12 +191,15 @@ Source EventLoop::timer(Task callback) {
 Source EventLoop::watch_signal(int signal_number, Task callback) {
     return add_source(
         [&](Source::Impl* impl, void* userdata) {
-            return sd_event_add_signal(impl_->event, &impl->source, signal_number, Source::Impl::signalled, userdata);
+            return sd_event_add_signal(impl_->event, &impl->source, signal_number, Source::Impl::signalled,
+                                       userdata);
         },
         nullptr, std::move(callback));
 }
 
-bool EventLoop::post(Task task) { return impl_->tasks.push(std::move(task)); }
+bool EventLoop::post(Task task) {
+    return impl_->tasks.push(std::move(task));
+}
 
 void EventLoop::run() {
     while (!impl_->stopping.load(std::memory_order_acquire)) {

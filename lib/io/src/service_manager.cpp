@@ -10,22 +10,29 @@
 
 namespace narrowgate::io {
 
-void ServiceManager::ready() const { (void)sd_notify(0, "READY=1"); }
+void ServiceManager::ready() const {
+    (void)sd_notify(0, "READY=1");
+}
 
 void ServiceManager::reloading() const {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const std::string state = fmt::format("RELOADING=1\nMONOTONIC_USEC={}{:06}", now.tv_sec, now.tv_nsec / 1000);
+    const std::string state =
+        fmt::format("RELOADING=1\nMONOTONIC_USEC={}{:06}", now.tv_sec, now.tv_nsec / 1000);
     (void)sd_notify(0, state.c_str());
 }
 
-void ServiceManager::stopping() const { (void)sd_notify(0, "STOPPING=1"); }
+void ServiceManager::stopping() const {
+    (void)sd_notify(0, "STOPPING=1");
+}
 
 void ServiceManager::status(std::string_view line) const {
     (void)sd_notify(0, fmt::format("STATUS={}", line).c_str());
 }
 
-void ServiceManager::feed_watchdog() const { (void)sd_notify(0, "WATCHDOG=1"); }
+void ServiceManager::feed_watchdog() const {
+    (void)sd_notify(0, "WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> ServiceManager::watchdog_period() const {
     std::uint64_t period = 0;

@@ -39,7 +39,9 @@ struct Batch {
     }
 };
 
-bool is_link_local(const Address& address) { return address.ip[0] == 0xfe && (address.ip[1] & 0xc0) == 0x80; }
+bool is_link_local(const Address& address) {
+    return address.ip[0] == 0xfe && (address.ip[1] & 0xc0) == 0x80;
+}
 
 Address local_address(const msghdr& header, const Address& bound) {
     Address local = bound;
@@ -92,12 +94,16 @@ Error bind_error(const Address& listen, int error_number) {
     const std::string what = "cannot listen on " + listen.text() + ": " + system_message(error_number);
     switch (error_number) {
         case EADDRINUSE:
-            return {what, "another program has this port (ss -lunp shows which): stop it, or change [dtls] listen"};
-        case EADDRNOTAVAIL: return {what, "no interface of this machine has that address: change [dtls] listen"};
-        case EACCES: return {what, "ports below 1024 need CAP_NET_BIND_SERVICE: use a higher port"};
+            return {what,
+                    "another program has this port (ss -lunp shows which): stop it, or change [dtls] listen"};
+        case EADDRNOTAVAIL:
+            return {what, "no interface of this machine has that address: change [dtls] listen"};
+        case EACCES:
+            return {what, "ports below 1024 need CAP_NET_BIND_SERVICE: use a higher port"};
         case EAFNOSUPPORT:
             return {what, "this machine has no IPv6: set [dtls] listen to \"0.0.0.0:5684\""};
-        default: return {what, "change [dtls] listen"};
+        default:
+            return {what, "change [dtls] listen"};
     }
 }
 
@@ -152,13 +158,20 @@ Expected<UdpSocket> UdpSocket::open(const UdpOptions& options) {
     return UdpSocket(std::move(impl));
 }
 
-int UdpSocket::fd() const { return impl_->fd; }
-const Address& UdpSocket::local() const { return impl_->local; }
-const UdpCounters& UdpSocket::counters() const { return impl_->counters; }
+int UdpSocket::fd() const {
+    return impl_->fd;
+}
+const Address& UdpSocket::local() const {
+    return impl_->local;
+}
+const UdpCounters& UdpSocket::counters() const {
+    return impl_->counters;
+}
 
 std::size_t UdpSocket::receive(const std::function<void(ByteView, const Path&)>& take) {
     Batch& batch = *impl_->in;
-    for (std::size_t i = 0; i < kBatch; ++i) batch.prepare(i, kMaxDatagramBytes, sizeof(sockaddr_storage));
+    for (std::size_t i = 0; i < kBatch; ++i)
+        batch.prepare(i, kMaxDatagramBytes, sizeof(sockaddr_storage));
     const int count = recvmmsg(impl_->fd, batch.messages.data(), kBatch, 0, nullptr);
     if (count <= 0) return 0;  // nothing waits, or an ICMP error of an earlier datagram: not ours to act on
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {

@@ -34,6 +34,7 @@ Secret hkdf_sha256(ByteView key, ByteView salt, ByteView info, std::size_t bytes
 // AES-256-GCM (NIST SP 800-38D). `key` is 32 bytes, `nonce` 12. Sealing appends the tag of 16 bytes;
 // opening returns nothing when the tag does not fit the text, the additional data, the key or the nonce.
 Bytes aes256_gcm_seal(ByteView key, ByteView nonce, ByteView additional_data, ByteView plaintext);
-std::optional<Secret> aes256_gcm_open(ByteView key, ByteView nonce, ByteView additional_data, ByteView sealed);
+std::optional<Secret> aes256_gcm_open(ByteView key, ByteView nonce, ByteView additional_data,
+                                      ByteView sealed);
 
 }  // namespace narrowgate::crypto

@@ -30,15 +30,18 @@ public:
 
     template <class... A>
     void debug(fmt::format_string<A...> format, A&&... arguments) {
-        if (enabled(LogLevel::kDebug)) write(LogLevel::kDebug, fmt::format(format, std::forward<A>(arguments)...));
+        if (enabled(LogLevel::kDebug))
+            write(LogLevel::kDebug, fmt::format(format, std::forward<A>(arguments)...));
     }
     template <class... A>
     void info(fmt::format_string<A...> format, A&&... arguments) {
-        if (enabled(LogLevel::kInfo)) write(LogLevel::kInfo, fmt::format(format, std::forward<A>(arguments)...));
+        if (enabled(LogLevel::kInfo))
+            write(LogLevel::kInfo, fmt::format(format, std::forward<A>(arguments)...));
     }
     template <class... A>
     void warning(fmt::format_string<A...> format, A&&... arguments) {
-        if (enabled(LogLevel::kWarning)) write(LogLevel::kWarning, fmt::format(format, std::forward<A>(arguments)...));
+        if (enabled(LogLevel::kWarning))
+            write(LogLevel::kWarning, fmt::format(format, std::forward<A>(arguments)...));
     }
     template <class... A>
     void error(fmt::format_string<A...> format, A&&... arguments) {

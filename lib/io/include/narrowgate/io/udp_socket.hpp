@@ -26,9 +26,10 @@ struct UdpOptions {
 // Counts since the socket was made.
 struct UdpCounters {
     std::uint64_t received = 0;
-    std::uint64_t oversized = 0;      // datagrams above kMaxDatagramBytes, dropped
+    std::uint64_t oversized = 0;  // datagrams above kMaxDatagramBytes, dropped
     std::uint64_t sent = 0;
-    std::uint64_t send_failures = 0;  // datagrams that the kernel refused; UDP may lose them, so they are not kept
+    std::uint64_t send_failures =
+        0;  // datagrams that the kernel refused; UDP may lose them, so they are not kept
 };
 
 // Thread: its owner's.

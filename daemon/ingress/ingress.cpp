@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/ingress/ingress.hpp"
+
+#include <array>
+#include <utility>
+
+namespace narrowgate::daemon {
+namespace {
+
+store::SessionRow row_of(const dtls::SessionRecord& record) {
+    return {.id = record.id,
+            .credential = record.credential,
+            .cid = record.cid,
+            .secret = record.secret.copy(),
+            .confirmed = record.confirmed,
+            .path = record.path,
+            .lease_end = record.lease_end,
+            .right_edge = record.right_edge,
+            .window = record.window,
+            .established = record.established,
+            .last_seen = record.last_seen};
+}
+
+dtls::SessionRecord record_of(store::SessionRow&& row) {
+    return {.id = row.id,
+            .credential = row.credential,
+            .cid = std::move(row.cid),
+            .secret = std::move(row.secret),
+            .confirmed = row.confirmed,
+            .path = row.path,
+            .lease_end = row.lease_end,
+            .right_edge = row.right_edge,
+            .window = row.window,
+            .established = row.established,
+            .last_seen = row.last_seen};
+}
+
+store::SessionMark mark_of(const dtls::Receipt& receipt) {
+    return {.session = receipt.session,
+            .right_edge = receipt.right_edge,
+            .window = receipt.window,
+            .lease_end = receipt.lease_end,
+            .confirmed = receipt.confirms,
+            .path = receipt.durable_path,
+            .last_seen = receipt.last_seen};
+}
+
+bool is_refusal(ByteView reply) {
+    const auto header = coap::peek_header(reply);
+    return header && coap::class_of(header->code) >= 4;
+}
+
+}  // namespace
+
+Ingress::Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
+                 std::shared_ptr<const Policies> policies, Outside outside, Log& log)
+    : credentials_(credentials),
+      outside_(std::move(outside)),
+      log_(log),
+      policies_(std::move(policies)),
+      endpoint_(options, credentials, cookie_key, *this) {}
+
+bool Ingress::restore(store::SessionRow&& row, Now now) {
+    return endpoint_.restore(record_of(std::move(row)), now);
+}
+
+void Ingress::restore(const store::StoredReply& reply, Now now) {
+    messages_.restore(reply.session, reply.message_id, reply.reply, reply.expires, now);
+}
+
+void Ingress::on_datagram(ByteView datagram, const Path& path, Now now) {
+    now_ = now;
+    (void)endpoint_.receive(datagram, path, now);
+}
+
+void Ingress::advance(Now now) {
+    now_ = now;
+    endpoint_.advance(now);
+    resources_.expire(now);
+}
+
+void Ingress::end_sessions_of(dtls::CredentialId credential, Now now) {
+    now_ = now;
+    endpoint_.end_sessions_of(credential, now);
+}
+
+void Ingress::on_completions(std::span<const store::Completion> completions, Now now) {
+    now_ = now;
+    for (const store::Completion& completion : completions) {
+        auto node = pending_.extract(completion.ticket);
+        if (node.empty()) continue;
+        Pending& pending = node.mapped();
+        if (auto* opening = std::get_if<Opening>(&pending)) {
+            settle(*opening, completion.outcome, now);
+        } else if (auto* receiving = std::get_if<Receiving>(&pending)) {
+            settle(*receiving, completion, now);
+        }
+    }
+}
+
+void Ingress::settle(Opening& opening, store::Outcome outcome, Now now) {
+    if (outcome == store::Outcome::kFailed) {
+        ++counters_.commits_failed;
+        endpoint_.session_abandoned(opening.session);
+    } else {
+        endpoint_.session_committed(opening.session, now);
+    }
+}
+
+void Ingress::settle(Receiving& receiving, const store::Completion& completion, Now now) {
+    if (completion.outcome == store::Outcome::kFailed) {
+        ++counters_.commits_failed;
+        endpoint_.not_committed(receiving.receipt);
+        if (receiving.asked) messages_.abandon(*receiving.asked);
+        return;
+    }
+    endpoint_.committed(receiving.receipt, now);
+    if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
+        // The upload, if any, is kept: the node may try its last block again when there is room.
+        ++counters_.readings_refused;
+        receiving.reply = Resources::refused(*receiving.asked, completion.retry_after);
+    } else {
+        if (receiving.upload) resources_.release(*receiving.upload);
+        if (receiving.with_reading) ++counters_.readings_acknowledged;
+    }
+    if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
+    if (!receiving.reply.empty()) reply(receiving.receipt, receiving.reply, now);
+}
+
+void Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
+    std::array<std::uint8_t, dtls::kMaxMtuBytes> datagram{};
+    const auto size = endpoint_.seal(receipt.session, message, datagram, now);
+    // The session may have been revoked while its record waited; the endpoint counts every other reason.
+    if (size) outside_.send(receipt.path, ByteView(datagram).first(*size));
+}
+
+void Ingress::send(const Path& path, ByteView datagram) {
+    outside_.send(path, datagram);
+}
+
+void Ingress::on_established(const dtls::SessionRecord& record,
+                             std::optional<dtls::SessionId> replaces_unconfirmed) {
+    store::Unit unit;
+    unit.open = row_of(record);
+    if (replaces_unconfirmed) unit.close.push_back(*replaces_unconfirmed);
+    if (!submit(std::move(unit), Opening{record.id})) endpoint_.session_abandoned(record.id);
+}
+
+void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data) {
+    Receiving receiving{.receipt = receipt};
+    store::Unit unit;
+    if (receipt.ends_session()) {
+        unit.close.push_back(receipt.session);
+    } else {
+        unit.mark = mark_of(receipt);
+    }
+    if (receipt.replaces) unit.close.push_back(*receipt.replaces);
+    if (receipt.purpose == dtls::Purpose::kApplicationData &&
+        !read_application_data(application_data, receiving, unit)) {
+        endpoint_.not_committed(receipt);
+        return;
+    }
+    const auto asked = receiving.asked;
+    if (!submit(std::move(unit), std::move(receiving))) {
+        endpoint_.not_committed(receipt);
+        if (asked) messages_.abandon(*asked);
+    }
+}
+
+bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::Unit& unit) {
+    const auto owner = credentials_.owner_of(receiving.receipt.credential);
+    if (!owner) return false;  // revoked in this very moment
+    const FleetPolicy* policy = policies_->find(owner->fleet);
+    const coap::MessageOptions options =
+        policy == nullptr ? coap::MessageOptions{} : policy->fleet().messages;
+    const dtls::SessionId session = receiving.receipt.session;
+    auto verdict = messages_.receive(session, data, options, now_);
+    if (auto* stored = std::get_if<coap::Reply>(&verdict)) {
+        receiving.reply = std::move(stored->bytes);
+        return true;
+    }
+    const auto* request = std::get_if<coap::Request>(&verdict);
+    if (request == nullptr) return true;
+
+    const Asker asker{owner->device, owner->fleet, policy, endpoint_.max_application_bytes(session)};
+    Answer answer = resources_.answer(*request, asker, *policies_, now_);
+    if (is_refusal(answer.reply)) ++counters_.requests_refused;
+    receiving.asked = request->asked;
+    receiving.upload = answer.upload;
+    receiving.reply = answer.reply;
+    if (answer.reading) {
+        receiving.with_reading = true;
+        unit.reading = std::move(answer.reading);
+        // Answers without a reading have changed nothing: asked again after a crash, they are given again.
+        unit.reply = store::StoredReply{.session = session,
+                                        .message_id = request->asked.mid,
+                                        .expires = request->asked.remembered_until,
+                                        .reply = std::move(answer.reply)};
+    }
+    return true;
+}
+
+void Ingress::on_session_ended(dtls::SessionId session, dtls::EndReason reason) {
+    messages_.forget(session);
+    resources_.forget(session);
+    switch (reason) {
+        case dtls::EndReason::kCloseNotify:
+        case dtls::EndReason::kFatalAlert:
+        case dtls::EndReason::kReplaced:
+        case dtls::EndReason::kSuperseded:
+            return;  // deleted by the commit that ended it
+        case dtls::EndReason::kDisplaced:
+        case dtls::EndReason::kExpired:
+        case dtls::EndReason::kRevoked:
+            break;
+    }
+    // A revocation deletes sessions itself, but not one whose first commit was still on its way. Should the
+    // queue be full, the row stays until the next start finds it expired or revoked.
+    store::Unit unit;
+    unit.close.push_back(session);
+    (void)submit(std::move(unit), Closing{});
+}
+
+void Ingress::on_handshake_ended(const dtls::HandshakeTrace& trace) {
+    // Peers have proved nothing yet, so this is for debugging only.
+    log_.debug("handshake of {}: outcome {}, step {}, {} datagrams in, {} out, {} retransmissions",
+               trace.path.remote.text(), static_cast<int>(trace.outcome), static_cast<int>(trace.step),
+               trace.datagrams_in, trace.datagrams_out, trace.retransmissions);
+}
+
+bool Ingress::submit(store::Unit&& unit, Pending&& pending) {
+    unit.ticket = ++last_ticket_;
+    if (!outside_.submit(std::move(unit))) {
+        ++counters_.journal_full;
+        return false;
+    }
+    pending_.emplace(last_ticket_, std::move(pending));
+    return true;
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The path of an uplink through one shard, and the only place that knows all of it: datagram, session,
+// exchange, resource, commit, reply. Opens no socket and reads no clock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <variant>
+
+#include "daemon/devices/credential_directory.hpp"
+#include "daemon/ingress/policies.hpp"
+#include "daemon/ingress/resources.hpp"
+#include "narrowgate/base/log.hpp"
+#include "narrowgate/coap/message_layer.hpp"
+#include "narrowgate/dtls/endpoint.hpp"
+#include "narrowgate/store/unit.hpp"
+
+namespace narrowgate::daemon {
+
+// Since start. Thread: the shard's; copy to hand it on.
+struct IngressCounters {
+    std::uint64_t readings_acknowledged = 0;
+    std::uint64_t readings_refused = 0;  // 5.03: the store is full
+    std::uint64_t journal_full = 0;      // records dropped because the writer's queue was full
+    std::uint64_t commits_failed = 0;    // records dropped because their commit failed
+    std::uint64_t requests_refused = 0;  // 4.xx and 5.xx of our own
+};
+
+// Thread: its shard's.
+class Ingress final : private dtls::Listener {
+public:
+    struct Outside {
+        // Sends one datagram, from path.local to path.remote.
+        std::function<void(const Path& path, ByteView datagram)> send;
+        // Hands a unit to the store's writer; false when it takes no more now. Its completion comes back by
+        // on_completions(), in the order of submission.
+        std::function<bool(store::Unit&& unit)> submit;
+    };
+
+    // `credentials` and `log` must outlive the ingress. `cookie_key`: 32 bytes, the same for all shards.
+    Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
+            std::shared_ptr<const Policies> policies, Outside outside, Log& log);
+
+    // --- At start, before any datagram: what the store has of this shard.
+    // False: the row is damaged, and its session is lost.
+    bool restore(store::SessionRow&& row, Now now);
+    void restore(const store::StoredReply& reply, Now now);
+
+    void on_datagram(ByteView datagram, const Path& path, Now now);
+    void on_completions(std::span<const store::Completion> completions, Now now);
+    std::optional<SteadyTime> next_deadline() const { return endpoint_.next_deadline(); }
+    void advance(Now now);
+
+    // A reload: requests from now on see the new fleets.
+    void set_policies(std::shared_ptr<const Policies> policies) { policies_ = std::move(policies); }
+    // A credential was revoked: its sessions end at once.
+    void end_sessions_of(dtls::CredentialId credential, Now now);
+
+    // Commits that have not been answered yet.
+    std::size_t pending() const { return pending_.size(); }
+    const IngressCounters& counters() const { return counters_; }
+    const dtls::Endpoint& endpoint() const { return endpoint_; }
+    const coap::MessageLayer& messages() const { return messages_; }
+
+private:
+    // What waits for a commit.
+    struct Opening {
+        dtls::SessionId session;
+    };
+    struct Receiving {
+        dtls::Receipt receipt;
+        Bytes reply;                       // sent once the receipt is durable; empty: nothing
+        std::optional<coap::Asked> asked;  // the exchange to complete, when the record was a new request
+        std::optional<coap::BlockUploads::UploadId> upload;
+        bool with_reading = false;
+    };
+    struct Closing {};
+    using Pending = std::variant<Opening, Receiving, Closing>;
+
+    void send(const Path& path, ByteView datagram) override;
+    void on_established(const dtls::SessionRecord& record,
+                        std::optional<dtls::SessionId> replaces_unconfirmed) override;
+    void on_receipt(const dtls::Receipt& receipt, ByteView application_data) override;
+    void on_session_ended(dtls::SessionId session, dtls::EndReason reason) override;
+    void on_handshake_ended(const dtls::HandshakeTrace& trace) override;
+
+    // Fills in what the application data of a receipt ask for. False: they must have no effect at all.
+    bool read_application_data(ByteView data, Receiving& receiving, store::Unit& unit);
+    bool submit(store::Unit&& unit, Pending&& pending);
+    void settle(Opening& opening, store::Outcome outcome, Now now);
+    void settle(Receiving& receiving, const store::Completion& completion, Now now);
+    void reply(const dtls::Receipt& receipt, ByteView message, Now now);
+
+    const CredentialDirectory& credentials_;
+    const Outside outside_;
+    Log& log_;
+    std::shared_ptr<const Policies> policies_;
+    coap::MessageLayer messages_;
+    Resources resources_;
+    dtls::Endpoint endpoint_;
+    std::unordered_map<std::uint64_t, Pending> pending_;  // by ticket
+    std::uint64_t last_ticket_ = 0;
+    Now now_{};  // of the call in progress: the endpoint's callbacks happen within one of ours
+    IngressCounters counters_;
+};
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/ingress/rate_limiter.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace narrowgate::daemon {
+
+void RateLimiter::fill(Bucket& bucket, SteadyTime now) {
+    const std::chrono::duration<double, std::ratio<60>> minutes = now - bucket.filled;
+    bucket.tokens = std::min<double>(bucket.per_minute, bucket.tokens + minutes.count() * bucket.per_minute);
+    bucket.filled = now;
+}
+
+std::optional<seconds> RateLimiter::take(dtls::SessionId session, unsigned per_minute, SteadyTime now) {
+    if (buckets_.size() >= sweep_at_) drop_full(now);
+    Bucket& bucket =
+        buckets_.try_emplace(session, Bucket{static_cast<double>(per_minute), per_minute, now}).first->second;
+    bucket.per_minute = per_minute;
+    fill(bucket, now);
+    if (bucket.tokens >= 1) {
+        bucket.tokens -= 1;
+        return std::nullopt;
+    }
+    return seconds(static_cast<std::int64_t>(std::ceil((1 - bucket.tokens) * 60 / per_minute)));
+}
+
+void RateLimiter::drop_full(SteadyTime now) {
+    std::erase_if(buckets_, [now](auto& entry) {
+        fill(entry.second, now);
+        return entry.second.tokens >= entry.second.per_minute;
+    });
+    // Twice what is in use: the sweep costs each taken token a constant share.
+    sweep_at_ = std::max<std::size_t>(1024, buckets_.size() * 2);
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How many readings a node may send: one token bucket a session, kept only while it is not full.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/dtls/session_record.hpp"
+
+namespace narrowgate::daemon {
+
+// Thread: its shard's. Memory: a bucket of about 64 bytes for each session that sent within the last minute.
+class RateLimiter {
+public:
+    // Takes one token of the session's bucket, which holds `per_minute` and fills at that rate. Nothing when
+    // there was one; else how long until there is.
+    std::optional<seconds> take(dtls::SessionId session, unsigned per_minute, SteadyTime now);
+    void forget(dtls::SessionId session) { buckets_.erase(session); }
+
+    std::size_t size() const { return buckets_.size(); }
+
+private:
+    struct Bucket {
+        double tokens;
+        unsigned per_minute;
+        SteadyTime filled;
+    };
+
+    static void fill(Bucket& bucket, SteadyTime now);
+    void drop_full(SteadyTime now);
+
+    std::unordered_map<dtls::SessionId, Bucket> buckets_;
+    std::size_t sweep_at_ = 1024;
+};
+
+}  // namespace narrowgate::daemon
