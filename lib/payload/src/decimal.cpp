@@ -107,7 +107,8 @@ std::optional<Decimal> Decimal::from_text(std::string_view text) {
     if (at == text.size()) return from_parts(number, 0);
 
     if (text[at] != 'e' && text[at] != 'E') return std::nullopt;
-    if (++at < text.size() && text[at] == '+') ++at;
+    ++at;
+    if (text.substr(at).starts_with('+') && !text.substr(at).starts_with("+-")) ++at;
     int exponent = 0;
     const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), exponent);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -116,7 +117,7 @@ std::optional<Decimal> Decimal::from_text(std::string_view text) {
 
 std::optional<Decimal> Decimal::from_parts(Decimal mantissa, std::int64_t exponent) {
     if (mantissa.mantissa_ == 0) return Decimal{};
-    if (std::abs(exponent) > 1000) return std::nullopt;
+    if (exponent > 1000 || exponent < -1000) return std::nullopt;
     const Decimal scaled{mantissa.mantissa_, mantissa.exponent_ + static_cast<int>(exponent)};
     if (!scaled.is_in_range()) return std::nullopt;
     return scaled;

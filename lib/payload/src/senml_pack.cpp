@@ -74,8 +74,8 @@ SenmlPack::SenmlPack(const Limits& limits, WallTime received, std::string& out)
       version_(kVersion) {}
 
 bool SenmlPack::refuse(std::string reason) {
-    reason_ =
-        records_.empty() ? std::move(reason) : fmt::format("record {}: {}", records_.size() + 1, reason);
+    const bool says_where = in_record_ && !records_.empty();
+    reason_ = says_where ? fmt::format("record {}: {}", records_.size() + 1, reason) : std::move(reason);
     return false;
 }
 
@@ -97,6 +97,7 @@ bool SenmlPack::mark(SenmlLabel label) {
 bool SenmlPack::begin_record() {
     if (records_.size() == limits_.max_records)
         return refuse(fmt::format("more than {} records", limits_.max_records));
+    in_record_ = true;
     record_.seen = 0;
     record_.name.clear();
     record_.unit.clear();
@@ -193,6 +194,7 @@ bool SenmlPack::set_version(const Decimal& number) {
 bool SenmlPack::end_record() {
     if (!resolve_name() || !resolve_value() || !resolve_time()) return false;
     write_record();
+    in_record_ = false;
     if (out_.size() - start_ > limits_.max_rendered_bytes)
         return refuse(fmt::format("resolved records exceed {} bytes", limits_.max_rendered_bytes));
     return true;

@@ -106,6 +106,7 @@ private:
     Base base_;
     Record record_;
     std::int64_t version_;
+    bool in_record_ = false;
     bool in_order_ = true;
     std::vector<Resolved> records_;
     std::string reason_;
