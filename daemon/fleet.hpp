@@ -40,9 +40,6 @@ struct Fleet {
     // What a payload without Content-Format is (RFC 7252 section 5.5.1 leaves it to the application).
     payload::ContentFormat no_content_format = payload::kOctetStream;
 
-    // Readings that one node may send within a minute, on average; above that 4.29 with Max-Age. 0: no limit.
-    unsigned max_readings_per_minute = 0;
-
     // At least one. A reading goes to every upstream whose route matches; of one upstream's matching routes
     // the most specific names the topic.
     std::vector<Route> routes;

@@ -6,6 +6,7 @@
 
 #include "daemon/config/sections.hpp"
 #include "daemon/config/units.hpp"
+#include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
 namespace {
