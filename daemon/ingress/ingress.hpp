@@ -74,9 +74,9 @@ private:
     };
     struct Receiving {
         dtls::Receipt receipt;
-        Bytes reply;                       // sent once the receipt is durable; empty: nothing
-        std::optional<coap::Asked> asked;  // the exchange to complete, when the record was a new request
-        std::optional<coap::BlockUploads::UploadId> upload;
+        Bytes reply{};                       // sent once the receipt is durable; empty: nothing
+        std::optional<coap::Asked> asked{};  // the exchange to complete, when the record was a new request
+        std::optional<coap::BlockUploads::UploadId> upload{};
         bool with_reading = false;
     };
     struct Closing {};

@@ -6,10 +6,9 @@
 
 namespace narrowgate::daemon {
 
-void RateLimiter::fill(Bucket& bucket, SteadyTime now) {
+double RateLimiter::tokens_at(const Bucket& bucket, SteadyTime now) {
     const std::chrono::duration<double, std::ratio<60>> minutes = now - bucket.filled;
-    bucket.tokens = std::min<double>(bucket.per_minute, bucket.tokens + minutes.count() * bucket.per_minute);
-    bucket.filled = now;
+    return std::min<double>(bucket.per_minute, bucket.tokens + minutes.count() * bucket.per_minute);
 }
 
 std::optional<seconds> RateLimiter::take(dtls::SessionId session, unsigned per_minute, SteadyTime now) {
@@ -17,7 +16,8 @@ std::optional<seconds> RateLimiter::take(dtls::SessionId session, unsigned per_m
     Bucket& bucket =
         buckets_.try_emplace(session, Bucket{static_cast<double>(per_minute), per_minute, now}).first->second;
     bucket.per_minute = per_minute;
-    fill(bucket, now);
+    bucket.tokens = tokens_at(bucket, now);
+    bucket.filled = now;
     if (bucket.tokens >= 1) {
         bucket.tokens -= 1;
         return std::nullopt;
@@ -26,9 +26,8 @@ std::optional<seconds> RateLimiter::take(dtls::SessionId session, unsigned per_m
 }
 
 void RateLimiter::drop_full(SteadyTime now) {
-    std::erase_if(buckets_, [now](auto& entry) {
-        fill(entry.second, now);
-        return entry.second.tokens >= entry.second.per_minute;
+    std::erase_if(buckets_, [now](const auto& entry) {
+        return tokens_at(entry.second, now) >= entry.second.per_minute;
     });
     // Twice what is in use: the sweep costs each taken token a constant share.
     sweep_at_ = std::max<std::size_t>(1024, buckets_.size() * 2);

@@ -29,7 +29,7 @@ private:
         SteadyTime filled;
     };
 
-    static void fill(Bucket& bucket, SteadyTime now);
+    static double tokens_at(const Bucket& bucket, SteadyTime now);
     void drop_full(SteadyTime now);
 
     std::unordered_map<dtls::SessionId, Bucket> buckets_;
