@@ -83,11 +83,11 @@ BlockUploads::Outcome BlockUploads::receive(const Request& request, std::size_t 
 
 BlockUploads::Fit BlockUploads::fit_of(const Upload& upload, const BlockOption& block, std::size_t end) {
     const std::size_t held = upload.body.size();
-    if (block.offset() > held) return Fit::kGap;
     if (upload.complete) {
         const bool within = block.more ? end <= held : end == held;
         return within ? Fit::kSeenBefore : Fit::kContradiction;
     }
+    if (block.offset() > held) return Fit::kGap;
     if (block.offset() == held || end > held) return Fit::kNext;
     // A last block that ends before what has followed it already.
     return block.more ? Fit::kSeenBefore : Fit::kContradiction;

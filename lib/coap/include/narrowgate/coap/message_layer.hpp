@@ -46,7 +46,7 @@ struct Asked {
     std::uint8_t token_bytes = 0;
     std::array<std::uint8_t, kMaxTokenBytes> token{};
     std::uint8_t no_response = 0;  // RFC 7967 section 2.1: bits of the response classes not wanted
-    WallTime remembered_until;     // when a duplicate can no longer come; for Exchanges::restore()
+    WallTime remembered_until{};   // when a duplicate can no longer come; for Exchanges::restore()
 
     ByteView token_view() const { return ByteView(token).first(token_bytes); }
 };
