@@ -84,8 +84,8 @@ public:
 
     // Seals one record of application data into `out` (max_application_bytes() says what fits the mtu) and
     // returns its size. Send it to path_of(), or as the reply to a committed receipt to that receipt's path.
-    std::expected<std::size_t, SealFault> seal(SessionId session, ByteView application_data, MutableBytes out,
-                                               Now now);
+    std::expected<std::size_t, SealFault> seal(SessionId session, ByteView application_data,
+                                               MutableBytes out);
 
     // Where the peer was last seen by an authentic, newest, committed record. Nothing: no such session.
     std::optional<Path> path_of(SessionId session) const;
@@ -94,8 +94,8 @@ public:
     std::size_t max_application_bytes(SessionId session) const;
 
     // A session of the journal, at start. False, and counted by nobody: its secret is of an unknown version
-    // or damaged, or its id or CID is here already. Nothing is sealed in it before its first committed
-    // receipt.
+    // or damaged, its id or CID is here already, or its CID is not of Options::cid_bytes. Nothing is sealed
+    // in it before its first committed receipt.
     bool restore(SessionRecord&& record, Now now);
 
     // Revocation: sessions, handshakes, receipts in flight. Takes time in proportion to handshakes, not

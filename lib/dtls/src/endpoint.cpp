@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "narrowgate/dtls/endpoint.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "endpoint_impl.hpp"
+
+namespace narrowgate::dtls {
+namespace {
+
+constexpr std::uint8_t kNibbleEnd = 16;
+
+bool is_in_range(const Options& options) {
+    return options.mtu >= kMinMtuBytes && options.mtu <= kMaxMtuBytes && options.cid_bytes >= kMinCidBytes &&
+           options.cid_bytes <= kMaxCidBytes && options.node < kNibbleEnd && options.shard < kNibbleEnd &&
+           options.max_handshakes > 0 && options.lease_block > 1 &&
+           options.handshake_timeout_min > milliseconds(0) &&
+           options.handshake_timeout_min <= options.handshake_timeout_max &&
+           options.session_lifetime > seconds(0);
+}
+
+}  // namespace
+
+Endpoint::Impl::Impl(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
+                     Listener& listener)
+    : options_(options),
+      listener_(listener),
+      cookies_(cookie_key),
+      handshake_config_(options, credentials),
+      handshakes_(options.max_handshakes),
+      expiry_(options.session_lifetime) {
+    if (!is_in_range(options)) std::abort();
+}
+
+Fate Endpoint::Impl::receive(ByteView datagram, const Path& path, Now now) {
+    if (scratch_.size() < datagram.size()) scratch_.resize(datagram.size());
+    if (Handshake* handshake = handshakes_.find(path)) {
+        auto& trace = handshake->trace();
+        ++trace.datagrams_in;
+        trace.bytes_in += static_cast<std::uint32_t>(datagram.size());
+        trace.largest_in = std::max(trace.largest_in, static_cast<std::uint32_t>(datagram.size()));
+    }
+    Fate fate = Fate::kMalformed;
+    ByteView rest = datagram;
+    do {
+        const auto record = take_record(rest, options_.cid_bytes);
+        fate = record ? on_record(*record, path, datagram.size(), now) : Fate::kMalformed;
+        ++counters_.fates[static_cast<std::size_t>(fate)];
+    } while (!rest.empty());
+    return fate;
+}
+
+Fate Endpoint::Impl::on_record(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
+                               Now now) {
+    if (record.type == ContentType::kTls12Cid) return on_protected_with_cid(record, path, now);
+    if (record.epoch == 0) return on_plain(record, path, datagram_bytes, now);
+    return on_protected(record, path, now);
+}
+
+Fate Endpoint::Impl::on_plain(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
+                              Now now) {
+    if (record.type == ContentType::kHandshake && !record.fragment.empty() &&
+        record.fragment[0] == static_cast<std::uint8_t>(HandshakeType::kClientHello)) {
+        return on_client_hello(record, path, datagram_bytes, now);
+    }
+    Handshake* handshake = handshakes_.find(path);
+    if (handshake == nullptr) return Fate::kStrayPlaintext;
+    Fate fate = Fate::kStrayPlaintext;
+    const auto progress = handshake->accept_plain(record, now, fate);
+    go_on(*handshake, progress, now);
+    return fate;
+}
+
+Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Path& path, Now now) {
+    if (Session* session = sessions_.find_cid(record.cid)) {
+        const auto opened = open(*session, record);
+        return opened ? on_opened(*opened, path, now) : opened.error();
+    }
+    Handshake* handshake = handshakes_.find_cid(record.cid);
+    if (handshake == nullptr) return Fate::kUnknownCid;
+    Fate fate = Fate::kStrayEarly;
+    const auto progress = handshake->accept_protected(record, now, fate);
+    go_on(*handshake, progress, now);
+    return fate;
+}
+
+// Without CID only the path says whose a record is, and on one path there can be a session, a newer one that
+// is not confirmed yet, and a handshake: the keys decide.
+Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, Now now) {
+    std::optional<Opened> opened;
+    Fate fate = Fate::kUnknownAddress;
+    sessions_.any_at(path, [&](Session& session) {
+        const auto result = open(session, record);
+        if (result) opened = *result;
+        // What a newer session says is worth less than that the record fits an older one; of two refusals the
+        // more telling one is kept.
+        if (!result && (fate == Fate::kUnknownAddress || result.error() != Fate::kBadMac))
+            fate = result.error();
+        return opened.has_value();
+    });
+    if (opened) return on_opened(*opened, path, now);
+
+    Handshake* handshake = handshakes_.find(path);
+    if (handshake == nullptr || !handshake->cid().empty()) return fate;
+    Fate handshake_fate = fate;
+    const auto progress = handshake->accept_protected(record, now, handshake_fate);
+    go_on(*handshake, progress, now);
+    return handshake_fate;
+}
+
+std::optional<SteadyTime> Endpoint::Impl::next_deadline() const {
+    const auto handshake = handshakes_.next_deadline();
+    const auto expiry = expiry_.next_deadline();
+    if (handshake && expiry) return std::min(*handshake, *expiry);
+    return handshake ? handshake : expiry;
+}
+
+void Endpoint::Impl::advance(Now now) {
+    while (Handshake* handshake = handshakes_.due(now.steady)) {
+        const auto progress = handshake->on_timer(now);
+        go_on(*handshake, progress, now);
+    }
+    for (const std::uint32_t slot : expiry_.take_due(now.steady)) {
+        Session& session = sessions_.at(slot);
+        if (session.id == 0) continue;  // ended by a listener meanwhile
+        const SteadyTime due = session.heard + options_.session_lifetime;
+        if (due <= now.steady) {
+            end(session, EndReason::kExpired);
+        } else {
+            expiry_.schedule(slot, due, now.steady);
+        }
+    }
+}
+
+Endpoint::Endpoint(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
+                   Listener& listener)
+    : impl_(std::make_unique<Impl>(options, credentials, cookie_key, listener)) {}
+Endpoint::~Endpoint() = default;
+
+Fate Endpoint::receive(ByteView datagram, const Path& path, Now now) {
+    return impl_->receive(datagram, path, now);
+}
+std::optional<SteadyTime> Endpoint::next_deadline() const {
+    return impl_->next_deadline();
+}
+void Endpoint::advance(Now now) {
+    impl_->advance(now);
+}
+void Endpoint::session_committed(SessionId session, Now now) {
+    impl_->session_committed(session, now);
+}
+void Endpoint::session_abandoned(SessionId session) {
+    impl_->session_abandoned(session);
+}
+void Endpoint::committed(const Receipt& receipt, Now now) {
+    impl_->committed(receipt, now);
+}
+void Endpoint::not_committed(const Receipt& receipt) {
+    impl_->not_committed(receipt);
+}
+std::expected<std::size_t, SealFault> Endpoint::seal(SessionId session, ByteView application_data,
+                                                     MutableBytes out) {
+    return impl_->seal(session, application_data, out);
+}
+std::optional<Path> Endpoint::path_of(SessionId session) const {
+    return impl_->path_of(session);
+}
+std::size_t Endpoint::max_application_bytes(SessionId session) const {
+    return impl_->max_application_bytes(session);
+}
+bool Endpoint::restore(SessionRecord&& record, Now now) {
+    return impl_->restore(std::move(record), now);
+}
+void Endpoint::end_sessions_of(CredentialId credential, Now now) {
+    impl_->end_sessions_of(credential, now);
+}
+const Counters& Endpoint::counters() const {
+    return impl_->counters();
+}
+std::size_t Endpoint::sessions() const {
+    return impl_->sessions();
+}
+std::size_t Endpoint::handshakes() const {
+    return impl_->handshakes();
+}
+
+}  // namespace narrowgate::dtls

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a ClientHello to a session that waits for its commit.
+#include <utility>
+
+#include "endpoint_impl.hpp"
+#include "narrowgate/base/crypto.hpp"
+#include "session_secret.hpp"
+
+namespace narrowgate::dtls {
+namespace {
+
+// Without CIDs a NAT that gives one node's port to another puts both on one path. More than a few are refuse.
+constexpr std::size_t kMaxSessionsOnPath = 4;
+
+}  // namespace
+
+Fate Endpoint::Impl::on_client_hello(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
+                                     Now now) {
+    const auto hello = read_client_hello(record);
+    if (!hello) return hello.error();
+    if (!cookies_.is_good(hello->cookie, path.remote, now.steady)) {
+        listener_.send(path, hello_verify_request(*hello, cookies_.make(path.remote, now.steady)));
+        return Fate::kHelloVerify;
+    }
+    if (Handshake* current = handshakes_.find(path)) {
+        if (current->began_with(*hello)) {
+            Fate fate = Fate::kStrayPlaintext;
+            const auto progress = current->accept_plain(record, now, fate);
+            go_on(*current, progress, now);
+            return fate;
+        }
+        if (now.steady - current->trace().last_progress < options_.displace_after)
+            return Fate::kHandshakeBusy;
+        fail(*current, HandshakeOutcome::kDisplaced, now);
+    }
+    if (handshakes_.full()) return Fate::kHandshakeShed;
+
+    const auto cid = new_cid();
+    auto& handshake =
+        handshakes_.add(std::make_unique<Handshake>(handshake_config_, path, *hello, cid.view(), now));
+    auto& trace = handshake.trace();
+    trace.datagrams_in = 1;
+    trace.bytes_in = trace.largest_in = static_cast<std::uint32_t>(datagram_bytes);
+    go_on(handshake, handshake.begin(record, now), now);
+    return Fate::kHandshakeStarted;
+}
+
+// CIDs of handshakes and of sessions are one space: a client protects its Finished with one already.
+ConnectionId<kMaxCidBytes> Endpoint::Impl::new_cid() {
+    ConnectionId<kMaxCidBytes> cid;
+    cid.size = static_cast<std::uint8_t>(options_.cid_bytes);
+    do {
+        crypto::fill_random(MutableBytes(cid.bytes).first(cid.size));
+        cid.bytes[0] = static_cast<std::uint8_t>(options_.node << 4 | options_.shard);
+    } while (sessions_.find_cid(cid.view()) != nullptr || handshakes_.find_cid(cid.view()) != nullptr);
+    return cid;
+}
+
+SessionId Endpoint::Impl::new_session_id() const {
+    SessionId id;
+    do {
+        id = crypto::random_u64();
+    } while (id == 0 || sessions_.find(id) != nullptr);
+    return id;
+}
+
+void Endpoint::Impl::go_on(Handshake& handshake, Handshake::Progress progress, Now now) {
+    if (progress == Handshake::Progress::kEstablished) return establish(handshake, now);
+    handshakes_.reschedule(handshake);
+    for (const Bytes& datagram : handshake.take_output())
+        listener_.send(handshake.path(), datagram);
+    if (progress == Handshake::Progress::kFailed) fail(handshake, handshake.trace().outcome, now);
+}
+
+void Endpoint::Impl::fail(Handshake& handshake, HandshakeOutcome outcome, Now now) {
+    const auto taken = handshakes_.take(handshake);
+    auto& trace = taken->trace();
+    trace.outcome = outcome;
+    trace.ended = now.steady;
+    counters_.flights_retransmitted += trace.retransmissions;
+    ++counters_.handshakes_failed;
+    listener_.on_handshake_ended(trace);
+}
+
+void Endpoint::Impl::establish(Handshake& handshake, Now now) {
+    const auto taken = handshakes_.take(handshake);
+    auto& trace = taken->trace();
+    trace.ended = now.steady;
+    counters_.flights_retransmitted += trace.retransmissions;
+    ++counters_.handshakes_completed;
+    Agreement agreement = taken->take_agreement();
+    if (agreement.records.own_cid.empty()) make_room_on(taken->path());
+
+    Session session;
+    session.id = new_session_id();
+    session.credential = agreement.credential;
+    session.records = agreement.records;
+    session.records.lease_end = session.records.next_sequence + options_.lease_block;
+    session.path = taken->path();
+    session.path_sequence = session.records.right_edge;
+    session.heard = now.steady;
+    session.max_fragment = static_cast<std::uint16_t>(agreement.max_fragment);
+    session.unconfirmed = std::make_unique<Unconfirmed>();
+    session.unconfirmed->finished = agreement.finished;
+    session.unconfirmed->next_plain_sequence = agreement.next_plain_sequence;
+    session.unconfirmed->held_flight = std::move(agreement.last_flight);
+    session.unconfirmed->supersedes = unconfirmed_of(session.credential);
+
+    SessionRecord record;
+    record.id = session.id;
+    record.credential = session.credential;
+    const ByteView cid = session.records.own_cid.view();
+    record.cid.assign(cid.begin(), cid.end());
+    record.secret = encode_secret(session);
+    record.path = session.path;
+    record.lease_end = session.records.lease_end;
+    record.right_edge = session.records.right_edge;
+    record.window = session.records.window;
+    record.established = record.last_seen = now.wall;
+    const auto supersedes = session.unconfirmed->supersedes;
+
+    const Session& placed = sessions_.insert(std::move(session));
+    expiry_.schedule(sessions_.slot_of(placed), now.steady + options_.session_lifetime, now.steady);
+    listener_.on_handshake_ended(trace);
+    listener_.on_established(record, supersedes);
+}
+
+void Endpoint::Impl::make_room_on(const Path& path) {
+    std::size_t count = 0;
+    Session* longest_silent = nullptr;
+    sessions_.any_at(path, [&](Session& session) {
+        ++count;
+        if (longest_silent == nullptr || session.heard < longest_silent->heard) longest_silent = &session;
+        return false;
+    });
+    if (count >= kMaxSessionsOnPath) end(*longest_silent, EndReason::kDisplaced);
+}
+
+std::optional<SessionId> Endpoint::Impl::unconfirmed_of(CredentialId credential) {
+    std::optional<SessionId> found;
+    sessions_.any_of(credential, [&](Session& session) {
+        if (!session.confirmed && !session.confirming) found = session.id;
+        return found.has_value();
+    });
+    return found;
+}
+
+}  // namespace narrowgate::dtls

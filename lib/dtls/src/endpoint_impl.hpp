@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of an endpoint and what goes between them: endpoint.cpp cuts datagrams and finds whose each
+// record is, endpoint_handshakes.cpp and endpoint_sessions.cpp say what becomes of it there.
+#pragma once
+
+#include <unordered_map>
+
+#include "cookie.hpp"
+#include "expiry_wheel.hpp"
+#include "handshake_config.hpp"
+#include "handshake_pool.hpp"
+#include "narrowgate/dtls/endpoint.hpp"
+#include "session_table.hpp"
+
+namespace narrowgate::dtls {
+
+class Endpoint::Impl {
+public:
+    Impl(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
+         Listener& listener);
+
+    Fate receive(ByteView datagram, const Path& path, Now now);
+    std::optional<SteadyTime> next_deadline() const;
+    void advance(Now now);
+
+    void session_committed(SessionId id, Now now);
+    void session_abandoned(SessionId id);
+    void committed(const Receipt& receipt, Now now);
+    void not_committed(const Receipt& receipt);
+    std::expected<std::size_t, SealFault> seal(SessionId id, ByteView application_data, MutableBytes out);
+    std::optional<Path> path_of(SessionId id) const;
+    std::size_t max_application_bytes(SessionId id) const;
+    bool restore(SessionRecord&& record, Now now);
+    void end_sessions_of(CredentialId credential, Now now);
+
+    const Counters& counters() const { return counters_; }
+    std::size_t sessions() const { return sessions_.size(); }
+    std::size_t handshakes() const { return handshakes_.size(); }
+
+private:
+    // An address change that waits for its commit.
+    struct PendingMove {
+        Path path;
+        std::uint64_t sequence = 0;
+    };
+    struct Opened {
+        Session* session = nullptr;
+        OpenedRecord record{};
+    };
+
+    // endpoint.cpp
+    Fate on_record(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
+    Fate on_plain(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
+    Fate on_protected(const RecordHeader& record, const Path& path, Now now);
+    Fate on_protected_with_cid(const RecordHeader& record, const Path& path, Now now);
+
+    // endpoint_handshakes.cpp
+    Fate on_client_hello(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
+    ConnectionId<kMaxCidBytes> new_cid();
+    SessionId new_session_id() const;
+    // What `progress` asks for; `handshake` may be gone afterwards.
+    void go_on(Handshake& handshake, Handshake::Progress progress, Now now);
+    void establish(Handshake& handshake, Now now);
+    void fail(Handshake& handshake, HandshakeOutcome outcome, Now now);
+    void make_room_on(const Path& path);
+    std::optional<SessionId> unconfirmed_of(CredentialId credential);
+
+    // endpoint_sessions.cpp
+    std::expected<Opened, Fate> open(Session& session, const RecordHeader& record);
+    Fate on_opened(const Opened& opened, const Path& path, Now now);
+    Receipt make_receipt(Session& session, const OpenedRecord& record, Purpose purpose, const Path& path,
+                         Now now);
+    std::optional<SessionId> other_confirmed(const Session& session);
+    std::uint64_t wanted_lease(const RecordState& records) const;
+    void move_address(Session& session, const Receipt& receipt);
+    void answer_close(Session& session, const Path& path);
+    void answer_repeated_flight(Session& session, const Path& path);
+    void end(Session& session, EndReason reason);
+
+    // Constant after construction.
+    const Options options_;
+    Listener& listener_;  // not owned
+
+    CookieMint cookies_;
+    HandshakeConfig handshake_config_;
+    HandshakePool handshakes_;
+    SessionTable sessions_;
+    ExpiryWheel expiry_;
+    std::unordered_map<SessionId, PendingMove> pending_moves_;
+    Bytes scratch_;  // opened records; grows to the largest datagram seen, at most 64 KiB
+    Counters counters_;
+};
+
+}  // namespace narrowgate::dtls

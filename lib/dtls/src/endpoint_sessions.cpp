@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The life of a session from its commit to its end.
+#include <algorithm>
+#include <utility>
+
+#include "endpoint_impl.hpp"
+#include "session_secret.hpp"
+
+namespace narrowgate::dtls {
+namespace {
+
+// RFC 5246 section 7.2.
+constexpr std::uint8_t kAlertWarning = 1;
+constexpr std::uint8_t kAlertFatal = 2;
+constexpr std::uint8_t kAlertCloseNotify = 0;
+constexpr std::size_t kAlertBytes = 2;
+
+// The second belt of P3: after a restart numbers begin at 2^16 a second since the session did, whatever the
+// disk says of leases.
+constexpr int kSequenceBitsPerSecond = 16;
+constexpr std::int64_t kMaxBeltSeconds = std::int64_t{1} << 31;
+
+Fate fate_of(RecordFault fault) {
+    switch (fault) {
+        case RecordFault::kMalformed:
+            return Fate::kMalformed;
+        case RecordFault::kWrongEpoch:
+            return Fate::kWrongEpoch;
+        case RecordFault::kReplayed:
+            return Fate::kReplayed;
+        case RecordFault::kBadMac:
+            return Fate::kBadMac;
+        case RecordFault::kEmptyInner:
+            return Fate::kEmptyInner;
+    }
+    return Fate::kMalformed;
+}
+
+// P4: what else is authentic, a repeated Finished above all, may have been captured and held back.
+bool can_move_address(Purpose purpose) {
+    return purpose != Purpose::kRepeatedFlight;
+}
+
+}  // namespace
+
+std::expected<Endpoint::Impl::Opened, Fate> Endpoint::Impl::open(Session& session,
+                                                                 const RecordHeader& record) {
+    // The peer cannot know that the session exists before its commit; what comes now is its flight again.
+    if (!session.durable) return std::unexpected(Fate::kAwaitingCommit);
+    const auto opened = open_record(session.records, record.whole, scratch_);
+    if (!opened) return std::unexpected(fate_of(opened.error()));
+    return Opened{&session, *opened};
+}
+
+Fate Endpoint::Impl::on_opened(const Opened& opened, const Path& path, Now now) {
+    Session& session = *opened.session;
+    const OpenedRecord& record = opened.record;
+    session.heard = now.steady;
+
+    Purpose purpose;
+    switch (record.content_type) {
+        case ContentType::kApplicationData:
+            purpose = Purpose::kApplicationData;
+            break;
+        case ContentType::kAlert:
+            if (record.payload.size() != kAlertBytes) return Fate::kUnexpectedType;
+            if (record.payload[1] == kAlertCloseNotify) {
+                purpose = Purpose::kCloseNotify;
+            } else if (record.payload[0] == kAlertFatal) {
+                purpose = Purpose::kFatalAlert;
+            } else {
+                return Fate::kWarningAlert;
+            }
+            break;
+        case ContentType::kHandshake: {
+            if (!session.unconfirmed) return Fate::kRepeatAfterConfirm;
+            auto& answered = session.unconfirmed->answered;
+            if (answered && now.steady - *answered < options_.repeat_answer_interval)
+                return Fate::kRepeatTooSoon;
+            answered = now.steady;
+            purpose = Purpose::kRepeatedFlight;
+            break;
+        }
+        default:
+            return Fate::kUnexpectedType;
+    }
+    const Receipt receipt = make_receipt(session, record, purpose, path, now);
+    listener_.on_receipt(receipt, purpose == Purpose::kApplicationData ? record.payload : ByteView());
+    return Fate::kReceipt;
+}
+
+Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& record, Purpose purpose,
+                                     const Path& path, Now now) {
+    Receipt receipt;
+    receipt.session = session.id;
+    receipt.credential = session.credential;
+    receipt.path = path;
+    receipt.newer = record.newer;
+    receipt.sequence = record.sequence;
+    receipt.purpose = purpose;
+    receipt.right_edge = session.records.right_edge;
+    receipt.window = session.records.window;
+    receipt.lease_end = wanted_lease(session.records);
+    receipt.last_seen = now.wall;
+
+    // Receipts of one session can be under way together: each says what holds once it and those before it are
+    // committed.
+    const auto pending = pending_moves_.find(session.id);
+    receipt.durable_path = pending == pending_moves_.end() ? session.path : pending->second.path;
+    if (record.newer && can_move_address(purpose) && path != receipt.durable_path) {
+        pending_moves_[session.id] = {path, record.sequence};
+        receipt.durable_path = path;
+    }
+    if (purpose == Purpose::kApplicationData && !session.confirmed) {
+        receipt.confirms = session.confirming = true;
+        receipt.replaces = other_confirmed(session);
+    }
+    return receipt;
+}
+
+std::optional<SessionId> Endpoint::Impl::other_confirmed(const Session& session) {
+    std::optional<SessionId> found;
+    sessions_.any_of(session.credential, [&](Session& other) {
+        if (other.id != session.id && (other.confirmed || other.confirming)) found = other.id;
+        return found.has_value();
+    });
+    return found;
+}
+
+std::uint64_t Endpoint::Impl::wanted_lease(const RecordState& records) const {
+    if (records.next_sequence + options_.lease_block / 2 < records.lease_end) return records.lease_end;
+    return records.next_sequence + options_.lease_block;
+}
+
+void Endpoint::Impl::session_committed(SessionId id, Now) {
+    Session* session = sessions_.find(id);
+    if (session == nullptr || session->durable) return;
+    session->durable = true;
+    const auto flight = std::exchange(session->unconfirmed->held_flight, {});
+    const auto supersedes = std::exchange(session->unconfirmed->supersedes, std::nullopt);
+    for (const Bytes& datagram : flight)
+        listener_.send(session->path, datagram);
+    if (!supersedes) return;
+    if (Session* former = sessions_.find(*supersedes)) end(*former, EndReason::kSuperseded);
+}
+
+void Endpoint::Impl::session_abandoned(SessionId id) {
+    Session* session = sessions_.find(id);
+    if (session == nullptr || session->durable) return;
+    ++counters_.sessions_abandoned;
+    expiry_.cancel(sessions_.slot_of(*session));
+    sessions_.erase(*session);
+}
+
+void Endpoint::Impl::committed(const Receipt& receipt, Now) {
+    Session* session = sessions_.find(receipt.session);
+    if (session == nullptr) return;  // ended while the commit was under way
+    session->records.lease_end = std::max(session->records.lease_end, receipt.lease_end);
+    move_address(*session, receipt);
+    switch (receipt.purpose) {
+        case Purpose::kApplicationData:
+            if (!receipt.confirms) break;
+            session->confirmed = true;
+            session->unconfirmed.reset();  // wipes our Finished
+            if (!receipt.replaces) break;
+            if (Session* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
+            break;
+        case Purpose::kCloseNotify:
+            answer_close(*session, receipt.path);
+            end(*session, EndReason::kCloseNotify);
+            break;
+        case Purpose::kFatalAlert:
+            end(*session, EndReason::kFatalAlert);
+            break;
+        case Purpose::kRepeatedFlight:
+            answer_repeated_flight(*session, receipt.path);
+            break;
+    }
+}
+
+void Endpoint::Impl::not_committed(const Receipt& receipt) {
+    Session* session = sessions_.find(receipt.session);
+    if (session == nullptr) return;
+    if (receipt.confirms) session->confirming = false;
+    const auto pending = pending_moves_.find(receipt.session);
+    if (pending != pending_moves_.end() && pending->second.sequence == receipt.sequence) {
+        pending_moves_.erase(pending);
+    }
+}
+
+void Endpoint::Impl::move_address(Session& session, const Receipt& receipt) {
+    const auto pending = pending_moves_.find(session.id);
+    if (pending != pending_moves_.end() && pending->second.sequence <= receipt.sequence) {
+        pending_moves_.erase(pending);
+    }
+    if (!receipt.newer || !can_move_address(receipt.purpose) || receipt.sequence < session.path_sequence)
+        return;
+    session.path_sequence = receipt.sequence;
+    if (session.path == receipt.path) return;
+    session.path = receipt.path;
+    ++counters_.address_moves;
+}
+
+void Endpoint::Impl::answer_close(Session& session, const Path& path) {
+    constexpr std::array<std::uint8_t, kAlertBytes> kCloseNotify = {kAlertWarning, kAlertCloseNotify};
+    std::array<std::uint8_t, 128> datagram;
+    const auto sealed = seal_record(session.records, ContentType::kAlert, kCloseNotify, datagram);
+    if (sealed) listener_.send(path, ByteView(datagram).first(*sealed));
+}
+
+// The client waits for our last flight and sends its own again. The library's context is long gone; our
+// Finished is the same whatever number it travels under.
+void Endpoint::Impl::answer_repeated_flight(Session& session, const Path& path) {
+    if (!session.unconfirmed) return;
+    std::array<std::uint8_t, 128> sealed;
+    const auto size =
+        seal_record(session.records, ContentType::kHandshake, session.unconfirmed->finished, sealed);
+    if (!size) return;
+    Bytes datagram;
+    append_header(datagram, ContentType::kChangeCipherSpec, kDtls12, 0,
+                  session.unconfirmed->next_plain_sequence++, 1);
+    ByteWriter(datagram).u8(1).append(ByteView(sealed).first(*size));
+    ++counters_.flights_repeated_by_records;
+    listener_.send(path, datagram);
+}
+
+std::expected<std::size_t, SealFault> Endpoint::Impl::seal(SessionId id, ByteView application_data,
+                                                           MutableBytes out) {
+    Session* session = sessions_.find(id);
+    if (session == nullptr || !session->durable) return std::unexpected(SealFault::kUnknownSession);
+    if (application_data.size() > max_application_bytes(id)) return std::unexpected(SealFault::kDoesNotFit);
+    const auto sealed = seal_record(session->records, ContentType::kApplicationData, application_data, out);
+    if (!sealed && sealed.error() == SealFault::kLeaseExhausted) ++counters_.leases_exhausted;
+    return sealed;
+}
+
+std::optional<Path> Endpoint::Impl::path_of(SessionId id) const {
+    const Session* session = sessions_.find(id);
+    if (session == nullptr) return std::nullopt;
+    return session->path;
+}
+
+std::size_t Endpoint::Impl::max_application_bytes(SessionId id) const {
+    const Session* session = sessions_.find(id);
+    if (session == nullptr) return 0;
+    const std::size_t fits = options_.mtu - record_expansion(session->records);
+    return session->max_fragment == 0 ? fits : std::min<std::size_t>(fits, session->max_fragment);
+}
+
+bool Endpoint::Impl::restore(SessionRecord&& record, Now now) {
+    Session session;
+    session.id = record.id;
+    session.credential = record.credential;
+    if (record.id == 0 || sessions_.find(record.id) != nullptr) return false;
+    if (!record.cid.empty() && record.cid.size() != options_.cid_bytes) return false;
+    if (!record.cid.empty() &&
+        (sessions_.find_cid(record.cid) != nullptr || handshakes_.find_cid(record.cid) != nullptr)) {
+        return false;
+    }
+    if (!decode_secret(record.secret, session)) return false;
+    session.records.own_cid.assign(record.cid);
+    session.records.right_edge = record.right_edge;
+    session.records.window = record.window;
+    session.records.lease_end = record.lease_end;
+    const auto age = std::chrono::floor<seconds>(now.wall - record.established).count();
+    const auto belt = static_cast<std::uint64_t>(std::clamp<std::int64_t>(age, 0, kMaxBeltSeconds));
+    session.records.next_sequence = std::max(record.lease_end, belt << kSequenceBitsPerSecond);
+
+    session.path = record.path;
+    session.path_sequence = record.right_edge;
+    session.confirmed = record.confirmed;
+    session.durable = true;
+    if (session.confirmed) session.unconfirmed.reset();
+    // Silence counts across the restart; a wall clock that went back makes nobody younger than new.
+    const std::chrono::microseconds lifetime = options_.session_lifetime;
+    const auto silence = std::clamp<std::chrono::microseconds>(now.wall - record.last_seen, {}, lifetime);
+    session.heard = now.steady - silence;
+
+    const SteadyTime due = session.heard + options_.session_lifetime;
+    const Session& placed = sessions_.insert(std::move(session));
+    expiry_.schedule(sessions_.slot_of(placed), due, now.steady);
+    ++counters_.sessions_restored;
+    return true;
+}
+
+void Endpoint::Impl::end_sessions_of(CredentialId credential, Now now) {
+    while (Handshake* handshake =
+               handshakes_.find_if([&](const Handshake& each) { return each.credential() == credential; })) {
+        fail(*handshake, HandshakeOutcome::kRevoked, now);
+    }
+    Session* session = nullptr;
+    const auto any = [&](Session& each) {
+        session = &each;
+        return true;
+    };
+    while (sessions_.any_of(credential, any))
+        end(*session, EndReason::kRevoked);
+}
+
+void Endpoint::Impl::end(Session& session, EndReason reason) {
+    const SessionId id = session.id;
+    expiry_.cancel(sessions_.slot_of(session));
+    pending_moves_.erase(id);
+    sessions_.erase(session);
+    ++counters_.sessions_ended[static_cast<std::size_t>(reason)];
+    listener_.on_session_ended(id, reason);
+}
+
+}  // namespace narrowgate::dtls
