@@ -88,8 +88,8 @@ std::string to_base64url(ByteView bytes) {
 }
 
 std::optional<Bytes> from_base64url(std::string_view text) {
-    while (!text.empty() && text.back() == '=')
-        text.remove_suffix(1);
+    // Padding is left out, or is what fills the last group of four.
+    if (text.ends_with('=') && text.size() % 4 == 0) text.remove_suffix(text.ends_with("==") ? 2 : 1);
     if (text.size() % 4 == 1) return std::nullopt;
     Bytes out;
     out.reserve(text.size() * 3 / 4);

@@ -115,7 +115,8 @@ std::string to_words(std::chrono::microseconds duration) {
             fmt::format("{}{} {}", sign, total / kUnits[i].microseconds, kUnits[i].name);
         return rest == 0 ? first : fmt::format("{} {} {}", first, rest, next.name);
     }
-    if (total >= 1'000'000) return fmt::format("{}{:.3g} s", sign, static_cast<double>(total) / 1e6);
+    // From here on three digits of milliseconds would be rounded to 1000.
+    if (total >= 999'500) return fmt::format("{}{:.3g} s", sign, static_cast<double>(total) / 1e6);
     if (total >= 1'000) return fmt::format("{}{:.3g} ms", sign, static_cast<double>(total) / 1e3);
     return fmt::format("{}{} us", sign, total);
 }
