@@ -160,7 +160,7 @@ void Endpoint::not_committed(const Receipt& receipt) {
     impl_->not_committed(receipt);
 }
 std::expected<std::size_t, SealFault> Endpoint::seal(SessionId session, ByteView application_data,
-                                                     MutableBytes out) {
+                                                     MutableBytes out, Now) {
     return impl_->seal(session, application_data, out);
 }
 std::optional<Path> Endpoint::path_of(SessionId session) const {
