@@ -84,8 +84,8 @@ public:
 
     // Seals one record of application data into `out` (max_application_bytes() says what fits the mtu) and
     // returns its size. Send it to path_of(), or as the reply to a committed receipt to that receipt's path.
-    std::expected<std::size_t, SealFault> seal(SessionId session, ByteView application_data,
-                                               MutableBytes out);
+    std::expected<std::size_t, SealFault> seal(SessionId session, ByteView application_data, MutableBytes out,
+                                               Now now);
 
     // Where the peer was last seen by an authentic, newest, committed record. Nothing: no such session.
     std::optional<Path> path_of(SessionId session) const;
