@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/control/client.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+
+#include "daemon/control/calls.hpp"
+#include "daemon/control/unix_socket.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using Kind = ControlFailure::Kind;
+
+std::unexpected<ControlFailure> failed(Kind kind, std::string what, std::string cure) {
+    return std::unexpected(ControlFailure{.kind = kind, .error = {std::move(what), std::move(cure)}});
+}
+
+std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& socket, int error_number) {
+    switch (error_number) {
+        case ENOENT:
+        case ECONNREFUSED:
+            return failed(Kind::kNotRunning, "narrowgate is not running",
+                          "start it: systemctl start narrowgate");
+        case EACCES:
+            return failed(Kind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
+                          "run as root, or as a member of the group that owns the socket");
+        default:
+            return failed(Kind::kUnreachable,
+                          fmt::format("{}: {}", socket.string(), system_message(error_number)),
+                          "see whether narrowgate is well: systemctl status narrowgate");
+    }
+}
+
+// One exchange over a connected socket, within a deadline.
+class Exchange {
+public:
+    Exchange(const UnixSocket& socket, milliseconds patience)
+        : socket_(socket), deadline_(std::chrono::steady_clock::now() + patience) {}
+
+    bool send_all(std::string_view text) {
+        while (!text.empty()) {
+            const ssize_t count = send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+            if (count >= 0) {
+                text.remove_prefix(static_cast<std::size_t>(count));
+            } else if (!may_go_on(POLLOUT)) {
+                // The daemon may have answered, and closed, before it had read everything.
+                return errno == EPIPE || errno == ECONNRESET;
+            }
+        }
+        return true;
+    }
+
+    // The line without its end; empty when none came in time.
+    std::string receive_line() {
+        std::string line;
+        std::array<char, 65'536> buffer;
+        while (line.size() <= kMaxControlAnswerBytes) {
+            const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+            if (count > 0) {
+                line.append(buffer.data(), static_cast<std::size_t>(count));
+                if (line.back() == '\n') {
+                    line.pop_back();
+                    return line;
+                }
+            } else if (count == 0 || !may_go_on(POLLIN)) {
+                break;
+            }
+        }
+        return {};
+    }
+
+private:
+    // After a call that returned -1: whether it can be tried again. Waits until then.
+    bool may_go_on(short events) {
+        if (errno == EINTR) return true;
+        if (errno != EAGAIN) return false;
+        const auto rest =
+            std::chrono::duration_cast<milliseconds>(deadline_ - std::chrono::steady_clock::now());
+        if (rest.count() <= 0) return false;
+        pollfd waiting{.fd = socket_.get(), .events = events, .revents = 0};
+        return poll(&waiting, 1, static_cast<int>(rest.count())) > 0;
+    }
+
+    const UnixSocket& socket_;
+    const SteadyTime deadline_;
+};
+
+}  // namespace
+
+std::expected<nlohmann::json, ControlFailure> ask_daemon(const std::filesystem::path& socket,
+                                                         std::string_view call,
+                                                         const nlohmann::json& arguments,
+                                                         milliseconds patience) {
+    const auto address = unix_address(socket);
+    const UnixSocket connection = UnixSocket::stream();
+    if (!address || !connection) return connect_failed(socket, address ? EMFILE : ENAMETOOLONG);
+    if (connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+        return connect_failed(socket, errno);
+
+    Exchange exchange(connection, patience);
+    std::string request = control_request(call, arguments) + '\n';
+    const bool sent = exchange.send_all(request);
+    wipe_text(request);
+    std::string line = sent ? exchange.receive_line() : std::string();
+    if (line.empty()) {
+        return failed(
+            Kind::kUnreachable,
+            fmt::format("narrowgate does not answer at {} within {}", socket.string(), to_words(patience)),
+            "see whether it is well: systemctl status narrowgate");
+    }
+    auto result = control_result(line);
+    wipe_text(line);
+    if (!result) return std::unexpected(ControlFailure{.kind = Kind::kRefused, .error = result.error()});
+    return *std::move(result);
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/devices/device_service.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "daemon/config/units.hpp"
+#include "daemon/devices/device_csv.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
+std::unexpected<Error> unknown_device(std::string_view identity_or_name) {
+    return failure(fmt::format("there is no device \"{}\"", identity_or_name.substr(0, 128)),
+                   "see narrowgate device list");
+}
+
+}  // namespace
+
+Expected<void> check_identity(std::string_view identity) {
+    if (identity.empty() || identity.size() > store::kMaxIdentityBytes) {
+        return failure(fmt::format("it is {} bytes long", identity.size()),
+                       fmt::format("use 1 to {} bytes", store::kMaxIdentityBytes));
+    }
+    if (!is_utf8(bytes_of(identity)) || std::ranges::any_of(identity, is_control))
+        return failure("it is no UTF-8 text, or holds control characters", "use printable characters");
+    return {};
+}
+
+Expected<Secret> parse_psk(ByteView hex) {
+    std::string_view text = text_of(hex);
+    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+    while (!text.empty() && blank(text.back()))
+        text.remove_suffix(1);
+    while (!text.empty() && blank(text.front()))
+        text.remove_prefix(1);
+    auto bytes = from_hex(text);
+    if (!bytes) {
+        return failure("the key is not in hexadecimal",
+                       "write two digits 0-9 a-f for each byte, and nothing else");
+    }
+    Secret psk(*std::move(bytes));
+    if (psk.size() < kMinPskBytes) {
+        return failure(
+            fmt::format("the key has {} bytes; short ones can be guessed from a recorded handshake",
+                        psk.size()),
+            fmt::format("use at least {} random bytes", kMinPskBytes));
+    }
+    if (psk.size() > store::kMaxPskBytes) {
+        return failure(fmt::format("the key has {} bytes", psk.size()),
+                       fmt::format("use at most {} (RFC 4279 section 5.3)", store::kMaxPskBytes));
+    }
+    return psk;
+}
+
+DeviceService::DeviceService(store::Store& store, std::set<std::string> fleets, Listener listener)
+    : store_(store), fleets_(std::move(fleets)), listener_(std::move(listener)) {}
+
+Expected<void> DeviceService::check_fleet(std::string_view fleet) const {
+    if (fleets_.contains(std::string(fleet))) return {};
+    const std::vector<std::string_view> names(fleets_.begin(), fleets_.end());
+    const auto meant = nearest(fleet, names);
+    return failure(fmt::format("there is no fleet \"{}\"", fleet.substr(0, 64)),
+                   meant ? fmt::format("did you mean \"{}\"?", *meant)
+                         : fmt::format("the configuration has: {}", fmt::join(names, ", ")));
+}
+
+Expected<void> DeviceService::announce(std::vector<store::CredentialId> removed,
+                                       std::span<const store::NewDevice> added) {
+    CredentialChanges changes{.removed = std::move(removed), .added = {}};
+    for (const store::NewDevice& device : added) {
+        auto found = store_.find_device(device.identity);
+        if (!found) return std::unexpected(std::move(found.error()));
+        if (!*found) continue;
+        for (const store::CredentialInfo& credential : (*found)->credentials) {
+            if (credential.identity != device.identity || credential.revoked) continue;
+            changes.added.push_back({.id = credential.id,
+                                     .identity = credential.identity,
+                                     .device = (*found)->name,
+                                     .fleet = (*found)->fleet,
+                                     .psk = device.psk.copy(),
+                                     .not_before = credential.not_before,
+                                     .not_after = credential.not_after,
+                                     .revoked = std::nullopt});
+        }
+    }
+    if (listener_) listener_(std::move(changes));
+    return {};
+}
+
+Expected<void> DeviceService::add(store::NewDevice device) {
+    if (const auto valid = check_identity(device.identity); !valid)
+        return failure("the identity cannot be used: " + valid.error().what, valid.error().cure);
+    if (!device.name.empty()) {
+        if (const auto valid = check_identity(device.name); !valid)
+            return failure("the name cannot be used: " + valid.error().what, valid.error().cure);
+    }
+    if (const auto known = check_fleet(device.fleet); !known) return known;
+    if (auto id = store_.add_device(device); !id) return std::unexpected(std::move(id.error()));
+    return announce({}, {&device, 1});
+}
+
+Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dry_run) {
+    DeviceTable table = parse_device_csv(text);
+    ImportSummary summary{.added = {}, .changed = {}, .unchanged = {}, .mistakes = std::move(table.mistakes)};
+    std::vector<store::NewDevice> devices;
+    std::vector<std::size_t> lines;
+    for (CsvDevice& row : table.devices) {
+        if (auto known = check_fleet(row.device.fleet); !known)
+            summary.mistakes.push_back({row.line, std::move(known.error())});
+        devices.push_back(std::move(row.device));
+        lines.push_back(row.line);
+    }
+    // The store sees the good lines even then, so that one run names all that is wrong.
+    const bool only_look = dry_run || !summary.mistakes.empty();
+    auto result = store_.import_devices(devices, only_look);
+    if (!result) return std::unexpected(std::move(result.error()));
+    for (store::ImportResult::LineError& error : result->errors)
+        summary.mistakes.push_back({lines.at(error.index), std::move(error.error)});
+    std::ranges::stable_sort(summary.mistakes, {}, &ImportMistake::line);
+    const auto last = std::ranges::unique(summary.mistakes, {}, &ImportMistake::line);
+    summary.mistakes.erase(last.begin(), last.end());
+
+    summary.added = std::move(result->added);
+    summary.changed = std::move(result->changed);
+    summary.unchanged = std::move(result->unchanged);
+    if (dry_run || !summary.mistakes.empty()) return summary;
+
+    const std::set<std::string_view> same(summary.unchanged.begin(), summary.unchanged.end());
+    std::erase_if(devices, [&](const store::NewDevice& device) { return same.contains(device.identity); });
+    if (auto told = announce(std::move(result->revoked), devices); !told)
+        return std::unexpected(std::move(told.error()));
+    return summary;
+}
+
+Expected<std::vector<store::Device>> DeviceService::list() {
+    return store_.devices();
+}
+
+Expected<store::Device> DeviceService::show(std::string_view identity_or_name) {
+    auto found = store_.find_device(identity_or_name);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return unknown_device(identity_or_name);
+    return **std::move(found);
+}
+
+Expected<std::size_t> DeviceService::revoke(std::string_view identity_or_name) {
+    if (auto known = show(identity_or_name); !known) return std::unexpected(std::move(known.error()));
+    auto revoked = store_.revoke_device(identity_or_name);
+    if (!revoked) return std::unexpected(std::move(revoked.error()));
+    const std::size_t count = revoked->size();
+    if (auto told = announce(*std::move(revoked), {}); !told) return std::unexpected(std::move(told.error()));
+    return count;
+}
+
+Expected<std::string> DeviceService::export_csv(bool with_keys) {
+    std::vector<store::CredentialRow> rows;
+    const auto loaded = store_.load_credentials([&](store::CredentialRow&& row) {
+        if (!row.revoked) rows.push_back(std::move(row));
+    });
+    if (!loaded) return std::unexpected(loaded.error());
+    std::ranges::sort(rows, {}, &store::CredentialRow::identity);
+    return write_device_csv(rows, with_keys);
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How the gateway is, in one moment: gathered by the wiring, shown by `narrowgate status`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/error.hpp"
+
+namespace narrowgate::daemon {
+
+// One [[upstream]].
+struct UpstreamState {
+    std::string name;
+    bool connected = false;
+    bool paused = false;            // refusing everything; waits before it tries again
+    std::optional<WallTime> since;  // of being connected or not
+    std::string trouble;            // the last error in words; empty when there is none
+    std::uint64_t waiting_readings = 0;
+    std::uint64_t waiting_bytes = 0;
+    std::optional<WallTime> oldest;  // when the oldest of these was received
+    std::uint64_t delivered = 0;     // since start, like the following
+    std::uint64_t dead_letters = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t reconnects = 0;
+    bool backlog_full = false;
+};
+
+struct StoreState {
+    std::uint64_t waiting_readings = 0;  // by at least one upstream
+    std::uint64_t waiting_bytes = 0;
+    std::uint64_t max_bytes = 0;
+    std::optional<WallTime> oldest;
+    bool full = false;
+    bool disk_full = false;
+    bool over_age = false;
+    std::uint64_t commits = 0;
+    std::chrono::microseconds last_commit{0};     // with its fsync
+    std::chrono::microseconds longest_commit{0};  // since start
+};
+
+// Since start.
+struct UplinkCounts {
+    std::uint64_t readings = 0;          // acknowledged: on disk
+    std::uint64_t refused = 0;           // 5.03: the store was full
+    std::uint64_t requests_refused = 0;  // 4.xx and 5.xx
+    std::uint64_t duplicates = 0;        // retransmissions that were recognised
+    std::uint64_t handshakes = 0;        // completed
+    std::uint64_t handshakes_failed = 0;
+    std::uint64_t records_dropped = 0;           // of every fate that has no effect
+    std::map<std::string, std::uint64_t> fates;  // dtls::Fate by name, those above 0
+};
+
+struct GatewayStatus {
+    std::string gateway;
+    std::string version;
+    WallTime now{};
+    WallTime started{};
+    std::vector<std::string> listening;
+    std::uint64_t devices = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t handshakes_in_progress = 0;
+    UplinkCounts uplink;
+    double readings_per_minute = 0;  // over the last minute
+    StoreState store;
+    std::vector<UpstreamState> upstreams;
+};
+
+// Health in a sentence, the worst first: "All is well.", "The disk is full: …".
+struct Health {
+    bool well = true;
+    std::string sentence;
+};
+Health health_of(const GatewayStatus& status);
+
+// One screen for people.
+std::string to_text(const GatewayStatus& status);
+// For programs, and between the daemon and the command line. Adds "well" and "health".
+nlohmann::json to_json(const GatewayStatus& status);
+// The reverse; what is missing keeps its default. Fails when it is no status at all.
+Expected<GatewayStatus> status_from_json(const nlohmann::json& value);
+
+}  // namespace narrowgate::daemon
