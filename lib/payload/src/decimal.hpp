@@ -39,6 +39,8 @@ public:
     static std::optional<Decimal> sum(const Decimal& left, const Decimal& right);
     bool less_than(const Decimal& other) const;
 
+    // The nearest double.
+    double approximate() const;
     // Nothing when there is a fraction, or when it does not fit.
     std::optional<std::int64_t> integer() const;
     // Appends the number as JSON writes it, trailing zeros of a fraction left out.
@@ -47,7 +49,6 @@ public:
 private:
     constexpr Decimal(Int128 mantissa, int exponent) : mantissa_(mantissa), exponent_(exponent) {}
     bool is_in_range() const;
-    double approximate() const;
 
     Int128 mantissa_ = 0;  // magnitude below 10^36
     int exponent_ = 0;

@@ -243,7 +243,7 @@ bool SenmlPack::resolve_time() {
 }
 
 void SenmlPack::write_record() {
-    const Resolved place{.time = *record_.time, .begin = out_.size() + 1, .end = 0};
+    const Resolved place{.time = record_.time->approximate(), .begin = out_.size() + 1, .end = 0};
     out_ += records_.empty() ? '[' : ',';
     out_ += "{\"n\":";
     append_json_string(out_, record_.name);
@@ -274,7 +274,7 @@ void SenmlPack::write_record() {
     if (version_ != kVersion) fmt::format_to(std::back_inserter(out_), ",\"bver\":{}", version_);
     out_ += '}';
 
-    if (!records_.empty() && place.time.less_than(records_.back().time)) in_order_ = false;
+    if (!records_.empty() && place.time < records_.back().time) in_order_ = false;
     records_.push_back(place);
     records_.back().end = out_.size();
 }
@@ -288,9 +288,8 @@ bool SenmlPack::finish() {
 
 // Section 4.6: resolved records are in chronological order. Records of one time keep the pack's order.
 void SenmlPack::put_in_order() {
-    std::ranges::stable_sort(records_, [](const Resolved& left, const Resolved& right) {
-        return left.time.less_than(right.time);
-    });
+    std::ranges::sort(records_, {},
+                      [](const Resolved& record) { return std::pair(record.time, record.begin); });
     std::string ordered;
     ordered.reserve(out_.size() - start_ + 1);
     for (const auto& record : records_) {

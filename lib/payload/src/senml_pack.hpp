@@ -83,7 +83,7 @@ private:
         bool boolean = false;
     };
     struct Resolved {
-        Decimal time;
+        double time;        // precise to a quarter of a microsecond
         std::size_t begin;  // in out_
         std::size_t end;
     };
