@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job, end to end, on this machine: scripts/demo runs this once all is built."""
+
+import argparse
+import json
+import sys
+import time
+
+from harness import (AWS_LIMITS, Broker, Failure, Gateway, Nodes, Pki, Stage, Verifier, make_devices,
+                     wait_for)
+
+# An NB-IoT cell in fair coverage; the design's own round trips are seconds, a demo's patience is not.
+LINK = {"delay": 0.15, "jitter": 0.2, "loss": 0.02, "duplicate": 0.01}
+DRAIN_SECONDS = 90      # for the last acknowledgements, and again for the brokers
+PLAIN_LINE_EVERY = 3.0  # seconds, where the output is no terminal
+
+
+class Table:
+    """The live table: redrawn in place on a terminal, else a line every few seconds."""
+
+    def __init__(self, quiet):
+        self.live = sys.stdout.isatty() and not quiet
+        self.quiet = quiet
+        self.drawn = 0
+        self.last_line = 0.0
+        self.began = time.monotonic()
+
+    def say(self, text):
+        if self.quiet:
+            return
+        self._leave()
+        print(f"{time.monotonic() - self.began:5.1f} s  {text}", flush=True)
+
+    def _leave(self):
+        self.drawn = 0
+
+    def show(self, phase, totals, delivered):
+        if self.quiet or totals is None:
+            return
+        rows = [
+            ("gateway", phase),
+            ("nodes", f"{totals['nodes']}, {totals['established']} in a session"),
+            ("handshakes", f"{totals['handshakes']} ({totals['handshakes_started']} begun)"),
+            ("readings", f"{totals['sent']} sent, {totals['acked']} acknowledged, "
+                         f"{totals['retransmissions']} retransmissions"),
+            ("link", f"{lost(totals)} datagrams lost, {duplicated(totals)} repeated"),
+            *((f"at {name}", f"{count} delivered") for name, count in delivered.items()),
+        ]
+        if self.live:
+            if self.drawn:
+                print(f"\x1b[{self.drawn}A", end="")
+            for name, value in rows:
+                print(f"\x1b[2K  {name:<12}{value}")
+            self.drawn = len(rows)
+            sys.stdout.flush()
+        elif time.monotonic() - self.last_line >= PLAIN_LINE_EVERY:
+            self.last_line = time.monotonic()
+            self.say(f"gateway {phase}: {totals['established']}/{totals['nodes']} nodes, "
+                     f"{totals['handshakes']} handshakes, {totals['sent']} sent, {totals['acked']} acknowledged, "
+                     + ", ".join(f"{count} at {name}" for name, count in delivered.items()))
+
+
+def lost(totals):
+    return totals["link_up"]["lost"] + totals["link_down"]["lost"]
+
+
+def duplicated(totals):
+    return totals["link_up"]["duplicated"] + totals["link_down"]["duplicated"]
+
+
+def watch(table, seconds, phase, nodes, brokers):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        table.show(phase, nodes.totals(), {b.name: len(b.readings()) for b in brokers})
+        time.sleep(0.25)
+
+
+def play(options, table):
+    with Stage("demo", options.keep) as stage:
+        if options.keep:
+            table.say(f"files are kept in {stage.folder}")
+        table.say("a throw-away PKI by openssl; two mosquitto brokers with mutual TLS on loopback")
+        pki = Pki(stage.folder / "pki")
+        brokers = [Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS),
+                   Broker(stage, pki, "pelion", "edge-ca", "nbiot/#")]
+        for broker in brokers:
+            broker.start()
+
+        gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers})
+        devices = gateway.import_devices(make_devices(options.nodes))
+        gateway.start()
+        table.say(f"gateway on {gateway.address}, {options.nodes} devices imported; the nodes switch on")
+
+        # Nodes start within one interval of each other: handshakes and readings mix from the beginning.
+        nodes = Nodes(stage, gateway.address, devices, seed=options.seed, interval=2, ack_timeout=2,
+                      max_retransmit=6, handshake_timeout_min=2, handshake_timeout_max=16, report_interval=0.25,
+                      drain=DRAIN_SECONDS, **LINK)
+        half = options.seconds / 2
+        watch(table, half, "runs", nodes, brokers)
+        # The proof is about nodes that have a session: slow starters are waited for.
+        wait_for(lambda: nodes.totals()["established"] == options.nodes, 90, "every node to have its session")
+        before = nodes.totals()
+        gateway.kill()
+        table.say(f"gateway killed with SIGKILL at {before['handshakes']} handshakes; started again")
+        watch(table, 1.0, "KILLED", nodes, brokers)
+        gateway.start()
+        watch(table, half, "runs again", nodes, brokers)
+
+        table.say("the nodes make no more readings; waiting for what is on its way")
+        totals = nodes.finish(DRAIN_SECONDS + 30)
+        verifier = Verifier(nodes.events())
+        verifier.wait_until_delivered(brokers, DRAIN_SECONDS)
+        table.show("runs again", totals, {b.name: len(b.readings()) for b in brokers})
+        gateway.stop()
+        return summary(options, totals, before, verifier, brokers)
+
+
+def summary(options, totals, before, verifier, brokers):
+    upstreams = {broker.name: verifier.verdict(broker) for broker in brokers}
+    traffic = totals["reading_traffic"]
+    acked = max(totals["acked"], 1)
+    handshake = totals["handshake_traffic"]
+    # Counted from what the brokers received; the nodes' own word is taken only for what they were told.
+    passed = (len(verifier.acked) > 0 and totals["handshakes"] == options.nodes
+              and all(v["lost"] == 0 and not v["ids_reused"] for v in upstreams.values()))
+    return {
+        "passed": passed,
+        "nodes": options.nodes,
+        "handshakes": totals["handshakes"],
+        "handshakes_before_kill": before["handshakes"],
+        "handshakes_after_kill": totals["handshakes"] - before["handshakes"],
+        "readings": {"sent": len(verifier.sent), "acknowledged": len(verifier.acked),
+                     "unacknowledged": totals["waiting"], "retransmissions": totals["retransmissions"]},
+        "upstreams": upstreams,
+        "link": {"lost": lost(totals), "duplicated": duplicated(totals)},
+        "bytes_on_air": {
+            "reading_up": round(traffic["bytes_on_air_up"] / acked, 1),
+            "reading_down": round(traffic["bytes_on_air_down"] / acked, 1),
+            "of_which_ip_udp_headers": round(28 * (traffic["datagrams_up"] + traffic["datagrams_down"]) / acked, 1),
+            "handshake_up": round(handshake["bytes_on_air_up"] / max(totals["handshakes"], 1), 1),
+            "handshake_down": round(handshake["bytes_on_air_down"] / max(totals["handshakes"], 1), 1),
+        },
+    }
+
+
+def print_summary(result):
+    readings, air = result["readings"], result["bytes_on_air"]
+    print()
+    print(f"  readings sent            {readings['sent']}")
+    print(f"  readings acknowledged    {readings['acknowledged']}")
+    for name, verdict in result["upstreams"].items():
+        copies = verdict["redelivered"] + verdict["stored_twice"]
+        print(f"  delivered to {name:<12}{verdict['delivered']} (lost {verdict['lost']}, duplicated {copies})")
+    print(f"  handshakes               {result['handshakes']} for {result['nodes']} nodes, "
+          f"{result['handshakes_after_kill']} after the kill")
+    print(f"  bytes on air a reading   {air['reading_up']} up, {air['reading_down']} down "
+          f"({air['of_which_ip_udp_headers']} of them IP and UDP headers, retransmissions included)")
+    print(f"  bytes on air a handshake {air['handshake_up']} up, {air['handshake_down']} down")
+    print()
+    print("  Every acknowledged reading is at both brokers; no node had to shake hands again." if result["passed"]
+          else "  FAILED: an acknowledged reading is missing, or handshakes are not one a node.")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole path on this machine: simulated "
+                                     "NB-IoT nodes, the gateway, two MQTT brokers; the gateway is killed half-way.")
+    parser.add_argument("--nodes", type=int, default=20, help="simulated nodes (default 20)")
+    parser.add_argument("--seconds", type=float, default=30, help="how long they make readings (default 30)")
+    parser.add_argument("--json", action="store_true", help="print only the summary, as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder with configuration and logs")
+    parser.add_argument("--seed", type=int, default=1, help="of the link's misfortunes (default 1)")
+    options = parser.parse_args()
+    if not 1 <= options.nodes <= 5000 or not 4 <= options.seconds <= 86400:
+        parser.error("--nodes is 1 to 5000, --seconds is 4 to 86400")
+    try:
+        result = play(options, Table(options.json))
+    except Failure as failure:
+        print(f"demo: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demo: interrupted; all processes are ended", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print_summary(result)
+    return 0 if result["passed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
