@@ -145,9 +145,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     narrowgate::ByteReader input(narrowgate::ByteView(data, size));
     while (input.remaining() > 0) {
         const auto control = input.u8();
+        const std::size_t length = input.u8();
         // A length past the end takes what there is: a mutation should cost a message, not the rest.
-        const auto length = std::min<std::size_t>(input.u8(), input.remaining());
-        server.receive(control, input.take(length));
+        server.receive(control, input.take(std::min(length, input.remaining())));
     }
     return 0;
 }

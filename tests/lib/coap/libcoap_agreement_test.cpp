@@ -64,7 +64,8 @@ protected:
         EXPECT_EQ(coap_get_data(pdu, &length, &data), 1) << "it needs a payload";
         Bytes out;
         ByteWriter(out)
-            .u8(static_cast<std::uint8_t>(0x40 | coap_pdu_get_type(pdu) << 4 | token.length))
+            .u8(static_cast<std::uint8_t>(0x40U | static_cast<unsigned>(coap_pdu_get_type(pdu)) << 4 |
+                                          token.length))
             .u8(static_cast<std::uint8_t>(coap_pdu_get_code(pdu)))
             .u16(static_cast<std::uint16_t>(coap_pdu_get_mid(pdu)))
             .append(ByteView(token.s, data + length));
@@ -101,7 +102,7 @@ TEST_F(LibcoapAgreementTest, LibcoapReadsWhatWeWrite) {
         message.path("sensors/7");
         message.with_uint(option::kContentFormat, static_cast<std::uint32_t>(upto(0xffff)));
         for (const auto number : some_option_numbers()) {
-            message.options.emplace_back(number, some_bytes(upto(300)));
+            message.with_bytes(number, some_bytes(upto(300)));
         }
         message.payload.assign(upto(600), 'p');
         const auto datagram = message.bytes();
@@ -167,7 +168,7 @@ TEST_F(LibcoapAgreementTest, WeAgreeOnChangedMessages) {
     for (int round = 0; round < 20'000; ++round) {
         NodeMessage message{.token = some_bytes(upto(kMaxTokenBytes)), .payload = "payload"};
         for (const auto number : some_option_numbers()) {
-            message.options.emplace_back(number, some_bytes(upto(20)));
+            message.with_bytes(number, some_bytes(upto(20)));
         }
         auto datagram = message.bytes();
         datagram[upto(datagram.size() - 1)] = static_cast<std::uint8_t>(upto(255));

@@ -19,7 +19,7 @@ struct NodeMessage {
     Code code = Code::kPost;
     std::uint16_t mid = 0x7d34;
     Bytes token{0x20};
-    std::vector<std::pair<std::uint16_t, Bytes>> options{};  // in any order
+    std::vector<std::pair<std::uint16_t, Bytes>> options{};  // in ascending order
     std::string payload{};
 
     NodeMessage& path(std::string_view text) {
@@ -30,10 +30,16 @@ struct NodeMessage {
         }
         return *this;
     }
+    // Behind the options of the same number.
+    NodeMessage& with_bytes(std::uint16_t number, Bytes value) {
+        const auto place =
+            std::ranges::upper_bound(options, number, {}, &std::pair<std::uint16_t, Bytes>::first);
+        options.emplace(place, number, std::move(value));
+        return *this;
+    }
     NodeMessage& with(std::uint16_t number, std::string_view value = {}) {
         const auto bytes = bytes_of(value);
-        options.emplace_back(number, Bytes(bytes.begin(), bytes.end()));
-        return *this;
+        return with_bytes(number, Bytes(bytes.begin(), bytes.end()));
     }
     NodeMessage& with_uint(std::uint16_t number, std::uint32_t value) {
         Bytes bytes;
@@ -41,19 +47,16 @@ struct NodeMessage {
             const auto byte = static_cast<std::uint8_t>(value >> shift);
             if (byte != 0 || !bytes.empty()) bytes.push_back(byte);
         }
-        options.emplace_back(number, std::move(bytes));
-        return *this;
+        return with_bytes(number, std::move(bytes));
     }
     NodeMessage& block1(std::uint32_t number, bool more, std::uint8_t szx) {
         return with_uint(option::kBlock1, BlockOption{number, more, szx}.value());
     }
 
     Bytes bytes() const {
-        auto sorted = options;
-        std::ranges::stable_sort(sorted, {}, &std::pair<std::uint16_t, Bytes>::first);
         Bytes out;
         MessageWriter writer(out, type, code, mid, token);
-        for (const auto& [number, value] : sorted)
+        for (const auto& [number, value] : options)
             writer.option(number, value);
         writer.payload(bytes_of(payload));
         return out;

@@ -3,7 +3,7 @@
 // What was asked lately and what was answered, so that a retransmission gets the same reply and has no
 // second effect (RFC 7252 sections 4.2, 4.3 and 4.5).
 //
-// Every call is O(1), but forget(), which is O(exchanges of that session). Memory: about 200 bytes an
+// Every call is O(1), but forget(), which is O(exchanges of that session). Memory: about 160 bytes an
 // exchange and the reply; all of it is bounded by ExchangeLimits, oldest first out. An exchange that is
 // pushed out early costs its node a reading stored twice, never one lost.
 #pragma once
@@ -21,7 +21,8 @@ namespace narrowgate::coap {
 // The number of a DTLS session; unique over the gateway's life and not chosen by the peer.
 using SessionId = std::uint64_t;
 
-// A fleet's transmission parameters (RFC 7252 section 4.8), as its nodes are configured.
+// A fleet's transmission parameters (RFC 7252 section 4.8), as its nodes are configured. Lifetimes derived
+// from them are cut at Exchanges::kLongestLifetime, which an ACK_TIMEOUT of up to two minutes stays below.
 struct TransmissionParameters {
     milliseconds ack_timeout{2'000};    // ACK_TIMEOUT; nodes on NB-IoT are better set to 10 s or more
     double ack_random_factor = 1.5;     // ACK_RANDOM_FACTOR

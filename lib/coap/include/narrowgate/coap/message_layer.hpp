@@ -34,7 +34,7 @@ namespace narrowgate::coap {
 
 // What a fleet decides about its nodes' messages.
 struct MessageOptions {
-    TransmissionParameters transmission;
+    TransmissionParameters transmission{};
     bool split_uri_path = false;  // see UriPath::of
 };
 
