@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An endpoint with a journal in memory behind it, as the daemon would drive it. It audits all that leaves:
-// every datagram fits the mtu (P6), no number is sealed twice in a session (P3), nothing protected leaves before
-// the session's commit (P2).
+// every datagram fits the mtu (P6), no number is sealed twice in a session (P3), nothing protected leaves
+// before the session's commit (P2).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,7 +29,9 @@ inline Path path_from(std::uint16_t port) {
 
 class KnownCredentials final : public CredentialLookup {
 public:
-    void add(Bytes identity, CredentialId id, Bytes psk) { by_identity_[std::move(identity)] = {id, std::move(psk)}; }
+    void add(Bytes identity, CredentialId id, Bytes psk) {
+        by_identity_[std::move(identity)] = {id, std::move(psk)};
+    }
 
     bool find(ByteView identity, Credential& out) const override {
         const auto found = by_identity_.find(Bytes(identity.begin(), identity.end()));
@@ -77,21 +79,27 @@ public:
     // Commits happen at once while true; else when commit_all() says so, or never.
     bool commits_at_once = true;
 
-    Fate receive(ByteView datagram, const Path& path) { return endpoint_->receive(datagram, path, clock.now()); }
+    Fate receive(ByteView datagram, const Path& path) {
+        return endpoint_->receive(datagram, path, clock.now());
+    }
 
     void commit_all() {
         while (!waiting_.empty()) {
             const auto commit = std::exchange(waiting_, {});
-            for (const auto& each : commit) each();
+            for (const auto& each : commit)
+                each();
         }
     }
+
+    bool has_commits_waiting() const { return !waiting_.empty(); }
 
     // Stops at this instant; only the journal is left. Commits under way are lost.
     void crash() {
         endpoint_.reset();
         waiting_.clear();
         boot();
-        for (const auto& [id, row] : journal) EXPECT_TRUE(restore(id));
+        for (const auto& [id, row] : journal)
+            EXPECT_TRUE(restore(id));
     }
 
     bool restore(SessionId id) {
@@ -133,9 +141,9 @@ public:
     }
     void on_established(const SessionRecord& record, std::optional<SessionId> replaces_unconfirmed) override {
         const ByteView secret = record.secret.view();
-        Row row{record.credential, record.cid,       Bytes(secret.begin(), secret.end()),
-                record.confirmed,  record.path,      record.lease_end,
-                record.right_edge, record.window,    record.established,
+        Row row{record.credential, record.cid,    Bytes(secret.begin(), secret.end()),
+                record.confirmed,  record.path,   record.lease_end,
+                record.right_edge, record.window, record.established,
                 record.last_seen};
         commit([this, id = record.id, row = std::move(row), replaces_unconfirmed] {
             if (replaces_unconfirmed) journal.erase(*replaces_unconfirmed);
@@ -180,9 +188,7 @@ public:
     std::vector<HandshakeTrace> traces;
 
 private:
-    void boot() {
-        endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *this);
-    }
+    void boot() { endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *this); }
 
     void commit(std::function<void()> done) {
         waiting_.push_back(std::move(done));
@@ -203,7 +209,8 @@ private:
             ASSERT_TRUE(reader.ok());
             if (epoch != 0) {
                 ASSERT_TRUE(session.has_value()) << "a protected record left before its commit";
-                EXPECT_TRUE(numbers_.emplace(*session, sequence).second) << "number " << sequence << " used twice";
+                EXPECT_TRUE(numbers_.emplace(*session, sequence).second)
+                    << "number " << sequence << " used twice";
             }
             datagram = reader.rest();
         }
@@ -239,7 +246,8 @@ public:
     void exchange() {
         for (int turn = 0; turn < 100; ++turn) {
             const auto up = client.take_datagrams();
-            for (const Bytes& datagram : up) gateway_.receive(datagram, path);
+            for (const Bytes& datagram : up)
+                gateway_.receive(datagram, path);
             const auto down = gateway_.take_sent();
             for (const Sent& sent : down) {
                 if (sent.path == path) client.receive(sent.datagram, now());

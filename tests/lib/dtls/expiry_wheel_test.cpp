@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "expiry_wheel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace narrowgate::dtls {
+namespace {
+
+constexpr SteadyTime kStart{std::chrono::hours(5)};
+
+TEST(ExpiryWheel, IsNeverEarlyAndAtMostOneGranuleLate) {
+    const seconds horizon(5120);  // a granule of 10 s
+    ExpiryWheel wheel(horizon);
+    std::mt19937 random(1);
+    std::map<std::uint32_t, SteadyTime> due;
+    for (std::uint32_t slot = 0; slot < 1000; ++slot) {
+        due[slot] = kStart + seconds(random() % 5120);
+        wheel.schedule(slot, due[slot], kStart);
+    }
+    for (std::uint32_t slot = 0; slot < 1000; slot += 3) {  // some move, some are called off
+        if (slot % 2 == 0) {
+            due[slot] = kStart + seconds(random() % 5120);
+            wheel.schedule(slot, due[slot], kStart);
+        } else {
+            wheel.cancel(slot);
+            due.erase(slot);
+        }
+    }
+    while (const auto next = wheel.next_deadline()) {
+        for (const auto slot : wheel.take_due(*next)) {
+            ASSERT_TRUE(due.contains(slot));
+            EXPECT_GE(*next, due[slot]);
+            EXPECT_LE(*next, due[slot] + seconds(21));
+            due.erase(slot);
+        }
+    }
+    EXPECT_TRUE(due.empty());
+}
+
+TEST(ExpiryWheel, SeesEverythingAfterALongPause) {
+    ExpiryWheel wheel(seconds(100));
+    for (std::uint32_t slot = 0; slot < 50; ++slot)
+        wheel.schedule(slot, kStart + seconds(2 * slot), kStart);
+    EXPECT_EQ(wheel.take_due(kStart + std::chrono::hours(1000)).size(), 50u);
+    EXPECT_FALSE(wheel.next_deadline().has_value());
+}
+
+TEST(ExpiryWheel, WhatIsOverdueAlreadyComesWithTheNextTick) {
+    ExpiryWheel wheel(seconds(100));
+    wheel.schedule(7, kStart - seconds(30), kStart);
+    ASSERT_TRUE(wheel.next_deadline().has_value());
+    EXPECT_EQ(wheel.take_due(kStart + seconds(1)).size(), 1u);
+}
+
+}  // namespace
+}  // namespace narrowgate::dtls
