@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/reload.hpp"
+
+#include <fmt/format.h>
+
+namespace narrowgate::daemon {
+
+Expected<void> check_reload(const Config& running, const Config& wanted,
+                            const std::map<std::string, std::size_t>& devices) {
+    for (const auto& [fleet, count] : devices) {
+        // One that was missing before stays forbidden to its devices; that is no reason to refuse the rest.
+        if (wanted.fleet(fleet) != nullptr || running.fleet(fleet) == nullptr) continue;
+        return failure(
+            fmt::format("fleet \"{}\" is gone from the configuration, but {} device{} belong{} to it", fleet,
+                        count, count == 1 ? "" : "s", count == 1 ? "s" : ""),
+            "put its file back, or revoke its devices first (narrowgate device revoke)");
+    }
+    for (const Fleet& fleet : wanted.fleets) {
+        for (const Route& route : fleet.routes) {
+            if (running.upstream(route.upstream) != nullptr) continue;
+            return failure(fmt::format("fleet \"{}\" has a route to upstream \"{}\", which does not run yet",
+                                       fleet.name, route.upstream),
+                           "a new upstream needs a restart: systemctl restart narrowgate");
+        }
+    }
+    return {};
+}
+
+std::vector<std::string> waiting_for_restart(const Config& running, const Config& wanted) {
+    std::vector<std::string> waiting;
+    const auto compare = [&waiting](const char* name, const auto& left, const auto& right) {
+        if (!(left == right)) waiting.emplace_back(name);
+    };
+    compare("gateway.name", running.gateway.name, wanted.gateway.name);
+    compare("gateway.state_directory", running.gateway.state_directory, wanted.gateway.state_directory);
+    compare("gateway.runtime_directory", running.gateway.runtime_directory, wanted.gateway.runtime_directory);
+
+    const dtls::Options& old_dtls = running.dtls;
+    const dtls::Options& new_dtls = wanted.dtls;
+    compare("dtls.listen", running.listen, wanted.listen);
+    compare("dtls.mtu", old_dtls.mtu, new_dtls.mtu);
+    compare("dtls.handshake_timeout.min", old_dtls.handshake_timeout_min, new_dtls.handshake_timeout_min);
+    compare("dtls.handshake_timeout.max", old_dtls.handshake_timeout_max, new_dtls.handshake_timeout_max);
+    compare("dtls.cid_bytes", old_dtls.cid_bytes, new_dtls.cid_bytes);
+    compare("dtls.node", old_dtls.node, new_dtls.node);
+    compare("dtls.max_handshakes", old_dtls.max_handshakes, new_dtls.max_handshakes);
+    compare("dtls.session_lifetime", old_dtls.session_lifetime, new_dtls.session_lifetime);
+
+    compare("store.max_size", running.store.max_size, wanted.store.max_size);
+    compare("store.max_age", running.store.max_age, wanted.store.max_age);
+    compare("store.when_full", running.store.when_full, wanted.store.when_full);
+    compare("store.retry_after", running.store.retry_after, wanted.store.retry_after);
+
+    for (const UpstreamConfig& upstream : wanted.upstreams) {
+        if (running.upstream(upstream.connection.name) == nullptr) {
+            waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
+        }
+    }
+    for (const UpstreamConfig& upstream : running.upstreams) {
+        if (wanted.upstream(upstream.connection.name) == nullptr) {
+            waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
+        }
+    }
+    return waiting;
+}
+
+}  // namespace narrowgate::daemon

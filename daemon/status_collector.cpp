@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/status_collector.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace narrowgate::daemon {
+namespace {
+
+constexpr seconds kSampleInterval{5};
+constexpr seconds kWindow{60};
+constexpr milliseconds kPatience{500};
+
+void add(GatewayStatus& status, const ShardSnapshot& shard) {
+    status.sessions += shard.sessions;
+    status.handshakes_in_progress += shard.handshakes;
+    UplinkCounts& uplink = status.uplink;
+    uplink.readings += shard.ingress.readings_acknowledged;
+    uplink.refused += shard.ingress.readings_refused;
+    uplink.requests_refused += shard.ingress.requests_refused;
+    uplink.duplicates += shard.duplicates;
+    uplink.handshakes += shard.dtls.handshakes_completed;
+    uplink.handshakes_failed += shard.dtls.handshakes_failed;
+    // The first four fates have an effect; docs/protocols.md and counters.hpp say what the others mean.
+    constexpr std::size_t kFirstDropped = static_cast<std::size_t>(dtls::Fate::kMalformed);
+    for (std::size_t i = 0; i < dtls::kFates; ++i) {
+        const std::uint64_t count = shard.dtls.fates[i];
+        if (count == 0) continue;
+        uplink.fates[std::string(dtls::name_of(static_cast<dtls::Fate>(i)))] += count;
+        if (i >= kFirstDropped) uplink.records_dropped += count;
+    }
+}
+
+StoreState state_of(const store::Status& store) {
+    return {.waiting_readings = store.readings_waiting,
+            .waiting_bytes = store.live_bytes,
+            .max_bytes = store.max_size,
+            .oldest = store.oldest,
+            .full = store.full,
+            .disk_full = store.disk_full,
+            .over_age = store.over_age,
+            .commits = store.commits,
+            .last_commit = store.last_commit_time,
+            .longest_commit = store.longest_commit_time};
+}
+
+}  // namespace
+
+StatusCollector::StatusCollector(io::EventLoop& loop, Sources sources)
+    : loop_(loop),
+      sources_(std::move(sources)),
+      started_(loop.now().wall),
+      timer_(loop.timer([this] { sample(); })) {
+    sample();
+}
+
+void StatusCollector::sample() {
+    const SteadyTime now = loop_.now().steady;
+    samples_.push_back({now, sources_.store.status().readings_committed});
+    while (samples_.front().at + kWindow < now)
+        samples_.pop_front();
+    timer_.arm(now + kSampleInterval);
+}
+
+double StatusCollector::readings_per_minute() const {
+    const Sample& first = samples_.front();
+    const std::chrono::duration<double, std::ratio<60>> minutes =
+        std::max<SteadyTime::duration>(loop_.now().steady - first.at, kSampleInterval);
+    return static_cast<double>(sources_.store.status().readings_committed - first.readings) / minutes.count();
+}
+
+GatewayStatus StatusCollector::collect() {
+    GatewayStatus status;
+    status.gateway = sources_.gateway;
+    status.version = sources_.version;
+    status.now = loop_.now().wall;
+    status.started = started_;
+    for (Shard* shard : sources_.shards) {
+        for (const Address& address : shard->addresses())
+            status.listening.push_back(address.text());
+        if (const auto snapshot = shard->snapshot(kPatience)) add(status, *snapshot);
+    }
+    std::ranges::sort(status.listening);
+    const auto [first, last] = std::ranges::unique(status.listening);
+    status.listening.erase(first, last);
+
+    const store::Status store = sources_.store.status();
+    status.devices = store.devices;
+    status.store = state_of(store);
+    status.readings_per_minute = readings_per_minute();
+    for (const auto& ask : sources_.upstreams) {
+        UpstreamState upstream = ask();
+        const auto known = std::ranges::find(store.upstreams, upstream.name, &store::UpstreamStatus::name);
+        if (known != store.upstreams.end()) {
+            upstream.waiting_readings = known->pending_readings;
+            upstream.waiting_bytes = known->pending_bytes;
+            upstream.oldest = known->oldest;
+            upstream.backlog_full = known->backlog_full;
+            upstream.dropped = known->dropped;
+            upstream.dead_letters = known->dead_letters;
+        }
+        status.upstreams.push_back(std::move(upstream));
+    }
+    return status;
+}
+
+std::string StatusCollector::line() {
+    return health_of(collect()).sentence;
+}
+
+}  // namespace narrowgate::daemon
