@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One connection attempt and the paho client made for it. A client is used once: one that is used again
+// offers the TLS session of its first handshake, and with it perhaps a certificate that was replaced since.
+#pragma once
+
+#include <mqtt/async_client.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "narrowgate/mqtt/connection.hpp"
+#include "paho_trace.hpp"
+
+namespace narrowgate::mqtt {
+
+// Thread: begin() and fail() the dialer's, the callbacks paho's, all else the connection's owner's.
+//
+// Locks: `client_mutex_` may be held over calls of paho, which takes its own lock; callbacks come with paho's
+// lock held and therefore never take `client_mutex_`, only `event_mutex_`, under which nothing of paho is
+// called.
+class Attempt {
+public:
+    // `dialer` outlives this.
+    Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
+            const Connection::Post& post);
+    ~Attempt();
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+
+    void begin(const Tunnel& tunnel);
+    void fail(Error error);
+    bool publish(std::uint64_t token, const Publish& message);
+    // After it returns no event is posted.
+    void mute();
+    void disconnect(milliseconds timeout);
+
+private:
+    class ConnectListener final : public ::mqtt::iaction_listener {
+    public:
+        explicit ConnectListener(Attempt& attempt) : attempt_(attempt) {}
+        void on_success(const ::mqtt::token& token) override;
+        void on_failure(const ::mqtt::token& token) override;
+
+    private:
+        Attempt& attempt_;
+    };
+    class PublishListener final : public ::mqtt::iaction_listener {
+    public:
+        explicit PublishListener(Attempt& attempt) : attempt_(attempt) {}
+        void on_success(const ::mqtt::token& token) override;
+        void on_failure(const ::mqtt::token& token) override;
+
+    private:
+        Attempt& attempt_;
+    };
+
+    void emit(Event event);
+    void fail_without_answer(const std::string& library_words);
+    void lose(std::optional<ReasonCode> said);
+    void end_trace();
+
+    const std::uint64_t number_;
+    const ConnectionOptions options_;
+    const SteadyTime began_;
+    Dialer& dialer_;
+
+    std::mutex event_mutex_;
+    Connection::Post post_;
+    bool connected_ = false;
+    bool over_ = false;
+    std::unique_ptr<PahoTrace> paho_trace_;
+
+    std::mutex client_mutex_;
+    bool given_up_ = false;
+    // Before the client: paho calls them until it is gone, and from its destructor.
+    ConnectListener connect_listener_{*this};
+    PublishListener publish_listener_{*this};
+    std::unique_ptr<::mqtt::async_client> client_;
+};
+
+}  // namespace narrowgate::mqtt

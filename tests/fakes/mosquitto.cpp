@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fakes/mosquitto.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace narrowgate::fakes {
+namespace {
+
+bool listens(std::uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool answered = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    return answered;
+}
+
+std::string text_of_file(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+template <class Condition>
+void wait_until(const char* what, Condition condition) {
+    for (int i = 0; i < 500; ++i) {
+        if (condition()) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    throw std::runtime_error(std::string("mosquitto: in vain waited for ") + what);
+}
+
+}  // namespace
+
+Mosquitto::Mosquitto(Options options) : options_(std::move(options)), port_(free_port()) {
+    start();
+}
+
+void Mosquitto::start() {
+    const auto at = [&](const char* file) { return (directory_.path() / file).string(); };
+    std::string config = fmt::format(
+        "listener {} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n"
+        "use_identity_as_username true\nlog_type all\nconnection_messages true\n",
+        port_, options_.root.string(), options_.certificate.certificate.string(),
+        options_.certificate.key.string());
+    // Else it becomes the user mosquitto, who may not read a directory of mode 0700.
+    if (::geteuid() == 0) config += "user root\n";
+    if (!options_.access_rules.empty()) {
+        std::ofstream(at("acl")) << options_.access_rules;
+        config += fmt::format("acl_file {}\n", at("acl"));
+    }
+    std::ofstream(at("mosquitto.conf")) << config << options_.further_lines;
+    std::vector<std::string> command{"mosquitto", "-c", at("mosquitto.conf")};
+    if (options_.tls_1_2_only) {
+        // mosquitto's own setting is a least version.
+        std::ofstream(at("openssl.cnf")) << "openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\n"
+                                            "MaxProtocol=TLSv1.2\n";
+        command.insert(command.begin(), {"env", "OPENSSL_CONF=" + at("openssl.cnf")});
+    }
+    process_.emplace(std::move(command), at("log"));
+    wait_until("its port", [&] {
+        if (!process_->is_running()) throw std::runtime_error("mosquitto does not start: " + log());
+        return listens(port_);
+    });
+}
+
+std::string Mosquitto::url(const std::string& host) const {
+    return fmt::format("mqtts://{}:{}", host, port_);
+}
+
+void Mosquitto::stop() {
+    if (process_) process_->stop();
+    process_.reset();
+}
+void Mosquitto::kill() {
+    process_.reset();
+}
+void Mosquitto::freeze() {
+    process_->signal(SIGSTOP);
+}
+void Mosquitto::thaw() {
+    process_->signal(SIGCONT);
+}
+
+void Mosquitto::subscribe(const std::string& topic, const KeyPair& as) {
+    // -c and an id: a broker that is started again still knows what it has not delivered, and mosquitto_sub
+    // connects again by itself.
+    subscriber_.emplace(std::vector<std::string>{"mosquitto_sub",
+                                                 "-h",
+                                                 "localhost",
+                                                 "-p",
+                                                 std::to_string(port_),
+                                                 "-V",
+                                                 "5",
+                                                 "-q",
+                                                 "1",
+                                                 "-t",
+                                                 topic,
+                                                 "-i",
+                                                 "subscriber",
+                                                 "-F",
+                                                 "%t %p",
+                                                 "--cafile",
+                                                 options_.root.string(),
+                                                 "--cert",
+                                                 as.certificate.string(),
+                                                 "--key",
+                                                 as.key.string()},
+                        directory_.path() / "received");
+    wait_until("a subscription",
+               [&] { return log().find("Sending SUBACK to subscriber") != std::string::npos; });
+}
+
+std::vector<std::string> Mosquitto::received() const {
+    std::vector<std::string> lines;
+    std::ifstream file(directory_.path() / "received");
+    for (std::string line; std::getline(file, line);)
+        lines.push_back(line);
+    return lines;
+}
+
+std::string Mosquitto::log() const {
+    return text_of_file(directory_.path() / "log");
+}
+
+}  // namespace narrowgate::fakes

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Against a real mosquitto on loopback, with client certificates.
+#include "narrowgate/mqtt/connection.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "events.hpp"
+
+namespace narrowgate::mqtt {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+class ConnectionTest : public testing::Test {
+protected:
+    std::unique_ptr<Connection> open(const ConnectionOptions& options) {
+        auto connection = Connection::open(options, events_.post());
+        EXPECT_TRUE(connection.has_value());
+        return std::move(*connection);
+    }
+    std::unique_ptr<Connection> open() { return open(options_for(broker_, pki_, client_)); }
+
+    fakes::Pki pki_;
+    fakes::KeyPair client_ = pki_.client("gw-1");
+    fakes::Mosquitto broker_{{.certificate = pki_.server("broker", "DNS:localhost"),
+                              .root = pki_.root(),
+                              .access_rules = {},
+                              .further_lines = {},
+                              .tls_1_2_only = false}};
+    Events events_;
+};
+
+TEST_F(ConnectionTest, APublishIsAnsweredByThePubackOfItsToken) {
+    broker_.subscribe("dt/#", pki_.client("reader"));
+    const auto connection = open();
+    const std::uint64_t attempt = connection->connect();
+    const auto connected = events_.next();
+    ASSERT_TRUE(connected);
+    ASSERT_EQ(connected->kind, Event::Kind::kConnected) << connected->error.text();
+    EXPECT_EQ(connected->attempt, attempt);
+
+    ASSERT_TRUE(
+        connection->publish(77, {.topic = "dt/a/wm-1", .payload = "{}", .content_type = "application/json"}));
+    const auto published = events_.next();
+    ASSERT_TRUE(published);
+    EXPECT_EQ(published->kind, Event::Kind::kPublished);
+    EXPECT_EQ(published->token, 77U);
+    EXPECT_EQ(verdict_of(published->code), Verdict::kTaken);
+    connection->disconnect(seconds(2));
+    broker_.stop();
+    EXPECT_THAT(broker_.received(), Contains("dt/a/wm-1 {}"));
+    EXPECT_THAT(broker_.log(), HasSubstr("Received DISCONNECT from gw-1"));
+}
+
+TEST_F(ConnectionTest, TheBrokersReceiveMaximumIsTold) {
+    broker_.stop();
+    fakes::Mosquitto narrow({.certificate = pki_.server("narrow", "DNS:localhost"),
+                             .root = pki_.root(),
+                             .access_rules = {},
+                             .further_lines = "max_inflight_messages 7\nmax_packet_size 4096\n",
+                             .tls_1_2_only = false});
+    const auto connection = open(options_for(narrow, pki_, client_));
+    connection->connect();
+    const auto connected = events_.next();
+    ASSERT_TRUE(connected);
+    ASSERT_EQ(connected->kind, Event::Kind::kConnected) << connected->error.text();
+    EXPECT_EQ(connected->limits.receive_maximum, 7);
+    EXPECT_EQ(connected->limits.maximum_packet_size, 4096U);
+}
+
+TEST_F(ConnectionTest, ABrokerThatIsDownIsNamedAndServesTheNextAttemptWhenItIsUp) {
+    broker_.stop();
+    const auto connection = open();
+    connection->connect();
+    EXPECT_THAT(events_.next_words(), HasSubstr("Connection refused"));
+    broker_.start();
+    connection->connect();
+    EXPECT_EQ(events_.next_words(), "connected");
+}
+
+// The broker dies with publishes unanswered: each token is either answered or left to be sent again, and
+// exactly one kLost says so.
+TEST_F(ConnectionTest, AfterALossEachUnansweredPublishCanBeSentAgain) {
+    broker_.freeze();
+    broker_.thaw();
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    broker_.freeze();
+    std::set<std::uint64_t> unanswered;
+    for (std::uint64_t token = 1; token <= 20; ++token) {
+        ASSERT_TRUE(connection->publish(token, {.topic = "dt/x", .payload = "1", .content_type = ""}));
+        unanswered.insert(token);
+    }
+    broker_.kill();
+    const auto lost = events_.next();
+    ASSERT_TRUE(lost);
+    ASSERT_EQ(lost->kind, Event::Kind::kLost);
+    EXPECT_FALSE(events_.next(milliseconds(50))) << "nothing may follow a loss";
+
+    broker_.start();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    for (const std::uint64_t token : unanswered) {
+        ASSERT_TRUE(connection->publish(token, {.topic = "dt/x", .payload = "1", .content_type = ""}));
+    }
+    while (!unanswered.empty()) {
+        const auto event = events_.next();
+        ASSERT_TRUE(event);
+        ASSERT_EQ(event->kind, Event::Kind::kPublished);
+        EXPECT_EQ(unanswered.erase(event->token), 1U);
+    }
+}
+
+TEST_F(ConnectionTest, ATopicThatThePolicyForbidsIsRefusedByReasonCodeAndTheConnectionStays) {
+    fakes::Mosquitto strict({.certificate = pki_.server("strict", "DNS:localhost"),
+                             .root = pki_.root(),
+                             .access_rules = "user gw-1\ntopic write dt/#\n",
+                             .further_lines = {},
+                             .tls_1_2_only = false});
+    const auto connection = open(options_for(strict, pki_, client_));
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    ASSERT_TRUE(connection->publish(1, {.topic = "elsewhere", .payload = "1", .content_type = ""}));
+    EXPECT_EQ(events_.next_words(), "published: not authorized (0x87)");
+    ASSERT_TRUE(connection->publish(2, {.topic = "dt/x", .payload = "1", .content_type = ""}));
+    const auto second = events_.next();
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->token, 2U);
+    EXPECT_EQ(verdict_of(second->code), Verdict::kTaken);
+}
+
+TEST_F(ConnectionTest, AConnectionThatAnotherClientTookOverSaysThatThisMayBe) {
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    Events others;
+    auto other = Connection::open(options_for(broker_, pki_, client_), others.post());
+    ASSERT_TRUE(other);
+    (*other)->connect();
+    ASSERT_EQ(others.next_words(), "connected");
+    for (auto& st : connection->trace().steps)
+        std::fprintf(stderr, "%s\n", to_words(st).c_str());
+    // This mosquitto closes without a DISCONNECT (brokers that send reason 0x8E are named outright).
+    EXPECT_THAT(events_.next_words(), testing::AllOf(HasSubstr("lost: upstream aws"),
+                                                     HasSubstr("no other client connects as gw-1")));
+}
+
+TEST_F(ConnectionTest, OneConnectionsEndLeavesTheOtherAlone) {
+    ConnectionOptions second_options = options_for(broker_, pki_, client_);
+    second_options.client_id = "gw-2";
+    const auto first = open();
+    first->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    for (int i = 0; i < 5; ++i) {
+        Events others;
+        auto second = Connection::open(second_options, others.post());
+        ASSERT_TRUE(second);
+        (*second)->connect();
+        ASSERT_EQ(others.next_words(), "connected");
+        second->reset();
+        ASSERT_TRUE(first->publish(1, {.topic = "dt/x", .payload = "1", .content_type = ""}));
+        EXPECT_EQ(events_.next()->kind, Event::Kind::kPublished);
+    }
+}
+
+// A look at what an operator would see of a good handshake (promise P9).
+TEST_F(ConnectionTest, TheTraceShowsEachStepOfAGoodAttempt) {
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    std::string text;
+    for (const TraceStep& step : connection->trace().steps)
+        text += to_words(step) + "\n";
+    EXPECT_THAT(text, HasSubstr("resolving localhost"));
+    EXPECT_THAT(text, HasSubstr("connected 127.0.0.1:"));
+    EXPECT_THAT(text, HasSubstr("-> ClientHello"));
+    EXPECT_THAT(text, HasSubstr("<- ServerHello"));
+    EXPECT_GT(connection->trace().bytes_from_server, 500U);
+}
+
+}  // namespace
+}  // namespace narrowgate::mqtt
