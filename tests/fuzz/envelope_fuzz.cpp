@@ -60,8 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace narrowgate;
     ByteReader input(ByteView(data, size));
     const auto format = payload::format_of(input.u8());
-    const std::size_t name_bytes = std::min<std::size_t>(input.u8(), input.remaining());
-    const auto device = text_of(input.take(name_bytes));
+    const std::size_t name_bytes = input.u8();
+    const auto device = text_of(input.take(std::min(name_bytes, input.remaining())));
     payload::check({.id = "1",
                     .device = device,
                     .fleet = "f",
