@@ -87,10 +87,15 @@ public:
         while (!waiting_.empty()) {
             const auto commit = std::exchange(waiting_, {});
             for (const auto& each : commit)
-                each();
+                each(true);
         }
     }
-
+    // The disk is full: what waits is refused.
+    void fail_commits() {
+        const auto commit = std::exchange(waiting_, {});
+        for (const auto& each : commit)
+            each(false);
+    }
     bool has_commits_waiting() const { return !waiting_.empty(); }
 
     // Stops at this instant; only the journal is left. Commits under way are lost.
@@ -145,7 +150,8 @@ public:
                 record.confirmed,  record.path,   record.lease_end,
                 record.right_edge, record.window, record.established,
                 record.last_seen};
-        commit([this, id = record.id, row = std::move(row), replaces_unconfirmed] {
+        commit([this, id = record.id, row = std::move(row), replaces_unconfirmed](bool durable) {
+            if (!durable) return endpoint_->session_abandoned(id);
             if (replaces_unconfirmed) journal.erase(*replaces_unconfirmed);
             journal[id] = row;
             committing_ = id;
@@ -155,8 +161,9 @@ public:
     }
     void on_receipt(const Receipt& receipt, ByteView application_data) override {
         Arrival arrival{receipt, Bytes(application_data.begin(), application_data.end())};
-        commit([this, arrival = std::move(arrival)] {
+        commit([this, arrival = std::move(arrival)](bool durable) {
             const Receipt& done = arrival.receipt;
+            if (!durable) return endpoint_->not_committed(done);
             if (done.replaces) journal.erase(*done.replaces);
             if (done.ends_session()) {
                 journal.erase(done.session);
@@ -190,7 +197,7 @@ public:
 private:
     void boot() { endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *this); }
 
-    void commit(std::function<void()> done) {
+    void commit(std::function<void(bool durable)> done) {
         waiting_.push_back(std::move(done));
         if (commits_at_once) commit_all();
     }
@@ -218,7 +225,7 @@ private:
 
     Options options_;
     std::unique_ptr<Endpoint> endpoint_;
-    std::deque<std::function<void()>> waiting_;
+    std::deque<std::function<void(bool durable)>> waiting_;
     std::optional<SessionId> committing_;
     std::vector<Sent> sent_;
     std::set<std::pair<SessionId, std::uint64_t>> numbers_;
