@@ -35,10 +35,11 @@ struct Options {
     // these.
     std::uint64_t ballast_bytes = std::uint64_t{4} << 20;
     std::uint64_t max_reply_bytes = std::uint64_t{64}
-                                    << 20;  // stored replies not yet expired; oldest go first
-    std::size_t max_dead_letters = 10'000;  // rows; oldest go first
-    std::size_t queue_units = 16'384;       // submit() says no beyond this many
-    std::size_t commit_units = 1'024;       // at most this many in one commit
+                                    << 20;                // stored replies not yet expired; oldest go first
+    std::size_t max_dead_letters = 10'000;                // rows; oldest go first
+    std::size_t queue_units = 16'384;                     // submit() says no beyond this many
+    std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // … or this many bytes of payload
+    std::size_t commit_units = 1'024;                     // at most this many in one commit
 
     // Name of the SQLite file layer (VFS) to go through; empty is the system's. Tests cut its power.
     std::string file_layer;

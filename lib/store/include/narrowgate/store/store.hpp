@@ -60,10 +60,11 @@ public:
     // A field larger than unit.hpp allows is the caller's mistake: aborts.
     [[nodiscard]] bool submit(Unit&& unit);
 
-    // --- Start-up: before the first submit(). Callbacks run on the writer thread while the caller waits. ---
+    // --- Start-up: before the first submit(). Callbacks run on the caller's thread.
+    // --------------------------
 
     // Every session whose credential is not revoked. A row that cannot be opened ends that session alone: it
-    // is deleted, counted (Status::bad_rows) and logged.
+    // is deleted, counted (Status::bad_rows) and logged (one line for all).
     Expected<void> load_sessions(const std::function<void(SessionRow&&)>& take);
     // Every reply of such a session that has not expired, oldest first.
     Expected<void> load_replies(const std::function<void(StoredReply&&)>& take);
@@ -82,8 +83,8 @@ public:
     Expected<std::vector<Device>> devices();  // by name
     // By identity or device name; nothing when there is none.
     Expected<std::optional<Device>> find_device(std::string_view identity_or_name);
-    // Every credential with its key, revoked ones too, by id. One that cannot be opened is left out, counted
-    // and logged. Callbacks run on the writer thread while the caller waits.
+    // Every credential with its key, revoked ones too, by id: for the handshakes, and for an export with
+    // keys. One that cannot be opened is left out, counted and logged. Callbacks run on the caller's thread.
     Expected<void> load_credentials(const std::function<void(CredentialRow&&)>& take);
 
     // --- Upstreams ----------------------------------------------------------------------------------------
@@ -112,6 +113,8 @@ public:
     // The last `count` readings that still wait for anybody, newest first.
     Expected<std::vector<StoredReading>> last_readings(std::size_t count);
     Expected<std::vector<DeadLetter>> dead_letters(std::size_t count);  // newest first
+    // The sessions seen last, newest first, without their secrets; some seconds behind.
+    Expected<std::vector<SessionRow>> last_sessions(std::size_t count);
 
     // --- Ending -------------------------------------------------------------------------------------------
 

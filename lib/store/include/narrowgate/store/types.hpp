@@ -17,7 +17,8 @@ using UpstreamId = std::uint8_t;      // 0 … kMaxUpstreams - 1
 using UpstreamMask = std::uint64_t;   // bit `1 << id` set: the reading is for that upstream
 using SinkId = std::uint32_t;
 
-inline constexpr std::size_t kMaxUpstreams = 64;  // bits of UpstreamMask
+inline constexpr std::size_t kMaxUpstreams = 64;   // bits of UpstreamMask
+inline constexpr std::size_t kMaxNameBytes = 255;  // of a device, fleet, resource or upstream
 
 constexpr UpstreamMask mask_of(UpstreamId id) {
     return UpstreamMask{1} << id;

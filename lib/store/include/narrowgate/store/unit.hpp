@@ -21,7 +21,6 @@ namespace narrowgate::store {
 inline constexpr std::size_t kMaxCidBytes = 32;  // what this store accepts; RFC 9146 section 3 allows 255
 inline constexpr std::size_t kMaxSessionSecret = 1024;  // bytes of SessionRow::secret
 inline constexpr std::size_t kMaxReplyBytes = 2048;     // bytes of StoredReply::reply
-inline constexpr std::size_t kMaxNameBytes = 255;       // device, fleet, resource
 inline constexpr std::size_t kMaxPayloadBytes = 1 << 20;
 
 // A session as it is kept. `secret` is opaque here and sealed on disk; the rest is plain.

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a journal page says about sessions, in order: opened, closed, marked; and the stored replies of a
+// commit. On-disk forms: docs/store.md.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "narrowgate/base/bytes.hpp"
+#include "narrowgate/store/unit.hpp"
+
+namespace narrowgate::store {
+
+// A SessionRow whose secret is sealed; `row.secret` is empty.
+struct SealedSession {
+    SessionRow row;
+    Bytes sealed;
+};
+
+struct SessionClose {
+    SessionId session = 0;
+};
+
+using Effect = std::variant<SealedSession, SessionClose, SessionMark>;
+
+Bytes encode_path(const Path& path);
+std::optional<Path> decode_path(ByteView bytes);
+
+Bytes encode_effects(std::span<const Effect> effects);
+// Nothing when the bytes are not a whole list of effects.
+std::optional<std::vector<Effect>> decode_effects(ByteView bytes);
+
+Bytes encode_replies(std::span<const StoredReply> replies);
+std::optional<std::vector<StoredReply>> decode_replies(ByteView bytes);
+
+}  // namespace narrowgate::store

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "narrowgate/base/crypto.hpp"
+#include "page_body.hpp"
+#include "schema.hpp"
+
+namespace narrowgate::store {
+namespace {
+
+// A page's names and numbers beside its payloads, for admission; the page itself is weighed exactly.
+constexpr std::size_t kReadingOverheadBytes = 24;
+
+Uuid make_uuid() {
+    Uuid uuid;
+    crypto::fill_random(uuid.bytes);
+    uuid.bytes[6] =
+        static_cast<std::uint8_t>((uuid.bytes[6] & 0x0f) | 0x40);  // RFC 9562 section 5.4: version 4
+    uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3f) | 0x80);
+    return uuid;
+}
+
+}  // namespace
+
+// What must exist before the tables can prepare their statements.
+struct Engine::Parts {
+    StateDirectory directory;
+    Database database;
+    Sealer sealer;
+};
+
+// One commit on its way to disk.
+struct Engine::Batch {
+    Page page;
+    std::vector<Effect> effects;
+    std::vector<UpstreamMask> masks;  // one a reading
+    std::vector<StoredReply> replies;
+    Bytes reply_body;
+    std::size_t refused = 0;
+
+    bool empty() const { return effects.empty() && masks.empty() && replies.empty(); }
+    bool has_page() const { return !effects.empty() || !masks.empty(); }
+};
+
+Expected<std::unique_ptr<Engine>> Engine::open(const Options& options, Log& log, const Clock& clock) {
+    auto directory = StateDirectory::claim(options.directory);
+    if (!directory) return std::unexpected(directory.error());
+    const auto file = directory->file("state.db");
+    try {
+        if (auto made = directory->make_private("state.db"); !made) return std::unexpected(made.error());
+        Database database(file, options.file_layer, false);
+        if (auto ready = prepare_schema(database, file); !ready) return std::unexpected(ready.error());
+        auto sealer = open_sealer(*directory, options.credentials_directory, database);
+        if (!sealer) return std::unexpected(sealer.error());
+        std::unique_ptr<Engine> engine(new Engine(
+            Parts{std::move(*directory), std::move(database), std::move(*sealer)}, options, log, clock));
+        if (auto recovered = engine->recover(); !recovered) return std::unexpected(recovered.error());
+        return engine;
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(file));
+    }
+}
+
+Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clock)
+    : options_(options),
+      log_(log),
+      clock_(clock),
+      directory_(std::move(parts.directory)),
+      database_(std::move(parts.database)),
+      sealer_(std::move(parts.sealer)),
+      meta_(database_),
+      journal_(database_),
+      sessions_(database_, sealer_),
+      devices_(database_, sealer_, meta_),
+      upstreams_(database_),
+      ballast_(directory_.file("state.ballast"), options.ballast_bytes, options.file_layer),
+      ledger_(options_) {
+    sqlite3_wal_hook(
+        database_.handle(),
+        [](void* self, sqlite3*, const char*, int frames) {
+            constexpr std::uint64_t kFrameBytes = 4096 + 24;  // a database page and its header
+            static_cast<Engine*>(self)->wal_bytes_ = static_cast<std::uint64_t>(frames) * kFrameBytes;
+            return SQLITE_OK;
+        },
+        this);
+}
+
+// Counters first, then the journal since the last fold, then the fold itself: afterwards the tables are
+// whole.
+Expected<void> Engine::recover() {
+    if (const auto stored = meta_.blob("store_uuid"); stored && stored->size() == uuid_.bytes.size()) {
+        std::ranges::copy(*stored, uuid_.bytes.begin());
+    } else {
+        uuid_ = make_uuid();
+        meta_.set_blob("store_uuid", uuid_.bytes);
+    }
+    folded_to_ = meta_.number("folded_to", 0);
+    next_page_ = std::max(meta_.number("next_page", 1), journal_.last_page() + 1);
+    next_reading_ = std::max(meta_.number("next_reading", 1), journal_.end_of_readings());
+
+    std::size_t bad = 0;
+    journal_.for_each_effects(folded_to_, [&](PageNumber, ByteView bytes) {
+        auto effects = decode_effects(bytes);
+        if (!effects) {
+            ++bad;
+            return;
+        }
+        for (auto& effect : *effects)
+            sessions_.apply(std::move(effect));
+    });
+    if (bad != 0) {
+        count_bad_rows(bad);
+        log_.error(
+            "{}: {} journal pages cannot be read: sessions that they opened or moved are as they were "
+            "before; "
+            "check the disk",
+            file().string(), bad);
+    }
+    load_ledger();
+    if (!ballast_.raise()) meet_full_disk();
+    try {
+        fold();
+    } catch (const SqlFault& fault) {
+        if (!fault.out_of_space()) throw;
+        fold();  // the ballast has been let go
+    }
+    update_counts();
+    return {};
+}
+
+void Engine::load_ledger() {
+    ledger_.set_head(next_reading_);
+    upstreams_.for_each([&](UpstreamId id, std::string name, std::optional<RangeSet> progress) {
+        if (!progress) {
+            log_.error(
+                "{}: the progress of upstream {} cannot be read: it gets everything that is still stored "
+                "again",
+                file().string(), name);
+            count_bad_rows(1);
+        }
+        ledger_.add_upstream(id, std::move(name), std::move(progress).value_or(RangeSet{}));
+    });
+    journal_.for_each_entry(
+        [&](PageEntry&& entry) {
+            if (entry.count == 0) {
+                ledger_.add_dead(entry.page);
+            } else {
+                ledger_.add_page(std::move(entry));
+            }
+        },
+        [&](PageNumber page) {
+            log_.error(
+                "{}: journal page {} cannot be read: its readings are left where they are, undelivered",
+                file().string(), page);
+            count_bad_rows(1);
+        });
+}
+
+bool Engine::commit(std::span<const Unit> units, std::vector<Outcome>& outcomes) {
+    const auto began = clock_.now().steady;
+    bool disk_full = false;
+    {
+        const std::lock_guard lock(mutex_);
+        disk_full = counters_.disk_full;
+    }
+    Batch batch = assemble(units, outcomes, !disk_full);
+    auto fault = write(batch);
+    if (fault && fault->out_of_space()) {
+        meet_full_disk();
+        batch = assemble(units, outcomes, false);
+        fault = write(batch);
+    }
+    if (fault) {
+        failed(*fault, "a commit");
+        outcomes.assign(units.size(), Outcome::kFailed);
+        const std::lock_guard lock(mutex_);
+        counters_.units_failed += units.size();
+        return false;
+    }
+    const bool stored = !batch.masks.empty();
+    take_over(std::move(batch), units.size(),
+              std::chrono::duration_cast<std::chrono::microseconds>(clock_.now().steady - began));
+    return stored;
+}
+
+Engine::Batch Engine::assemble(std::span<const Unit> units, std::vector<Outcome>& outcomes,
+                               bool with_readings) {
+    Batch batch;
+    PageBody body;
+    Ledger::Claim claimed;
+    const UpstreamMask existing = ledger_.upstreams();
+    outcomes.assign(units.size(), Outcome::kCommitted);
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        const Unit& unit = units[i];
+        if (unit.open) batch.effects.emplace_back(sessions_.seal(*unit.open));
+        for (const auto session : unit.close)
+            batch.effects.emplace_back(SessionClose{session});
+        if (unit.mark) batch.effects.emplace_back(*unit.mark);
+        if (unit.reading && (unit.reading->upstreams & existing) != 0) {
+            const auto& reading = *unit.reading;
+            const std::size_t bytes = reading.payload.size() + reading.device.size() + reading.fleet.size() +
+                                      reading.resource.size() + kReadingOverheadBytes;
+            if (!with_readings || !ledger_.admit(claimed, bytes, reading.upstreams & existing)) {
+                outcomes[i] = Outcome::kReadingRefused;
+                ++batch.refused;
+                continue;  // its reply says 2.04, which is not true now
+            }
+            if (batch.masks.empty()) batch.page.received = reading.received;
+            body.add(reading);
+            batch.masks.push_back(reading.upstreams & existing);
+        }
+        if (unit.reply) batch.replies.push_back(*unit.reply);
+    }
+    batch.page.number = next_page_;
+    batch.page.first = next_reading_;
+    batch.page.count = batch.masks.size();
+    if (std::ranges::adjacent_find(batch.masks, std::not_equal_to{}) == batch.masks.end()) {
+        batch.page.upstreams = batch.masks.empty() ? 0 : batch.masks.front();
+    }
+    batch.page.body = body.finish();
+    batch.page.effects = encode_effects(batch.effects);
+    if (!batch.replies.empty()) batch.reply_body = encode_replies(batch.replies);
+    return batch;
+}
+
+std::optional<SqlFault> Engine::write(const Batch& batch) {
+    if (batch.empty()) return std::nullopt;
+    try {
+        Transaction transaction(database_);
+        if (batch.has_page()) journal_.append(batch.page);
+        if (!batch.replies.empty()) {
+            const auto last = std::ranges::max(batch.replies, {}, &StoredReply::expires).expires;
+            journal_.append_replies(batch.page.number, last, batch.reply_body);
+        }
+        transaction.commit();
+        return std::nullopt;
+    } catch (const SqlFault& fault) {
+        journal_.recount();
+        return fault;
+    }
+}
+
+// It is on disk: now memory may know.
+void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microseconds time) {
+    if (!batch.empty()) {
+        ++next_page_;
+        next_reading_ += batch.page.count;
+    }
+    for (auto& effect : batch.effects)
+        sessions_.apply(std::move(effect));
+    if (batch.page.count != 0) {
+        PageEntry entry;
+        entry.first = batch.page.first;
+        entry.page = batch.page.number;
+        entry.count = static_cast<std::uint32_t>(batch.page.count);
+        entry.bytes = static_cast<std::uint32_t>(batch.page.body.size()) + kPageOverheadBytes;
+        entry.received = batch.page.received;
+        for (const auto mask : batch.masks)
+            entry.upstreams |= mask;
+        if (!batch.page.upstreams)
+            entry.masks = std::make_unique<std::vector<UpstreamMask>>(std::move(batch.masks));
+        ledger_.add_page(std::move(entry));
+        ledger_.make_room(clock_.now().wall);
+    } else if (batch.has_page()) {
+        ledger_.add_dead(batch.page.number);
+    }
+    if (std::exchange(failing_, false)) log_.info("{}: commits succeed again", file().string());
+
+    const std::lock_guard lock(mutex_);
+    ++counters_.commits;
+    counters_.units_committed += units;
+    counters_.readings_committed += batch.page.count;
+    counters_.readings_refused += batch.refused;
+    counters_.last_commit_units = units;
+    counters_.last_commit_time = time;
+    counters_.longest_commit_time = std::max(counters_.longest_commit_time, time);
+}
+
+void Engine::refuse(Refusal&& refusal) {
+    const std::lock_guard lock(mutex_);
+    refusals_.push_back(std::move(refusal));
+}
+
+void Engine::fill(Status& status) const {
+    {
+        const std::lock_guard lock(mutex_);
+        status = counters_;
+    }
+    ledger_.fill(status, clock_.now().wall);
+}
+
+void Engine::count_bad_rows(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    counters_.bad_rows += count;
+}
+
+void Engine::update_counts() {
+    const auto devices = devices_.counts();
+    const std::lock_guard lock(mutex_);
+    counters_.sessions = sessions_.count();
+    counters_.devices = devices.devices;
+    counters_.credentials = devices.credentials;
+}
+
+}  // namespace narrowgate::store

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads waiting readings straight from the journal's pages, on a connection of its own.
+#pragma once
+
+#include "ledger.hpp"
+#include "narrowgate/base/log.hpp"
+#include "narrowgate/store/store.hpp"
+#include "sqlite.hpp"
+
+namespace narrowgate::store {
+
+class PageReader final : public Reader {
+public:
+    // Throws SqlFault.
+    PageReader(const std::filesystem::path& file, const std::string& file_layer, const Ledger& ledger,
+               Log& log);
+
+    Expected<std::vector<StoredReading>> read(ReadingNumber from, std::size_t max_count,
+                                              std::size_t max_bytes, UpstreamId upstream) override;
+
+private:
+    std::filesystem::path file_;
+    Database database_;
+    Statement pages_;
+    const Ledger& ledger_;
+    Log& log_;
+    PageNumber complained_of_ = 0;
+};
+
+}  // namespace narrowgate::store

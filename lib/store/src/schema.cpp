@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "schema.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace narrowgate::store {
+namespace {
+
+// Step n makes version n + 1 of version n. A step that was released is never edited: a new one is appended.
+constexpr std::array<const char*, kSchemaVersion> kSteps{
+    // 1: journal, sessions, devices, upstreams
+    R"(CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+       CREATE TABLE page(number INTEGER PRIMARY KEY, first_reading INTEGER NOT NULL, readings INTEGER NOT NULL,
+                         upstreams INTEGER, received INTEGER NOT NULL, body BLOB NOT NULL,
+                         effects BLOB NOT NULL) STRICT;
+       CREATE TABLE reply_page(number INTEGER PRIMARY KEY, expires INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+       CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,
+                            sealed BLOB NOT NULL, confirmed INTEGER NOT NULL, path BLOB NOT NULL,
+                            lease_end INTEGER NOT NULL, right_edge INTEGER NOT NULL, window INTEGER NOT NULL,
+                            established INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT;
+       CREATE INDEX session_by_credential ON session(credential);
+       CREATE TABLE device(name TEXT PRIMARY KEY, fleet TEXT NOT NULL, added INTEGER NOT NULL,
+                           revoked INTEGER) STRICT, WITHOUT ROWID;
+       CREATE TABLE credential(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, device TEXT NOT NULL,
+                               sealed BLOB NOT NULL, added INTEGER NOT NULL, not_before INTEGER,
+                               not_after INTEGER, revoked INTEGER) STRICT;
+       CREATE UNIQUE INDEX credential_in_use ON credential(identity) WHERE revoked IS NULL;
+       CREATE INDEX credential_by_identity ON credential(identity);
+       CREATE INDEX credential_by_device ON credential(device);
+       CREATE TABLE upstream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+                             progress BLOB NOT NULL) STRICT)",
+    // 2: what upstreams refused for good
+    R"(CREATE TABLE dead_letter(id INTEGER PRIMARY KEY AUTOINCREMENT, upstream TEXT NOT NULL,
+                                number INTEGER NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+                                body BLOB NOT NULL) STRICT)",
+};
+
+}  // namespace
+
+Expected<void> prepare_schema(Database& database, const std::filesystem::path& file) {
+    const auto version = database.integer("PRAGMA user_version");
+    const auto application = database.integer("PRAGMA application_id");
+    const bool fresh = version == 0 && database.integer("SELECT count(*) FROM sqlite_schema") == 0;
+    if (!fresh && application != kApplicationId) {
+        return failure(fmt::format("{}: is a database, but not one of narrowgate's", file.string()),
+                       "give the gateway a state directory of its own");
+    }
+    if (version > kSchemaVersion) {
+        return failure(
+            fmt::format("{}: has format version {}, and this narrowgate knows versions up to {}",
+                        file.string(), version, kSchemaVersion),
+            "install the newer narrowgate that wrote it, or restore a backup made before the upgrade");
+    }
+    // The page size counts only before the first table; a commit's fsync is its promise (P1), hence FULL.
+    database.run(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
+        "PRAGMA trusted_schema = 0; PRAGMA foreign_keys = 0");
+    for (auto next = static_cast<int>(version); next < kSchemaVersion; ++next) {
+        Transaction transaction(database);
+        database.run(kSteps[static_cast<std::size_t>(next)]);
+        database.run(
+            fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, next + 1));
+        transaction.commit();
+    }
+    return {};
+}
+
+}  // namespace narrowgate::store
