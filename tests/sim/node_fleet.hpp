@@ -17,19 +17,11 @@
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
 #include "sim/file_descriptor.hpp"
+#include "sim/identities.hpp"
 #include "sim/link.hpp"
 #include "sim/node_client.hpp"
 
 namespace narrowgate::sim {
-
-struct Identity {
-    std::string name;
-    Bytes psk;
-};
-
-// Lines of `identity,psk_hex`; or the gateway's own `identity,fleet,psk_hex[,name]`. Empty lines, lines that
-// begin with "#" and a head line are skipped.
-Expected<std::vector<Identity>> read_identities(const std::string& path);
 
 struct FleetOptions {
     Address gateway;
