@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,6 +30,10 @@ FLEET = "water-meters"     # as etc/fleets.d has it
 
 class Failure(Exception):
     """What a person reads when the demo or a test ends badly."""
+
+
+class Skip(Exception):
+    """Why a scene cannot be played on this machine."""
 
 
 def check(holds, what):
@@ -233,6 +238,28 @@ class Broker:
         return found
 
 
+class CoapClient:
+    """Debian's libcoap clients, on OpenSSL or GnuTLS: DTLS and CoAP that are not ours. Keys are text."""
+
+    def __init__(self, stack, address, identity, key_text):
+        self.command = [f"coap-client-{stack}", "-u", identity, "-k", key_text]
+        self.url = f"coaps://{address}"
+
+    def ask(self, method, path, payload=None, content_format=None, seconds=10, more=()):
+        """One request; what the client printed: the answer's payload, or its code and diagnostic payload."""
+        command = [*self.command, "-v", "4", "-B", seconds, "-m", method, *more]
+        if content_format is not None:
+            command += ["-t", content_format]
+        options = {}
+        if payload is not None:
+            file = tempfile.TemporaryFile()
+            file.write(payload)
+            file.seek(0)
+            command += ["-f", "-"]
+            options["stdin"] = file
+        return run([*command, f"{self.url}/{path}"], timeout=seconds + 20, **options)[1]
+
+
 class Gateway:
     """The gateway's own binary on the files of etc/, of which only paths, ports and `overrides` differ.
 
@@ -277,7 +304,7 @@ class Gateway:
 
     def command(self, *arguments, **options):
         """Runs one of the gateway's commands on this configuration; (exit status, output)."""
-        return run([GATEWAY_BINARY, *arguments, "--config", self.config], **options)
+        return run([*self.prefix, GATEWAY_BINARY, *arguments, "--config", self.config], **options)
 
     def import_devices(self, devices):
         """Gives the gateway the devices: pairs of identity and key. Returns the file that names them."""
@@ -463,3 +490,24 @@ def reading_key(envelope):
     numbers = [record["v"] for record in envelope["senml"] if record["n"].endswith(":seq")]
     check(len(numbers) == 1, f"an envelope without its number: {envelope}")
     return envelope["device"], int(numbers[0])
+
+
+def play(*scenes):
+    """Plays each scene on a stage of its own, or only those named as arguments; the program's exit status."""
+    wanted = sys.argv[1:]
+    failed = 0
+    for scene in scenes:
+        name = scene.__name__
+        if wanted and name not in wanted:
+            continue
+        began = time.monotonic()
+        try:
+            with Stage(name.replace("_", "-"), keep=bool(os.environ.get("NARROWGATE_KEEP"))) as stage:
+                scene(stage)
+            print(f"passed  {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Skip as skip:
+            print(f"skipped {name}: {skip}", flush=True)
+        except Failure as failure:
+            failed += 1
+            print(f"FAILED  {name}: {failure}", flush=True)
+    return 1 if failed else 0
