@@ -53,7 +53,7 @@ protected:
 };
 
 TEST_P(RecordLayer, OpensWhatAnIndependentStackSealed) {
-    for (const std::string text : {"a", "21.5 Cel", std::string(400, 'x').c_str()}) {
+    for (const std::string& text : {std::string("a"), std::string("21.5 Cel"), std::string(400, 'x')}) {
         const auto opened = opens(node_.sealed(text));
         ASSERT_TRUE(opened.has_value());
         EXPECT_EQ(opened->content_type, ContentType::kApplicationData);
