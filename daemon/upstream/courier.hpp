@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings readings to one broker: connects and connects again, keeps a window of publishes in flight, and
+// draws the consequence of every answer. Owns no thread and reads no clock: events and time come in, and what
+// is to happen next is asked for with deadline().
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/status.hpp"
+#include "daemon/upstream/lanes.hpp"
+#include "daemon/upstream/link.hpp"
+#include "daemon/upstream/profile.hpp"
+#include "daemon/upstream/reading_source.hpp"
+#include "daemon/upstream/refusals.hpp"
+#include "daemon/upstream/routes.hpp"
+#include "narrowgate/base/backoff.hpp"
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/log.hpp"
+
+namespace narrowgate::daemon {
+
+struct CourierOptions {
+    std::string name;  // the upstream's
+    // Publishes in flight; less if the broker's Receive Maximum is less (MQTT 5 section 3.2.2.3.3).
+    std::size_t window = 64;
+    // Of the window, what the backlog may take, in percent: the rest is free for what is new.
+    unsigned backlog_percent = 75;
+    // After this the link has forgotten the attempt, and it is given up. Above its own time-out.
+    seconds connect_limit{120};
+    // A publish without an answer for so long will have none: AWS IoT Core drops what is above its rate and
+    // says nothing.
+    seconds answer_limit{60};
+    // A connection that stood for so long was a good one: the next failure starts from the shortest wait.
+    seconds stable_after{30};
+    // A client ID connects at most once a second (AWS IoT Core's limit, and a fair one).
+    Backoff::Options reconnect{
+        .floor = milliseconds(1000), .base = milliseconds(2000), .cap = milliseconds(120'000)};
+    // Of the backlog, when the broker wants less.
+    Backoff::Options throttle{
+        .floor = milliseconds(500), .base = milliseconds(2000), .cap = milliseconds(60'000)};
+    // Of everything, when nothing passes.
+    Backoff::Options pause{
+        .floor = milliseconds(5000), .base = milliseconds(30'000), .cap = milliseconds(600'000)};
+};
+
+// Counts since start.
+struct CourierStatus {
+    UpstreamState state;
+    std::size_t in_flight = 0;
+    std::uint64_t published = 0;  // sent, repeats included
+    std::uint64_t refused = 0;    // PUBACKs that said no
+    std::optional<SteadyTime> next_attempt;
+};
+
+// Thread: its owner's.
+class Courier {
+public:
+    // All references outlive this. `seed` spreads the waits of many gateways.
+    Courier(CourierOptions options, ReadingSource& source, Link& link, const Profile& profile,
+            std::shared_ptr<const Routes> routes, Log& log, std::uint64_t seed);
+
+    // What the link says.
+    void on_event(const mqtt::Event& event, const Now& now);
+    // Does all that can be done at this moment: connects, publishes, gives up. Call it at the start, after
+    // events, when the source's head has moved, and at deadline().
+    void turn(const Now& now);
+    // When turn() has something to do though nothing happens.
+    std::optional<SteadyTime> deadline() const;
+
+    // Readings that are rendered from now on take the new routes.
+    void set_routes(std::shared_ptr<const Routes> routes) { routes_ = std::move(routes); }
+    // Starts over with a new connection, at once, as for new certificates.
+    void reconnect(const Now& now);
+
+    // Publishes nothing more; when what is in flight is answered, or at `until`, it disconnects and
+    // is_over().
+    void stop(SteadyTime until);
+    bool is_over() const { return phase_ == Phase::kOver; }
+
+    CourierStatus status() const;
+
+private:
+    enum class Phase : std::uint8_t { kWaiting, kConnecting, kConnected, kOver };
+
+    struct InFlight {
+        std::vector<ReadingNumber> numbers;
+        SteadyTime sent;
+        LaneName lane = LaneName::kLive;
+    };
+
+    void connect(const Now& now);
+    void connected(const mqtt::Event& event, const Now& now);
+    void disconnected(const Error& error, const Now& now);
+    void answered(const mqtt::Event& event, const Now& now);
+    void refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now);
+    void publish(const Now& now);
+    // False when there is nothing to send in that lane, or no sending.
+    bool publish_from(LaneName lane, const Now& now);
+    bool fits(const mqtt::Publish& message) const;
+    void dead_letter(ReadingNumber number, const std::string& reason);
+    std::size_t window() const;
+    void set_trouble(std::string words);
+
+    // Constant after construction.
+    const CourierOptions options_;
+
+    // Not owned.
+    ReadingSource& source_;
+    Link& link_;
+    const Profile& profile_;
+    Log& log_;
+
+    std::shared_ptr<const Routes> routes_;
+    Lanes lanes_;
+    Refusals refusals_;
+    Backoff reconnect_wait_;
+    Backoff throttle_wait_;
+    Backoff pause_wait_;
+
+    Phase phase_ = Phase::kWaiting;
+    std::uint64_t attempt_ = 0;
+    SteadyTime phase_since_{};  // in kWaiting: of no meaning
+    std::optional<SteadyTime> last_connect_;
+    SteadyTime next_connect_{};
+    std::size_t server_window_ = 0;
+    std::optional<std::uint32_t> largest_packet_;  // bytes; the broker's Maximum Packet Size
+    std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
+    std::size_t backlog_in_flight_ = 0;
+    std::uint64_t next_token_ = 1;
+    // Pauses; turn() ends each in its time.
+    std::optional<SteadyTime> backlog_resumes_;  // the broker wants less
+    std::optional<SteadyTime> all_resumes_;      // nothing passes
+    std::optional<SteadyTime> store_resumes_;    // the store could not be read
+    std::optional<SteadyTime> stop_by_;
+    // Acknowledged and not yet told to the source: once a turn for all of them.
+    std::vector<ReadingNumber> acknowledged_;
+
+    CourierStatus status_;
+    std::uint64_t connections_ = 0;
+};
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which reading goes next. What was committed since the connection stands is the live lane; what was there
+// before, or came back, is the backlog behind it. Each lane is in order.
+#pragma once
+
+#include <cstddef>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "daemon/upstream/reading_source.hpp"
+
+namespace narrowgate::daemon {
+
+enum class LaneName : std::uint8_t { kLive, kBacklog };
+
+// Thread: the upstream's.
+class Lanes {
+public:
+    // Read ahead of need, a lane: one look into the store for many publishes.
+    static constexpr std::size_t kReadAheadCount = 128;
+    static constexpr std::size_t kReadAheadBytes = 256 * 1024;
+
+    // `source` outlives this.
+    explicit Lanes(ReadingSource& source) : source_(source) {}
+
+    // A connection begins: nothing is in flight, all that is not done is backlog, and what comes from now on
+    // is live.
+    void begin();
+
+    // The oldest readings of a lane that are not in flight; empty when there are none for now. Valid until
+    // the next call. Fails when the store does.
+    Expected<std::span<const Reading>> waiting(LaneName lane);
+    // The first `count` of them go into flight.
+    void take(LaneName lane, std::size_t count);
+    // A reading in flight is done, whichever way.
+    void done(ReadingNumber number) { in_flight_.erase(number); }
+    // A reading in flight is to be sent again, by the backlog lane, in its place there.
+    void put_back(ReadingNumber number);
+
+private:
+    struct Lane {
+        ReadingNumber next = 0;  // where the store is read next
+        ReadingNumber end = 0;   // of the backlog: one past its last
+        std::vector<Reading> ready;
+        std::size_t taken = 0;  // of `ready`
+    };
+
+    Lane& lane_of(LaneName name) { return name == LaneName::kLive ? live_ : backlog_; }
+
+    ReadingSource& source_;
+    Lane live_;
+    Lane backlog_;
+    std::set<ReadingNumber> in_flight_;
+};
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an upstream needs of the store: the readings that are for it, and a place to say what became of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "narrowgate/base/bytes.hpp"
+#include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/error.hpp"
+
+namespace narrowgate::daemon {
+
+// Ascending in the order of commits; never given twice.
+using ReadingNumber = std::uint64_t;
+
+struct Reading {
+    ReadingNumber number = 0;
+    std::string id;  // the same on every redelivery, in the whole world
+    std::string device;
+    std::string fleet;
+    std::string resource;  // as coap::UriPath::text() writes it
+    WallTime received{};
+    std::optional<std::uint16_t> content_format;
+    Bytes payload;
+};
+
+// Thread: head() any, the rest the upstream's.
+class ReadingSource {
+public:
+    virtual ~ReadingSource() = default;
+
+    // The oldest readings at or after `from` that are for this upstream and not done there, ascending: at
+    // most `max_count`, and none further once `max_bytes` of payload are reached. Empty when there are none.
+    virtual Expected<std::vector<Reading>> read(ReadingNumber from, std::size_t max_count,
+                                                std::size_t max_bytes) = 0;
+    // These are delivered. read() leaves them out from now on.
+    virtual void acknowledge(std::span<const ReadingNumber> numbers) = 0;
+    // This one will not be; kept for a person to look at. read() leaves it out from now on.
+    virtual void dead_letter(ReadingNumber number, std::string reason) = 0;
+    // Every reading below is committed: read() finds it if it is for this upstream.
+    virtual ReadingNumber head() const = 0;
+};
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where one upstream wants each fleet's readings: the routes of all fleets that name it, as an immutable
+// snapshot that a reload replaces.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/fleet.hpp"
+#include "daemon/upstream/topic_template.hpp"
+#include "narrowgate/base/error.hpp"
+
+namespace narrowgate::daemon {
+
+// Thread: any.
+class Routes {
+public:
+    // Of `fleets`, the routes to `upstream`. Fails on a topic that is none; names fleet and resource.
+    static Expected<Routes> of(std::span<const Fleet> fleets, std::string_view upstream,
+                               std::string_view gateway);
+
+    // The topic template of the most specific route for this resource (as coap::UriPath::text() writes it),
+    // or null: the route was taken away after the reading came. Lives as long as this.
+    const TopicTemplate* find(std::string_view fleet, std::string_view resource) const;
+    const std::string& gateway() const { return gateway_; }
+
+private:
+    struct Entry {
+        coap::PathPattern pattern;
+        TopicTemplate topic;
+    };
+
+    std::string gateway_;
+    std::map<std::string, std::vector<Entry>, std::less<>> by_fleet_;
+};
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/upstream/store_source.hpp"
+
+#include <utility>
+
+namespace narrowgate::daemon {
+namespace {
+
+class StoreSource final : public ReadingSource {
+public:
+    StoreSource(store::Store& store, store::UpstreamId upstream, const CommittedHead& head,
+                std::unique_ptr<store::Reader> reader)
+        : store_(store), upstream_(upstream), head_(head), uuid_(store.uuid()), reader_(std::move(reader)) {}
+
+    Expected<std::vector<Reading>> read(ReadingNumber from, std::size_t max_count,
+                                        std::size_t max_bytes) override {
+        auto stored = reader_->read(from, max_count, max_bytes, upstream_);
+        if (!stored) return std::unexpected(std::move(stored.error()));
+        std::vector<Reading> readings;
+        readings.reserve(stored->size());
+        for (store::StoredReading& one : *stored) {
+            readings.push_back({.number = one.number,
+                                .id = store::reading_id(uuid_, one.number),
+                                .device = std::move(one.device),
+                                .fleet = std::move(one.fleet),
+                                .resource = std::move(one.resource),
+                                .received = one.received,
+                                .content_format = one.content_format,
+                                .payload = std::move(one.payload)});
+        }
+        return readings;
+    }
+    void acknowledge(std::span<const ReadingNumber> numbers) override {
+        store_.acknowledge(upstream_, numbers);
+    }
+    void dead_letter(ReadingNumber number, std::string reason) override {
+        store_.dead_letter(upstream_, number, std::move(reason));
+    }
+    ReadingNumber head() const override { return head_.get(); }
+
+private:
+    store::Store& store_;
+    const store::UpstreamId upstream_;
+    const CommittedHead& head_;
+    const store::Uuid uuid_;
+    const std::unique_ptr<store::Reader> reader_;
+};
+
+}  // namespace
+
+Expected<std::unique_ptr<ReadingSource>> store_source(store::Store& store, store::UpstreamId upstream,
+                                                      const CommittedHead& head) {
+    auto reader = store.reader();
+    if (!reader) return std::unexpected(std::move(reader.error()));
+    return std::make_unique<StoreSource>(store, upstream, head, std::move(*reader));
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/upstream/worker.hpp"
+
+#include <utility>
+
+#include "narrowgate/base/crypto.hpp"
+
+namespace narrowgate::daemon {
+
+Worker::Worker(CourierOptions options, std::unique_ptr<ReadingSource> source,
+               std::unique_ptr<Profile> profile, std::shared_ptr<const Routes> routes, Log& log,
+               std::unique_ptr<io::EventLoop> loop)
+    : options_(std::move(options)),
+      source_(std::move(source)),
+      profile_(std::move(profile)),
+      log_(log),
+      loop_(std::move(loop)),
+      first_routes_(std::move(routes)) {
+    status_.state.name = options_.name;
+}
+
+Expected<std::unique_ptr<Worker>> Worker::start(CourierOptions options, const OpenLink& open_link,
+                                                std::unique_ptr<ReadingSource> source,
+                                                std::unique_ptr<Profile> profile,
+                                                std::shared_ptr<const Routes> routes, Log& log) {
+    auto loop = io::EventLoop::create();
+    if (!loop) return std::unexpected(std::move(loop.error()));
+    std::unique_ptr<Worker> worker(new Worker(std::move(options), std::move(source), std::move(profile),
+                                              std::move(routes), log, std::move(*loop)));
+    if (auto opened = worker->open(open_link); !opened) return std::unexpected(std::move(opened.error()));
+    worker->thread_ = std::thread([raw = worker.get()] { raw->run(); });
+    return worker;
+}
+
+Expected<void> Worker::open(const OpenLink& open_link) {
+    auto link = open_link([this](mqtt::Event&& event) {
+        (void)loop_->post([this, event = std::move(event)] {
+            courier_->on_event(event, loop_->now());
+            turn();
+        });
+    });
+    if (!link) return std::unexpected(std::move(link.error()));
+    link_ = std::move(*link);
+    return {};
+}
+
+Worker::~Worker() {
+    stop(milliseconds(0));
+}
+
+void Worker::run() {
+    courier_ = std::make_unique<Courier>(options_, *source_, *link_, *profile_, std::move(first_routes_),
+                                         log_, crypto::random_u64());
+    timer_ = loop_->timer([this] { turn(); });
+    timer_.arm(loop_->now().steady);
+    loop_->run();
+    timer_ = {};
+}
+
+void Worker::turn() {
+    courier_->turn(loop_->now());
+    {
+        const std::scoped_lock lock(status_mutex_);
+        status_ = courier_->status();
+    }
+    if (courier_->is_over()) {
+        loop_->stop();
+    } else if (const auto deadline = courier_->deadline()) {
+        timer_.arm(*deadline);
+    } else {
+        timer_.disarm();
+    }
+}
+
+void Worker::wake() {
+    // One task for all commits since the last look.
+    if (woken_.exchange(true)) return;
+    const bool posted = loop_->post([this] {
+        woken_ = false;
+        turn();
+    });
+    if (!posted) woken_ = false;
+}
+
+void Worker::update(std::shared_ptr<const Routes> routes) {
+    (void)loop_->post([this, routes = std::move(routes)] { courier_->set_routes(routes); });
+}
+
+void Worker::update(mqtt::ConnectionOptions options) {
+    (void)loop_->post([this, options = std::move(options)] {
+        link_->set_options(options);
+        courier_->reconnect(loop_->now());
+        turn();
+    });
+}
+
+CourierStatus Worker::status() const {
+    const std::scoped_lock lock(status_mutex_);
+    return status_;
+}
+
+void Worker::ask(std::function<void()> answer) {
+    (void)loop_->post(std::move(answer));
+}
+
+void Worker::begin_stop(milliseconds drain) {
+    (void)loop_->post([this, drain] {
+        courier_->stop(loop_->now().steady + drain);
+        turn();
+    });
+}
+
+void Worker::stop(milliseconds drain) {
+    if (!thread_.joinable()) return;
+    begin_stop(drain);
+    thread_.join();
+}
+
+}  // namespace narrowgate::daemon
