@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store_fixture.hpp"
+
+namespace narrowgate::store {
+namespace {
+
+class DevicesTest : public StoreTest {
+protected:
+    void SetUp() override { open(); }
+    std::map<std::string, CredentialRow> credentials() {
+        std::map<std::string, CredentialRow> rows;
+        const auto loaded = store_->load_credentials([&](CredentialRow&& row) {
+            auto key = row.identity + (row.revoked ? " (revoked)" : "");
+            rows.emplace(std::move(key), std::move(row));
+        });
+        EXPECT_TRUE(loaded.has_value());
+        return rows;
+    }
+    void open_session(SessionId id, CredentialId credential) {
+        Unit unit;
+        unit.open = session(id, credential);
+        ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+    }
+};
+
+TEST_F(DevicesTest, AnAddedDeviceIsThereWithItsKeyAfterAReopen) {
+    const auto id = add_device("wm-0001");
+    reopen();
+    const auto rows = credentials();
+    ASSERT_EQ(rows.size(), 1U);
+    const auto& row = rows.at("wm-0001");
+    EXPECT_EQ(row.id, id);
+    EXPECT_EQ(row.device, "wm-0001");
+    EXPECT_EQ(row.fleet, "water-meters");
+    EXPECT_EQ(text_of(row.psk.view()), "0123456789abcdef");
+    EXPECT_EQ(store_->status().devices, 1U);
+}
+
+TEST_F(DevicesTest, AnIdentityIsGivenOnce) {
+    add_device("wm-0001");
+    const auto again = store_->add_device(new_device("wm-0001"));
+    ASSERT_FALSE(again.has_value());
+    EXPECT_NE(again.error().what.find("wm-0001"), std::string::npos);
+    EXPECT_FALSE(again.error().cure.empty());
+}
+
+TEST_F(DevicesTest, RotationGivesADeviceASecondCredential) {
+    add_device("wm-0001");
+    add_device("wm-0001#2", "wm-0001");
+    const auto device = store_->find_device("wm-0001#2");
+    ASSERT_TRUE(device.has_value() && device->has_value());
+    EXPECT_EQ((*device)->name, "wm-0001");
+    EXPECT_EQ((*device)->credentials.size(), 2U);
+    auto other_fleet = new_device("wm-0001#3", "wm-0001");
+    other_fleet.fleet = "gas-meters";
+    EXPECT_FALSE(store_->add_device(other_fleet).has_value());
+}
+
+// RFC 4279 section 5.3 is the least a PSK implementation must bear; here it is also the most.
+TEST_F(DevicesTest, TakesTheLargestIdentityAndKeyAndNothingLarger) {
+    auto device = new_device(std::string(128, 'i'));
+    device.psk = Secret(Bytes(64, 0x55));
+    EXPECT_TRUE(store_->add_device(device).has_value());
+    EXPECT_FALSE(store_->add_device(new_device(std::string(129, 'j'))).has_value());
+    auto long_key = new_device("k");
+    long_key.psk = Secret(Bytes(65, 0x55));
+    EXPECT_FALSE(store_->add_device(long_key).has_value());
+    auto no_key = new_device("l");
+    no_key.psk = Secret();
+    EXPECT_FALSE(store_->add_device(no_key).has_value());
+    EXPECT_FALSE(store_->add_device(new_device("line\nbreak")).has_value());
+    EXPECT_FALSE(store_->add_device(new_device("\xff")).has_value());
+}
+
+TEST_F(DevicesTest, RevocationEndsTheDevicesSessionsInTheSameCommit) {
+    const auto first = add_device("wm-0001");
+    const auto second = add_device("wm-0001#2", "wm-0001");
+    const auto other = add_device("wm-0002");
+    open_session(1, first);
+    open_session(2, second);
+    open_session(3, other);
+    const auto revoked = store_->revoke_device("wm-0001");
+    ASSERT_TRUE(revoked.has_value());
+    EXPECT_EQ(*revoked, (std::vector<CredentialId>{first, second}));
+    EXPECT_EQ(store_->status().sessions, 1U);
+    EXPECT_EQ(store_->status().credentials, 1U);
+    reopen();
+    const auto rows = sessions();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_TRUE(rows.contains(3));
+    EXPECT_FALSE(store_->revoke_device("wm-0001").has_value());
+    EXPECT_FALSE(store_->revoke_device("nobody").has_value());
+}
+
+// A handshake that was in flight while its device was revoked.
+TEST_F(DevicesTest, ASessionOpenedAfterRevocationIsNotLoaded) {
+    const auto id = add_device("wm-0001");
+    ASSERT_TRUE(store_->revoke_device("wm-0001").has_value());
+    open_session(1, id);
+    reopen();
+    EXPECT_TRUE(sessions().empty());
+}
+
+TEST_F(DevicesTest, ARevokedDeviceMayComeBackWithANewCredential) {
+    const auto before = add_device("wm-0001");
+    ASSERT_TRUE(store_->revoke_device("wm-0001").has_value());
+    const auto after = add_device("wm-0001");
+    EXPECT_NE(before, after);
+    const auto rows = credentials();
+    EXPECT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows.at("wm-0001").id, after);
+    EXPECT_EQ(rows.at("wm-0001 (revoked)").id, before);
+}
+
+TEST_F(DevicesTest, AnImportIsAllOrNothingAndNamesEveryBadLine) {
+    add_device("wm-0001");
+    std::vector<NewDevice> lines;
+    lines.push_back(new_device("wm-0002"));
+    lines.push_back(new_device(""));
+    lines.push_back(new_device("wm-0002"));
+    lines.push_back(new_device("wm-0001", "another-name"));
+    const auto result = store_->import_devices(lines, false);
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->errors.size(), 3U);
+    EXPECT_EQ(result->errors[0].index, 1U);
+    EXPECT_EQ(result->errors[1].index, 2U);
+    EXPECT_EQ(result->errors[2].index, 3U);
+    EXPECT_EQ(credentials().size(), 1U);
+}
+
+TEST_F(DevicesTest, AnImportChangesWhatDiffersAndADryRunOnlySaysSo) {
+    const auto rekeyed = add_device("wm-0001");
+    const auto moved = add_device("wm-0002");
+    add_device("wm-0003");
+    open_session(1, rekeyed);
+    open_session(2, moved);
+    std::vector<NewDevice> lines;
+    for (const char* identity : {"wm-0001", "wm-0002", "wm-0003", "wm-0004"})
+        lines.push_back(new_device(identity));
+    lines[0].psk = Secret(bytes_of("another key, 16+"));
+    lines[1].fleet = "gas-meters";
+    for (const bool dry_run : {true, false}) {
+        const auto result = store_->import_devices(lines, dry_run);
+        ASSERT_TRUE(result.has_value());
+        EXPECT_TRUE(result->errors.empty());
+        EXPECT_EQ(result->added, (std::vector<std::string>{"wm-0004"}));
+        EXPECT_EQ(result->changed, (std::vector<std::string>{"wm-0001", "wm-0002"}));
+        EXPECT_EQ(result->unchanged, (std::vector<std::string>{"wm-0003"}));
+        EXPECT_EQ(result->revoked, (std::vector<CredentialId>{rekeyed}));
+        EXPECT_EQ(credentials().size(), dry_run ? 3U : 5U);
+        EXPECT_EQ(store_->status().sessions, dry_run ? 2U : 1U);
+    }
+    const auto rows = credentials();
+    EXPECT_EQ(text_of(rows.at("wm-0001").psk.view()), "another key, 16+");
+    EXPECT_EQ(rows.at("wm-0002").fleet, "gas-meters");
+    EXPECT_EQ(rows.at("wm-0002").id, moved);
+}
+
+TEST_F(DevicesTest, AreListedByNameWithTheirCredentials) {
+    add_device("b");
+    add_device("a");
+    add_device("a#2", "a");
+    const auto devices = store_->devices();
+    ASSERT_TRUE(devices.has_value());
+    ASSERT_EQ(devices->size(), 2U);
+    EXPECT_EQ((*devices)[0].name, "a");
+    EXPECT_EQ((*devices)[0].credentials[1].identity, "a#2");
+    EXPECT_FALSE(store_->find_device("c")->has_value());
+}
+
+}  // namespace
+}  // namespace narrowgate::store
