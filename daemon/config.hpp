@@ -80,9 +80,15 @@ struct ConfigText {
 // Reads text alone: no file is opened or looked for. On error, all mistakes in the order of files and lines.
 std::expected<Config, Mistakes> parse_config(const ConfigText& gateway, std::span<const ConfigText> fleets);
 
-// Reads `file` and its fleets, and checks what the configuration names: files that are missing, key files
-// that others can read, certificates that are not valid at `now`, directories that cannot be used.
+// Reads `file` and its fleets, but none of the files and directories that they name.
+std::expected<Config, Mistakes> read_config(const std::filesystem::path& file);
+
+// The same, and checks what the configuration names on this machine: files that are missing, key files that
+// others can read, certificates that are not valid at `now`, directories that cannot be used.
 std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now);
+
+// [gateway] alone: what a command needs to find a running daemon. A mistake elsewhere is none here.
+std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesystem::path& file);
 
 // Every key that the readers know, as the documentation writes them: "dtls.mtu", "upstream.url",
 // "route.topic", "dtls.handshake_timeout.min".

@@ -22,7 +22,7 @@ struct Console {
     std::ostream& err;
 };
 
-// What `narrowgate run` does with a configuration that has no mistakes.
+// What `narrowgate run` does with a configuration that has no mistakes; without it there is no such command.
 using RunDaemon = std::function<ExitCode(const std::filesystem::path& file, Config config)>;
 
 // `arguments` without the program's name. Thread: the one that may change the process's user: run by root, a

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 namespace narrowgate::daemon {
@@ -72,25 +71,22 @@ std::string_view Value::kind() const {
 }
 
 std::expected<Value::Table, Mistake> parse_document(const ConfigText& text) {
-    const toml::parse_result result = toml::parse(std::string_view(text.text), std::string_view(text.file));
-    if (!result) {
-        const Position at = position_of(result.error().source());
+    const auto mistake = [&](Position at, std::string what, std::string cure) {
         return std::unexpected(Mistake{.file = text.file,
                                        .line = at.line,
                                        .column = at.column,
-                                       .what = "not TOML: " + std::string(result.error().description()),
-                                       .cure = "put this line right; later lines have not been read yet"});
+                                       .what = std::move(what),
+                                       .cure = std::move(cure)});
+    };
+    try {
+        auto table = convert_table(toml::parse(std::string_view(text.text)), 0);
+        if (table) return *std::move(table);
+        return mistake(table.error().position, "arrays or tables too deep inside each other",
+                       "no key needs more than two levels");
+    } catch (const toml::parse_error& error) {
+        return mistake(position_of(error.source()), "not TOML: " + std::string(error.description()),
+                       "put this line right; later lines have not been read yet");
     }
-    auto table = convert_table(result.table(), 0);
-    if (!table) {
-        const Position at = table.error().position;
-        return std::unexpected(Mistake{.file = text.file,
-                                       .line = at.line,
-                                       .column = at.column,
-                                       .what = "arrays or tables too deep inside each other",
-                                       .cure = "no key needs more than two levels"});
-    }
-    return *std::move(table);
 }
 
 }  // namespace narrowgate::daemon

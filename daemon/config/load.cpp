@@ -25,7 +25,7 @@ const Value::Table* document_of(const ConfigText& text, std::vector<Value::Table
     return &documents.back();
 }
 
-Config read_config(const ConfigText& gateway, std::span<const ConfigText> fleets, Findings& findings) {
+Config assemble(const ConfigText& gateway, std::span<const ConfigText> fleets, Findings& findings) {
     Config config;
     std::vector<Value::Table> documents;
     documents.reserve(fleets.size() + 1);
@@ -116,17 +116,29 @@ std::vector<ConfigText> read_fleet_files(const std::filesystem::path& directory,
     return texts;
 }
 
-// Where the gateway's file says that the fleets are, and the place of that key. Its mistakes are told by the
-// full reading.
-std::filesystem::path fleets_directory_of(const ConfigText& gateway, Findings& findings) {
-    const auto document = parse_document(gateway);
-    if (!document) return {};
+// [gateway] and the places of its keys. Its mistakes are told by the full reading.
+GatewayOptions glance_at(const ConfigText& gateway, Findings& findings) {
     GatewayOptions options;
+    const auto document = parse_document(gateway);
+    if (!document) return options;
     Findings glance;
     TableReader top(*document, {.line = 1, .column = 1}, "", gateway.file, glance);
     read_gateway(top, options);
     findings.origins = std::move(glance.origins);
-    return options.fleets_directory;
+    return options;
+}
+
+// Without `now`, the machine is not looked at.
+std::expected<Config, Mistakes> load(const std::filesystem::path& file, std::optional<WallTime> now) {
+    Findings findings;
+    const auto gateway = read_file(file, findings);
+    if (!gateway) return std::unexpected(std::move(findings.mistakes));
+    std::vector<ConfigText> fleets;
+    if (const auto directory = glance_at(*gateway, findings).fleets_directory; !directory.empty())
+        fleets = read_fleet_files(directory, gateway->file, findings);
+    Config config = assemble(*gateway, fleets, findings);
+    if (now) check_files(config, gateway->file, *now, findings);
+    return finish(std::move(config), std::move(findings), gateway->file);
 }
 
 }  // namespace
@@ -152,26 +164,32 @@ std::string Mistake::text() const {
 
 std::expected<Config, Mistakes> parse_config(const ConfigText& gateway, std::span<const ConfigText> fleets) {
     Findings findings;
-    Config config = read_config(gateway, fleets, findings);
+    Config config = assemble(gateway, fleets, findings);
     return finish(std::move(config), std::move(findings), gateway.file);
 }
 
+std::expected<Config, Mistakes> read_config(const std::filesystem::path& file) {
+    return load(file, std::nullopt);
+}
+
 std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now) {
+    return load(file, now);
+}
+
+std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesystem::path& file) {
     Findings findings;
-    const auto gateway = read_file(file, findings);
-    if (!gateway) return std::unexpected(std::move(findings.mistakes));
-    std::vector<ConfigText> fleets;
-    if (const auto directory = fleets_directory_of(*gateway, findings); !directory.empty())
-        fleets = read_fleet_files(directory, gateway->file, findings);
-    Config config = read_config(*gateway, fleets, findings);
-    check_files(config, gateway->file, now, findings);
-    return finish(std::move(config), std::move(findings), gateway->file);
+    GatewayOptions options;
+    if (const auto text = read_file(file, findings)) options = glance_at(*text, findings);
+    if (!options.state_directory.empty() && !options.runtime_directory.empty()) return options;
+    auto config = load(file, std::nullopt);
+    if (config) return std::move(config->gateway);
+    return std::unexpected(std::move(config.error()));
 }
 
 std::set<std::string> known_config_keys() {
     const std::array fleets = {ConfigText{.file = "fleet", .text = "[[route]]"}};
     Findings findings;
-    (void)read_config({.file = "gateway", .text = "[[upstream]]"}, fleets, findings);
+    (void)assemble({.file = "gateway", .text = "[[upstream]]"}, fleets, findings);
     return findings.known_keys;
 }
 

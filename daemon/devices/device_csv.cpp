@@ -77,7 +77,7 @@ Expected<store::NewDevice> device_of(std::string_view line) {
     return device;
 }
 
-std::string quoted(std::string_view field) {
+std::string csv_field(std::string_view field) {
     if (field.find_first_of(",\"") == std::string_view::npos && !field.starts_with(' ') &&
         !field.starts_with('#')) {
         return std::string(field);
@@ -134,9 +134,9 @@ std::string write_device_csv(std::span<const store::CredentialRow> credentials, 
     std::string text(with_keys ? kHeadingWithName : kKeylessHeading);
     text += '\n';
     for (const store::CredentialRow& row : credentials) {
-        text += fmt::format("{},{},", quoted(row.identity), quoted(row.fleet));
+        text += fmt::format("{},{},", csv_field(row.identity), csv_field(row.fleet));
         if (with_keys) text += to_hex(row.psk.view()) + ',';
-        text += quoted(row.device) + '\n';
+        text += csv_field(row.device) + '\n';
     }
     return text;
 }

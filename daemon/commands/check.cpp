@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "daemon/commands/invocation.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+ExitCode check(const Invocation& invocation) {
+    const auto config = load_config(invocation.config_file, invocation.clock.now().wall);
+    if (invocation.json) {
+        nlohmann::json list = nlohmann::json::array();
+        for (const Mistake& mistake : config ? Mistakes{} : config.error()) {
+            list.push_back({{"file", mistake.file},
+                            {"line", mistake.line},
+                            {"column", mistake.column},
+                            {"what", mistake.what},
+                            {"cure", mistake.cure}});
+        }
+        invocation.print({{"file", invocation.config_file.string()}, {"mistakes", std::move(list)}});
+        return config ? ExitCode::kOk : ExitCode::kConfiguration;
+    }
+    if (!config) return invocation.fail(config.error());
+    const auto counted = [](std::size_t count, std::string_view noun) {
+        return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+    };
+    invocation.console.out << fmt::format("{} is right: {}, {}.\n", invocation.config_file.string(),
+                                          counted(config->fleets.size(), "fleet"),
+                                          counted(config->upstreams.size(), "upstream"));
+    return ExitCode::kOk;
+}
+
+ExitCode run(const Invocation& invocation) {
+    auto config = load_config(invocation.config_file, invocation.clock.now().wall);
+    if (!config) return invocation.fail(config.error());
+    return invocation.run(invocation.config_file, *std::move(config));
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, Invocation& invocation) {
+    CLI::App* command = app.add_subcommand("check", "Find every mistake in the configuration");
+    add_config_option(*command, invocation);
+    add_json_option(*command, invocation);
+    command->footer(
+        "Reads the configuration and every file that it names, as `narrowgate run` does, and prints each\n"
+        "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. Changes nothing; a running daemon\n"
+        "does not notice.\n"
+        "\n"
+        "Exit codes: 0 no mistake, 4 mistakes.\n");
+    command->callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });
+}
+
+void add_run_command(CLI::App& app, Invocation& invocation) {
+    CLI::App* command = app.add_subcommand("run", "Serve in the foreground");
+    add_config_option(*command, invocation);
+    command->footer(
+        "Serves until SIGTERM or SIGINT, then brings what is in flight to an end and stops within 10 "
+        "seconds.\n"
+        "No node is told, and none has to shake hands again after a restart. SIGHUP reads the fleets, the\n"
+        "log level and the certificates again. The log goes to standard error.\n"
+        "\n"
+        "Under systemd use Type=notify; docs/operating.md has the unit.\n"
+        "\n"
+        "Exit codes: 0 stopped as asked, 1 failed, 4 mistakes in the configuration.\n");
+    command->callback([&invocation] { invocation.action = [&invocation] { return run(invocation); }; });
+}
+
+}  // namespace narrowgate::daemon

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/commands/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "daemon/commands/invocation.hpp"
+#include "daemon/version.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+constexpr const char* kFooter =
+    "First steps:\n"
+    "  narrowgate check                                   is the configuration right?\n"
+    "  narrowgate device add wm-0001 --fleet water-meters --generate\n"
+    "  narrowgate run                                     serve in the foreground\n"
+    "  narrowgate status                                  how it is doing\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no daemon runs, 4 mistakes in the configuration.\n";
+
+}  // namespace
+
+ExitCode Invocation::fail(const Error& error, ExitCode code) const {
+    console.err << "narrowgate: " << error.text() << '\n';
+    return code;
+}
+
+ExitCode Invocation::fail(const Mistakes& mistakes) const {
+    for (const Mistake& mistake : mistakes)
+        console.err << mistake.text() << '\n';
+    console.err << fmt::format("narrowgate: {} mistake{} in the configuration\n", mistakes.size(),
+                               mistakes.size() == 1 ? "" : "s");
+    return ExitCode::kConfiguration;
+}
+
+ExitCode Invocation::print(const nlohmann::json& value) const {
+    console.out << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    return ExitCode::kOk;
+}
+
+void add_config_option(CLI::App& command, Invocation& invocation) {
+    command.add_option("--config", invocation.config_file, "The gateway's configuration")
+        ->type_name("FILE")
+        ->capture_default_str();
+}
+
+void add_json_option(CLI::App& command, Invocation& invocation) {
+    command.add_flag("--json", invocation.json, "Write JSON, for programs");
+}
+
+ExitCode run_command_line(std::span<const std::string> arguments, Console console, const Clock& clock,
+                          const RunDaemon& run) {
+    CLI::App app("Gateway from DTLS/CoAP nodes to MQTT brokers that want certificates.", "narrowgate");
+    app.set_version_flag("--version", fmt::format("narrowgate {}", kVersion), "Print the version and exit");
+    app.require_subcommand(1);
+    app.footer(kFooter);
+
+    Invocation invocation{.console = console, .clock = clock, .run = run};
+    if (run) add_run_command(app, invocation);
+    add_check_command(app, invocation);
+    add_device_command(app, invocation);
+    add_status_command(app, invocation);
+    add_store_command(app, invocation);
+    try {
+        // The parser takes its arguments from the back.
+        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+        app.parse(std::move(reversed));
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error, console.out, console.err) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+    }
+    return invocation.action();
+}
+
+}  // namespace narrowgate::daemon

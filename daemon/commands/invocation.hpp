@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One use of the command line: what all commands share, and what each adds to the parser. Inside
+// daemon/commands only.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "daemon/commands/command_line.hpp"
+#include "narrowgate/base/error.hpp"
+
+namespace narrowgate::daemon {
+
+inline constexpr std::string_view kDefaultConfigFile = "/etc/narrowgate/narrowgate.toml";
+
+struct Invocation {
+    Console console;
+    const Clock& clock;
+    const RunDaemon& run;
+
+    // From the arguments.
+    std::filesystem::path config_file{kDefaultConfigFile};
+    bool json = false;
+    // What the arguments chose.
+    std::function<ExitCode()> action{};
+
+    // Writes "narrowgate: WHAT; CURE" to `err`.
+    ExitCode fail(const Error& error, ExitCode code = ExitCode::kFailed) const;
+    // Writes each mistake on a line to `err`.
+    ExitCode fail(const Mistakes& mistakes) const;
+    // Writes indented JSON to `out`.
+    ExitCode print(const nlohmann::json& value) const;
+};
+
+void add_config_option(CLI::App& command, Invocation& invocation);
+void add_json_option(CLI::App& command, Invocation& invocation);
+
+void add_run_command(CLI::App& app, Invocation& invocation);
+void add_check_command(CLI::App& app, Invocation& invocation);
+void add_device_command(CLI::App& app, Invocation& invocation);
+void add_status_command(CLI::App& app, Invocation& invocation);
+void add_store_command(CLI::App& app, Invocation& invocation);
+
+struct CallFailure {
+    ExitCode code;
+    Error error;
+    Mistakes mistakes{};  // instead of an error when the configuration has some
+
+    ExitCode tell(const Invocation& invocation) const {
+        return mistakes.empty() ? invocation.fail(error, code) : invocation.fail(mistakes);
+    }
+};
+
+// Makes a call (control/calls.hpp) on the running daemon.
+std::expected<nlohmann::json, CallFailure> call_daemon(const Invocation& invocation, std::string_view call,
+                                                       const nlohmann::json& arguments);
+// Makes it on the running daemon, or when none runs on the store itself, under its lock and as its owner.
+std::expected<nlohmann::json, CallFailure> call_daemon_or_store(const Invocation& invocation,
+                                                                std::string_view call,
+                                                                nlohmann::json& arguments);
+
+}  // namespace narrowgate::daemon

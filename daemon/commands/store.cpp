@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+#include "daemon/commands/invocation.hpp"
+#include "daemon/commands/table.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using nlohmann::json;
+
+std::string text(const json& value) {
+    if (value.is_null()) return "-";
+    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
+}
+
+std::string joined(const json& names) {
+    std::string list;
+    for (const json& name : names)
+        list += (list.empty() ? "" : ",") + text(name);
+    return list;
+}
+
+ExitCode show(const Invocation& invocation, std::size_t count) {
+    json call{{"count", count}};
+    const auto result = call_daemon_or_store(invocation, "store.show", call);
+    if (!result) return result.error().tell(invocation);
+    if (invocation.json) return invocation.print(*result);
+    const json& store = *result;
+    std::ostream& out = invocation.console.out;
+    out << render_table(
+        {{"store", text(store.at("uuid"))},
+         {"sessions", text(store.at("sessions"))},
+         {"devices", text(store.at("devices"))},
+         {"readings waiting",
+          fmt::format("{}, {} of {} bytes, oldest {}", text(store.at("readings_waiting")),
+                      text(store.at("bytes_waiting")), text(store.at("max_size")), text(store.at("oldest")))},
+         {"damaged rows", text(store.at("bad_rows"))}});
+    std::vector<std::vector<std::string>> rows{{"UPSTREAM", "WAITING", "BYTES", "OLDEST"}};
+    for (const json& upstream : store.at("upstreams")) {
+        rows.push_back({text(upstream.at("name")), text(upstream.at("waiting_readings")),
+                        text(upstream.at("waiting_bytes")), text(upstream.at("oldest"))});
+    }
+    out << '\n' << render_table(rows);
+    rows = {{"LAST READINGS", "RECEIVED", "DEVICE", "RESOURCE", "BYTES", "FOR"}};
+    for (const json& reading : store.at("last")) {
+        rows.push_back({text(reading.at("id")), text(reading.at("received")), text(reading.at("device")),
+                        text(reading.at("resource")), text(reading.at("bytes")),
+                        joined(reading.at("upstreams"))});
+    }
+    out << '\n' << render_table(rows);
+    rows = {{"DEAD LETTERS", "AT", "UPSTREAM", "DEVICE", "REASON"}};
+    for (const json& letter : store.at("dead_letters")) {
+        rows.push_back({text(letter.at("reading").at("id")), text(letter.at("at")),
+                        text(letter.at("upstream")), text(letter.at("reading").at("device")),
+                        text(letter.at("reason"))});
+    }
+    if (rows.size() > 1) out << '\n' << render_table(rows);
+    return ExitCode::kOk;
+}
+
+}  // namespace
+
+void add_store_command(CLI::App& app, Invocation& invocation) {
+    CLI::App* store = app.add_subcommand("store", "Look into the store");
+    store->require_subcommand(1);
+    CLI::App* command = store->add_subcommand("show", "What is in it and who waits for what");
+    const auto count = std::make_shared<std::size_t>(10);
+    add_config_option(*command, invocation);
+    command->add_option("--last", *count, "How many readings and dead letters to show")
+        ->type_name("COUNT")
+        ->check(CLI::Range(0, 1000))
+        ->capture_default_str();
+    add_json_option(*command, invocation);
+    command->footer(
+        "Asks the running daemon, or opens the store itself when none runs. Shows no key and no payload.\n"
+        "A dead letter is a reading that an upstream refused for good.\n");
+    command->callback([&invocation, count] {
+        invocation.action = [&invocation, count] { return show(invocation, *count); };
+    });
+}
+
+}  // namespace narrowgate::daemon
