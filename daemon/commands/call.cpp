@@ -11,7 +11,7 @@
 #include "daemon/control/calls.hpp"
 #include "daemon/control/client.hpp"
 #include "daemon/control/store_calls.hpp"
-#include "daemon/devices/device_calls.hpp"
+#include "daemon/control/device_calls.hpp"
 
 namespace narrowgate::daemon {
 namespace {

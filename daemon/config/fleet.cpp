@@ -2,6 +2,7 @@
 #include <array>
 
 #include "daemon/config/sections.hpp"
+#include "daemon/upstream/topic_template.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -48,10 +49,14 @@ std::optional<Route> read_route(TableReader& table) {
     table.read_name("upstream", route.upstream);
     table.require("topic", "\"dt/{fleet}/{device}/{resource}\"");
     table.read_text("topic", route.topic);
+    if (!route.topic.empty()) {
+        if (const auto topic = TopicTemplate::parse(route.topic); !topic)
+            table.wrong("topic", "cannot be used: " + topic.error().what, topic.error().cure);
+    }
     if (resource.empty()) return std::nullopt;
     auto pattern = coap::PathPattern::parse(resource);
     if (!pattern) {
-        table.wrong("resource", "is no path: " + pattern.error().what, pattern.error().cure);
+        table.wrong("resource", "cannot be used: " + pattern.error().what, pattern.error().cure);
         return std::nullopt;
     }
     route.resource = *std::move(pattern);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/devices/device_calls.hpp"
+#include "daemon/control/device_calls.hpp"
 
 namespace narrowgate::daemon {
 namespace {

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The commands as a person types them, with a real store and no daemon.
+#include "daemon/commands/command_line.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "daemon/config_texts.hpp"
+#include "daemon/text_files.hpp"
+#include "fakes/child_process.hpp"
+#include "fakes/manual_clock.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
+
+class CommandLineTest : public ::testing::Test {
+protected:
+    CommandLineTest() {
+        write_text_file(config_, kGatewayText);
+        write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
+    }
+
+    // Runs with `--config` added; what was written is in out_ and err_.
+    ExitCode type(std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"--config", config_.string()});
+        return type_as_is(std::move(arguments));
+    }
+    ExitCode type_as_is(const std::vector<std::string>& arguments) {
+        std::istringstream in(std::exchange(input_, ""));
+        std::ostringstream out;
+        std::ostringstream err;
+        const ExitCode code = run_command_line(arguments, {.in = in, .out = out, .err = err}, clock_,
+                                               [this](const std::filesystem::path&, const Config& config) {
+                                                   ran_ = config.gateway.name;
+                                                   return ExitCode::kOk;
+                                               });
+        out_ = out.str();
+        err_ = err.str();
+        return code;
+    }
+
+    fakes::TemporaryDirectory directory_;
+    fakes::ManualClock clock_;
+    const std::filesystem::path config_ = directory_.path() / "narrowgate.toml";
+    std::string input_;
+    std::string out_;
+    std::string err_;
+    std::string ran_;
+};
+
+TEST_F(CommandLineTest, EveryCommandHasAPageToWorkFrom) {
+    const std::vector<std::vector<std::string>> commands = {
+        {},
+        {"run"},
+        {"check"},
+        {"status"},
+        {"store", "show"},
+        {"device"},
+        {"device", "add"},
+        {"device", "import"},
+        {"device", "list"},
+        {"device", "show"},
+        {"device", "revoke"},
+        {"device", "export"},
+    };
+    for (std::vector<std::string> command : commands) {
+        command.emplace_back("--help");
+        EXPECT_EQ(type_as_is(command), ExitCode::kOk);
+        EXPECT_THAT(out_, HasSubstr("Usage: narrowgate"));
+        if (command.size() > 1 && command != std::vector<std::string>{"device", "--help"})
+            EXPECT_THAT(out_, HasSubstr("--config FILE"));
+        EXPECT_EQ(err_, "");
+    }
+}
+
+TEST_F(CommandLineTest, TheVersionIsPrinted) {
+    EXPECT_EQ(type_as_is({"--version"}), ExitCode::kOk);
+    EXPECT_THAT(out_, ::testing::MatchesRegex("narrowgate [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
+    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+             {},
+             {"rnu"},
+             {"device"},
+             {"device", "add"},
+             {"device", "add", "x"},
+             {"status", "--jsn"},
+             {"store", "show", "--last", "many"},
+             {"device", "add", "x", "--fleet", "water-meters"},
+             {"device", "add", "x", "--fleet", "f", "--generate", "--psk-file", "y"}}) {
+        EXPECT_EQ(type_as_is(arguments), ExitCode::kUsage);
+        EXPECT_NE(err_, "");
+        EXPECT_EQ(out_, "");
+    }
+}
+
+// The keys must never be arguments: other users see those.
+TEST_F(CommandLineTest, AKeyCannotBeAnArgument) {
+    EXPECT_EQ(type({"device", "add", "wm-0001", "--fleet", "water-meters", "--psk", std::string(kKey)}),
+              ExitCode::kUsage);
+}
+
+TEST_F(CommandLineTest, CheckPrintsEveryMistakeWithItsPlace) {
+    write_text_file(config_, replaced(replaced(kGatewayText, "mtu", "mut"), "\"9s\"", "9"));
+    EXPECT_EQ(type({"check"}), ExitCode::kConfiguration);
+    EXPECT_THAT(err_,
+                HasSubstr(config_.string() + ":9:1: unknown key \"mut\" in [dtls]; did you mean \"mtu\"?"));
+    EXPECT_THAT(err_,
+                HasSubstr(config_.string() + ":10:29: \"dtls.handshake_timeout.min\" must be a duration"));
+    EXPECT_THAT(err_, HasSubstr("tls/gw.key"));
+    EXPECT_THAT(err_, HasSubstr("mistakes in the configuration"));
+
+    EXPECT_EQ(type({"check", "--json"}), ExitCode::kConfiguration);
+    const auto json = nlohmann::json::parse(out_);
+    EXPECT_EQ(json.at("mistakes").at(0).at("line"), 9);
+    EXPECT_EQ(json.at("mistakes").at(0).at("column"), 1);
+}
+
+TEST_F(CommandLineTest, RunDoesNotStartWithMistakes) {
+    EXPECT_EQ(type({"run"}), ExitCode::kConfiguration);
+    EXPECT_EQ(ran_, "");
+}
+
+TEST_F(CommandLineTest, StatusSaysWhenNoDaemonRuns) {
+    EXPECT_EQ(type({"status"}), ExitCode::kNotRunning);
+    EXPECT_THAT(err_, HasSubstr("narrowgate is not running; start it"));
+}
+
+TEST_F(CommandLineTest, ADeviceWithAGeneratedKeyIsKnownFromThenOn) {
+    ASSERT_EQ(type({"device", "add", "wm-0001", "--fleet", "water-meters", "--generate", "--json"}),
+              ExitCode::kOk)
+        << err_;
+    const auto added = nlohmann::json::parse(out_);
+    const std::string key = added.at("psk_hex");
+    EXPECT_EQ(key.size(), 32U);
+
+    EXPECT_EQ(type({"device", "list"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("wm-0001  water-meters  1            active"));
+    EXPECT_THAT(out_, Not(HasSubstr(key)));
+    EXPECT_EQ(type({"device", "show", "wm-0001"}), ExitCode::kOk);
+    EXPECT_THAT(out_, Not(HasSubstr(key)));
+    EXPECT_EQ(type({"device", "export"}), ExitCode::kOk);
+    EXPECT_THAT(out_, Not(HasSubstr(key)));
+    EXPECT_EQ(type({"device", "export", "--with-keys"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("wm-0001,water-meters," + key));
+
+    EXPECT_EQ(type({"device", "revoke", "wm-0001"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("is revoked"));
+    EXPECT_EQ(type({"device", "list"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("revoked 2026-01-01"));
+    EXPECT_EQ(type({"device", "show", "nobody"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("there is no device \"nobody\""));
+}
+
+TEST_F(CommandLineTest, AKeyFileThatOthersCanReadIsRefusedWithTheChmod) {
+    const auto file = directory_.path() / "wm.psk";
+    write_text_file(file, std::string(kKey) + "\n");
+    EXPECT_EQ(type({"device", "add", "a", "--fleet", "water-meters", "--psk-file", file.string()}),
+              ExitCode::kOk)
+        << err_;
+    std::filesystem::permissions(file, std::filesystem::perms::others_read,
+                                 std::filesystem::perm_options::add);
+    EXPECT_EQ(type({"device", "add", "b", "--fleet", "water-meters", "--psk-file", file.string()}),
+              ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("chmod 600 " + file.string()));
+    EXPECT_EQ(type({"device", "import", file.string()}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("chmod 600"));
+}
+
+TEST_F(CommandLineTest, AKeyComesFromStandardInput) {
+    input_ = std::string(kKey) + "\n";
+    EXPECT_EQ(type({"device", "add", "a", "--fleet", "water-meters", "--psk-file", "-"}), ExitCode::kOk)
+        << err_;
+    input_ = "0011\n";
+    EXPECT_EQ(type({"device", "add", "b", "--fleet", "water-meters", "--psk-file", "-"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("short ones can be guessed"));
+    input_ = std::string(1'000'000, '0');
+    EXPECT_EQ(type({"device", "add", "c", "--fleet", "water-meters", "--psk-file", "-"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("longer than 4096 bytes"));
+}
+
+TEST_F(CommandLineTest, AnImportIsAllOrNothingAndNamesEveryBadLine) {
+    const auto good = "a,water-meters," + std::string(kKey) + "\n";
+    input_ = good + "b,gas-meters," + std::string(kKey) + "\nc\n";
+    EXPECT_EQ(type({"device", "import", "-"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("-:2: there is no fleet \"gas-meters\""));
+    EXPECT_THAT(err_, HasSubstr("-:3: there are 1 fields"));
+    EXPECT_THAT(err_, HasSubstr("nothing was imported"));
+
+    input_ = good;
+    EXPECT_EQ(type({"device", "import", "--dry-run", "-"}), ExitCode::kOk);
+    EXPECT_EQ(out_, "+ a\nWould be: 1 added, 0 changed, 0 unchanged.\n");
+    EXPECT_EQ(type({"device", "show", "a"}), ExitCode::kFailed);
+    input_ = good;
+    EXPECT_EQ(type({"device", "import", "-"}), ExitCode::kOk);
+    EXPECT_EQ(out_, "1 added, 0 changed, 0 unchanged.\n");
+    EXPECT_EQ(type({"device", "show", "a"}), ExitCode::kOk);
+}
+
+TEST_F(CommandLineTest, TheStoreCanBeLookedInto) {
+    EXPECT_EQ(type({"store", "show"}), ExitCode::kOk) << err_;
+    EXPECT_THAT(out_, HasSubstr("readings waiting"));
+    EXPECT_EQ(type({"store", "show", "--json", "--last", "3"}), ExitCode::kOk);
+    EXPECT_EQ(nlohmann::json::parse(out_).at("readings_waiting"), 0);
+}
+
+// The daemon runs but its socket is gone: the store's lock still keeps two writers apart.
+TEST_F(CommandLineTest, AStoreThatAnotherProcessHoldsIsLeftAlone) {
+    const auto config = read_config(config_);
+    ASSERT_TRUE(config);
+    Log log(LogLevel::kError);
+    const auto held = store::Store::open(config->store, log, clock_);
+    ASSERT_TRUE(held) << held.error().text();
+    EXPECT_EQ(type({"device", "list"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("narrowgate: "));
+    EXPECT_EQ(out_, "");
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/config_texts.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(ConfigTest, WhatIsLeftOutHasTheRoomsDefaults) {
+    const auto config = parse_texts(std::string(kGatewayText), std::string(kFleetText));
+    ASSERT_TRUE(config) << config.error().front().text();
+    EXPECT_EQ(config->dtls.session_lifetime, dtls::Options{}.session_lifetime);
+    EXPECT_EQ(config->store.max_age, store::Options{}.max_age);
+    EXPECT_EQ(config->upstreams.at(0).connection.keep_alive, mqtt::ConnectionOptions{}.keep_alive);
+    EXPECT_EQ(config->fleets.at(0).no_content_format, payload::kOctetStream);
+}
+
+TEST(ConfigTest, EveryOptionOfTheRoomsCanBeReached) {
+    std::string gateway(kGatewayText);
+    gateway = replaced(gateway, "mtu = 512", R"(mtu = 300
+session_lifetime = "10d"
+cid_bytes = 8
+node = 3
+max_handshakes = 7
+displace_after = "5s"
+lease_block = 128
+repeat_answer_interval = "4s")");
+    gateway = replaced(gateway, "max_size = \"1GiB\"", R"(max_size = "64MiB"
+max_age = "2d"
+retry_after = "30s"
+ballast_size = "1MiB"
+max_reply_size = "2MiB"
+max_dead_letters = 5
+queue_units = 1000
+commit_units = 100)");
+    gateway = replaced(gateway, "\"reject\"", "\"drop-oldest\"");
+    gateway += "keep_alive = \"30s\"\nconnect_timeout = \"20s\"\nwindow = 9\nmax_backlog = \"5MiB\"\n";
+    const auto config =
+        parse_texts(gateway, replaced(kFleetText, "max_payload = \"16KiB\"", R"(max_payload = 100
+max_readings_per_minute = 6
+no_content_format = "senml-cbor"
+split_uri_path = true
+ack_timeout = "10s"
+ack_random_factor = 2
+max_retransmit = 3
+max_latency = "50s")"));
+    ASSERT_TRUE(config) << config.error().front().text();
+
+    EXPECT_EQ(config->dtls.mtu, 300U);
+    EXPECT_EQ(config->dtls.session_lifetime, std::chrono::days(10));
+    EXPECT_EQ(config->dtls.cid_bytes, 8U);
+    EXPECT_EQ(config->dtls.node, 3U);
+    EXPECT_EQ(config->dtls.max_handshakes, 7U);
+    EXPECT_EQ(config->dtls.displace_after, 5s);
+    EXPECT_EQ(config->dtls.lease_block, 128U);
+    EXPECT_EQ(config->dtls.repeat_answer_interval, 4s);
+    EXPECT_EQ(config->store.max_size, 64U << 20);
+    EXPECT_EQ(config->store.max_age, std::chrono::days(2));
+    EXPECT_EQ(config->store.when_full, store::WhenFull::kDropOldest);
+    EXPECT_EQ(config->store.retry_after, 30s);
+    EXPECT_EQ(config->store.ballast_bytes, 1U << 20);
+    EXPECT_EQ(config->store.max_reply_bytes, 2U << 20);
+    EXPECT_EQ(config->store.max_dead_letters, 5U);
+    EXPECT_EQ(config->store.queue_units, 1000U);
+    EXPECT_EQ(config->store.commit_units, 100U);
+    const UpstreamConfig& upstream = config->upstreams.at(0);
+    EXPECT_EQ(upstream.connection.keep_alive, 30s);
+    EXPECT_EQ(upstream.connection.connect_timeout, 20s);
+    EXPECT_EQ(upstream.connection.window, 9U);
+    EXPECT_EQ(upstream.backlog.max_backlog, 5U << 20);
+    const Fleet& fleet = config->fleets.at(0);
+    EXPECT_EQ(fleet.max_payload, 100U);
+    EXPECT_EQ(fleet.max_readings_per_minute, 6U);
+    EXPECT_EQ(fleet.no_content_format, payload::kSenmlCbor);
+    EXPECT_TRUE(fleet.messages.split_uri_path);
+    EXPECT_EQ(fleet.messages.transmission.ack_timeout, 10s);
+    EXPECT_DOUBLE_EQ(fleet.messages.transmission.ack_random_factor, 2.0);
+    EXPECT_EQ(fleet.messages.transmission.max_retransmit, 3U);
+    EXPECT_EQ(fleet.messages.transmission.max_latency, 50s);
+}
+
+TEST(ConfigTest, PathsStartAtTheFileThatNamesThem) {
+    const auto config = parse_config({.file = "/etc/narrowgate/narrowgate.toml",
+                                      .text = replaced(kGatewayText, "\"tls/gw.key\"", "\"/secret/gw.key\"")},
+                                     {});
+    ASSERT_TRUE(config) << config.error().front().text();
+    EXPECT_EQ(config->gateway.state_directory, "/etc/narrowgate/state");
+    EXPECT_EQ(config->store.directory, "/etc/narrowgate/state");
+    EXPECT_EQ(config->gateway.control_socket(), "/etc/narrowgate/run/control.sock");
+    EXPECT_EQ(config->gateway.fleets_directory, "/etc/narrowgate/fleets.d");
+    EXPECT_EQ(config->upstreams.at(0).connection.ca_file, "/etc/narrowgate/tls/ca.pem");
+    EXPECT_EQ(config->upstreams.at(0).connection.key_file, "/secret/gw.key");
+}
+
+TEST(ConfigTest, FleetsAndUpstreamsAreFoundByName) {
+    const auto config = parse_texts(std::string(kGatewayText), std::string(kFleetText));
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->fleet("water-meters"), &config->fleets.at(0));
+    EXPECT_EQ(config->fleet("gas-meters"), nullptr);
+    EXPECT_EQ(config->upstream("aws"), &config->upstreams.at(0));
+    EXPECT_EQ(config->upstream("azure"), nullptr);
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon

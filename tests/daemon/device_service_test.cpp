@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Devices over a real store.
+#include "daemon/devices/device_service.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fakes/child_process.hpp"
+#include "fakes/manual_clock.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
+constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
+
+class DeviceServiceTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        store::Options options;
+        options.directory = directory_.path() / "state";
+        options.ballast_bytes = 256 * 1024;
+        auto store = store::Store::open(options, log_, clock_);
+        ASSERT_TRUE(store) << store.error().text();
+        store_ = *std::move(store);
+        service_.emplace(*store_, std::set<std::string>{"water-meters", "gas-meters"},
+                         [this](CredentialChanges&& changes) {
+                             for (const store::CredentialId id : changes.removed)
+                                 removed_.push_back(id);
+                             for (store::CredentialRow& row : changes.added)
+                                 added_.push_back(std::move(row));
+                         });
+    }
+
+    static store::NewDevice device(std::string identity, std::string fleet = "water-meters") {
+        store::NewDevice device;
+        device.identity = std::move(identity);
+        device.fleet = std::move(fleet);
+        device.psk = Secret(*from_hex(kKey));
+        return device;
+    }
+    static std::string row(std::string_view identity, std::string_view fleet, std::string_view key) {
+        return std::string(identity) + ',' + std::string(fleet) + ',' + std::string(key) + '\n';
+    }
+
+    fakes::TemporaryDirectory directory_;
+    fakes::ManualClock clock_;
+    Log log_{LogLevel::kError};
+    std::unique_ptr<store::Store> store_;
+    std::optional<DeviceService> service_;
+    std::vector<store::CredentialId> removed_;
+    std::vector<store::CredentialRow> added_;
+};
+
+TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
+    ASSERT_TRUE(service_->add(device("wm-0001")));
+    ASSERT_THAT(added_, SizeIs(1));
+    EXPECT_EQ(added_[0].identity, "wm-0001");
+    EXPECT_EQ(added_[0].device, "wm-0001");
+    EXPECT_EQ(added_[0].fleet, "water-meters");
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kKey);
+    EXPECT_THAT(removed_, IsEmpty());
+    const auto devices = service_->list();
+    ASSERT_TRUE(devices);
+    EXPECT_THAT(*devices, SizeIs(1));
+}
+
+TEST_F(DeviceServiceTest, AFleetThatDoesNotExistIsRefusedWithTheOneThatWasMeant) {
+    const auto added = service_->add(device("wm-0001", "water-meter"));
+    ASSERT_FALSE(added);
+    EXPECT_THAT(added.error().cure, HasSubstr("\"water-meters\""));
+    EXPECT_THAT(added_, IsEmpty());
+}
+
+TEST_F(DeviceServiceTest, AnIdentityInUseIsRefused) {
+    ASSERT_TRUE(service_->add(device("wm-0001")));
+    EXPECT_FALSE(service_->add(device("wm-0001")));
+    EXPECT_THAT(added_, SizeIs(1));
+}
+
+TEST_F(DeviceServiceTest, RevocationNamesTheCredentialsWhoseSessionsMustEnd) {
+    ASSERT_TRUE(service_->add(device("wm-0001")));
+    const auto revoked = service_->revoke("wm-0001");
+    ASSERT_TRUE(revoked);
+    EXPECT_EQ(*revoked, 1U);
+    EXPECT_THAT(removed_, ElementsAre(added_[0].id));
+    const auto shown = service_->show("wm-0001");
+    ASSERT_TRUE(shown);
+    EXPECT_TRUE(shown->revoked);
+}
+
+TEST_F(DeviceServiceTest, ADeviceThatIsNotThereIsNamed) {
+    const auto shown = service_->show("nobody");
+    ASSERT_FALSE(shown);
+    EXPECT_THAT(shown.error().what, HasSubstr("\"nobody\""));
+    EXPECT_FALSE(service_->revoke("nobody"));
+    EXPECT_THAT(removed_, IsEmpty());
+}
+
+TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
+    const auto summary = service_->import_csv(
+        row("a", "water-meters", kKey) + row("b", "no-fleet", kKey) + row("c", "water-meters", "00"), false);
+    ASSERT_TRUE(summary);
+    ASSERT_THAT(summary->mistakes, SizeIs(2));
+    EXPECT_EQ(summary->mistakes[0].line, 2U);
+    EXPECT_EQ(summary->mistakes[1].line, 3U);
+    EXPECT_THAT(*service_->list(), IsEmpty());
+    EXPECT_THAT(added_, IsEmpty());
+}
+
+TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
+    ASSERT_TRUE(service_->import_csv(row("a", "water-meters", kKey) + row("b", "water-meters", kKey), false));
+    added_.clear();
+    const auto summary = service_->import_csv(
+        row("a", "water-meters", kKey) + row("b", "water-meters", kOtherKey) + row("c", "gas-meters", kKey),
+        true);
+    ASSERT_TRUE(summary);
+    EXPECT_THAT(summary->mistakes, IsEmpty());
+    EXPECT_THAT(summary->added, ElementsAre("c"));
+    EXPECT_THAT(summary->changed, ElementsAre("b"));
+    EXPECT_THAT(summary->unchanged, ElementsAre("a"));
+    EXPECT_THAT(*service_->list(), SizeIs(2));
+    EXPECT_THAT(added_, IsEmpty());
+    EXPECT_THAT(removed_, IsEmpty());
+}
+
+TEST_F(DeviceServiceTest, AChangedKeyEndsTheOldSessionAndIsTold) {
+    ASSERT_TRUE(service_->add(device("a")));
+    const store::CredentialId old = added_.at(0).id;
+    added_.clear();
+    const auto summary = service_->import_csv(row("a", "water-meters", kOtherKey), false);
+    ASSERT_TRUE(summary) << summary.error().text();
+    EXPECT_THAT(summary->changed, ElementsAre("a"));
+    EXPECT_THAT(removed_, ElementsAre(old));
+    ASSERT_THAT(added_, SizeIs(1));
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherKey);
+}
+
+TEST_F(DeviceServiceTest, AnExportWithKeysIsImportedIntoAnEmptyGatewayAsTheSame) {
+    ASSERT_TRUE(service_->add(device("a")));
+    ASSERT_TRUE(service_->add(device("b", "gas-meters")));
+    ASSERT_TRUE(service_->add(device("gone")));
+    ASSERT_TRUE(service_->revoke("gone"));
+    const auto csv = service_->export_csv(true);
+    ASSERT_TRUE(csv);
+    EXPECT_THAT(*csv, HasSubstr("a,water-meters," + std::string(kKey)));
+    EXPECT_THAT(*csv, ::testing::Not(HasSubstr("gone")));
+    const auto again = service_->import_csv(*csv, true);
+    ASSERT_TRUE(again);
+    EXPECT_THAT(again->mistakes, IsEmpty());
+    EXPECT_THAT(again->unchanged, ElementsAre("a", "b"));
+    EXPECT_THAT(*service_->export_csv(false), ::testing::Not(HasSubstr(std::string(kKey))));
+}
+
+TEST(PskTest, KeysThatCanBeGuessedAreRefusedWithTheReason) {
+    const auto psk = parse_psk(bytes_of("00112233445566778899aabbccddee"));
+    ASSERT_FALSE(psk);
+    EXPECT_THAT(psk.error().what, HasSubstr("15 bytes; short ones can be guessed"));
+    EXPECT_TRUE(parse_psk(bytes_of(" 00112233445566778899AABBCCDDEEFF\r\n")));
+    EXPECT_TRUE(parse_psk(bytes_of(std::string(128, '0'))));
+    EXPECT_FALSE(parse_psk(bytes_of(std::string(130, '0'))));
+    EXPECT_FALSE(parse_psk(bytes_of("")));
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon

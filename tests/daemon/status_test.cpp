@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/status.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace narrowgate::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+
+GatewayStatus well() {
+    GatewayStatus status;
+    status.gateway = "gw-1";
+    status.version = "0.1.0";
+    status.now = *from_rfc3339("2026-03-01T12:00:00Z");
+    status.started = *from_rfc3339("2026-03-01T10:00:00Z");
+    status.listening = {"[::]:5684"};
+    status.devices = 20;
+    status.sessions = 19;
+    status.readings_per_minute = 12.5;
+    status.uplink.readings = 1234;
+    status.uplink.fates = {{"bad_mac", 3}};
+    status.store.max_bytes = std::uint64_t{1} << 30;
+    status.store.last_commit = std::chrono::microseconds(1500);
+    UpstreamState aws;
+    aws.name = "aws";
+    aws.connected = true;
+    aws.since = status.started;
+    aws.delivered = 1234;
+    status.upstreams = {aws, aws};
+    status.upstreams[1].name = "pelion";
+    return status;
+}
+
+TEST(StatusTest, AGatewayInOrderIsWell) {
+    EXPECT_TRUE(health_of(well()).well);
+    const std::string text = to_text(well());
+    EXPECT_THAT(text, ::testing::StartsWith("All is well.\n"));
+    for (const char* part : {"gw-1", "up 2 h", "[::]:5684", "20 devices, 19 sessions", "12.5 a minute",
+                             "1234", "1.0 GiB", "pelion"}) {
+        EXPECT_THAT(text, HasSubstr(part));
+    }
+}
+
+TEST(StatusTest, AnUpstreamThatIsDownIsNamedWithWhatWaitsForIt) {
+    GatewayStatus status = well();
+    UpstreamState& upstream = status.upstreams[1];
+    upstream.connected = false;
+    upstream.trouble = "the broker's certificate has expired";
+    upstream.waiting_readings = 77;
+    const Health health = health_of(status);
+    EXPECT_FALSE(health.well);
+    EXPECT_EQ(
+        health.sentence,
+        "Upstream pelion is down for 2 h: the broker's certificate has expired; 77 readings wait for it.");
+}
+
+// P7's one exception: whoever sees a full store must see whom to blame.
+TEST(StatusTest, AFullStoreNamesTheUpstreamToBlame) {
+    GatewayStatus status = well();
+    status.store.full = true;
+    status.store.waiting_bytes = status.store.max_bytes;
+    status.upstreams[0].waiting_bytes = 10;
+    status.upstreams[1].waiting_bytes = 1'000'000;
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("Most of it waits for pelion."));
+    status.store.disk_full = true;
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("The disk is full"));
+}
+
+TEST(StatusTest, WhatIsLessUrgentIsToldToo) {
+    GatewayStatus status = well();
+    status.store.over_age = true;
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("longer than max_age"));
+    status.upstreams[0].backlog_full = true;
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("backlog of upstream aws is full"));
+    status.upstreams[0].paused = true;
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("Upstream aws is paused"));
+}
+
+TEST(StatusTest, ProgramsGetEverythingBackAsItWas) {
+    GatewayStatus status = well();
+    status.upstreams[0].trouble = "x";
+    status.upstreams[0].backlog_full = true;
+    status.store.oldest = status.started;
+    const nlohmann::json json = to_json(status);
+    EXPECT_EQ(json.at("well"), false);
+    const auto read = status_from_json(json);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(to_json(*read), json);
+    EXPECT_EQ(to_text(*read), to_text(status));
+    EXPECT_EQ(read->uplink.fates.at("bad_mac"), 3U);
+    EXPECT_EQ(read->store.last_commit, std::chrono::microseconds(1500));
+}
+
+TEST(StatusTest, WhatIsNoStatusIsRefusedAndWhatIsMissingIsLeftOut) {
+    EXPECT_FALSE(status_from_json(nlohmann::json::array()));
+    EXPECT_FALSE(status_from_json(nlohmann::json::object()));
+    const auto sparse = status_from_json({{"gateway", "gw"}, {"upstreams", {1, "x"}}, {"devices", "many"}});
+    ASSERT_TRUE(sparse);
+    EXPECT_EQ(sparse->devices, 0U);
+    EXPECT_TRUE(sparse->upstreams.empty());
+}
+
+// A broker chooses the words of its refusal; the terminal must not obey them.
+TEST(StatusTest, ControlCharactersDoNotReachTheTerminal) {
+    GatewayStatus status = well();
+    status.upstreams[0].connected = false;
+    status.upstreams[0].trouble = "\x1B[2Jgone";
+    EXPECT_EQ(to_text(status).find('\x1B'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon
