@@ -50,8 +50,9 @@ std::optional<Parts> read_parts(CborReader& reader) {
     if (!reader.next_value(exponent) || !reader.next_value(mantissa)) return std::nullopt;
     const auto power = integer_of(exponent);
     const auto value = integer_of(mantissa);
-    if (!power || !value || !power->integer()) return std::nullopt;
-    return Parts{.exponent = *power->integer(), .mantissa = *value};
+    const auto small_power = power ? power->integer() : std::nullopt;
+    if (!small_power || !value) return std::nullopt;
+    return Parts{.exponent = *small_power, .mantissa = *value};
 }
 
 class Conversion {
@@ -83,8 +84,10 @@ private:
     bool convert_kind(const CborItem& item, std::size_t depth, ByteForm form) {
         switch (item.kind) {
             case Kind::kUnsigned:
+                Decimal::from_unsigned(item.argument).append_to(out_);
+                return true;
             case Kind::kNegative:
-                integer_of(item)->append_to(out_);
+                Decimal::from_cbor_negative(item.argument).append_to(out_);
                 return true;
             case Kind::kFloat:
                 append_float(item.number);

@@ -19,7 +19,7 @@ constexpr Limits kRenderLimits{.max_records = kAny,
                                .max_depth = 64,
                                .max_items = kAny,
                                .max_name_bytes = kAny,
-                               .max_rendered_bytes = 1024 * 1024};
+                               .max_rendered_bytes = std::size_t{1024} * 1024};
 
 std::optional<std::string> append_text(ByteView payload, std::string& out) {
     if (!is_utf8(payload)) return "text that is not UTF-8";

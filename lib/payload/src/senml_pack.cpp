@@ -103,7 +103,7 @@ bool SenmlPack::begin_record() {
     record_.unit.clear();
     record_.value.reset();
     record_.sum.reset();
-    record_.time.reset();
+    record_.time = Decimal{};
     record_.update_time.reset();
     return true;
 }
@@ -232,18 +232,18 @@ bool SenmlPack::resolve_value() {
 }
 
 bool SenmlPack::resolve_time() {
-    const auto time = Decimal::sum(base_.time.value_or(Decimal{}), record_.time.value_or(Decimal{}));
+    auto time = Decimal::sum(base_.time, record_.time);
+    if (time && time->less_than(kRelativeTimeLimit)) {
+        if (time->less_than(-kRelativeTimeLimit)) return refuse("relative time of more than 2^28 seconds");
+        time = Decimal::sum(received_, *time);
+    }
     if (!time) return refuse("bt and t add up to more than a double holds");
-    record_.time = time;
-    if (!time->less_than(kRelativeTimeLimit)) return true;
-    if (time->less_than(-kRelativeTimeLimit)) return refuse("relative time of more than 2^28 seconds");
-    record_.time = Decimal::sum(received_, *time);
-    if (!record_.time) return refuse("time out of range");
+    record_.time = *time;
     return true;
 }
 
 void SenmlPack::write_record() {
-    const Resolved place{.time = record_.time->approximate(), .begin = out_.size() + 1, .end = 0};
+    const Resolved place{.time = record_.time.approximate(), .begin = out_.size() + 1, .end = 0};
     out_ += records_.empty() ? '[' : ',';
     out_ += "{\"n\":";
     append_json_string(out_, record_.name);
@@ -265,7 +265,7 @@ void SenmlPack::write_record() {
         record_.sum->append_to(out_);
     }
     out_ += ",\"t\":";
-    record_.time->append_to(out_);
+    record_.time.append_to(out_);
     if (record_.update_time) {
         out_ += ",\"ut\":";
         record_.update_time->append_to(out_);

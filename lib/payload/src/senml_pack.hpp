@@ -67,7 +67,7 @@ private:
     struct Base {
         std::string name;
         std::string unit;
-        std::optional<Decimal> time;
+        Decimal time;
         std::optional<Decimal> value;
         std::optional<Decimal> sum;
     };
@@ -78,7 +78,7 @@ private:
         std::string text;  // of vs; of vd as base64url
         std::optional<Decimal> value;
         std::optional<Decimal> sum;
-        std::optional<Decimal> time;
+        Decimal time;  // zero when there is none (section 4.5.3), then absolute
         std::optional<Decimal> update_time;
         bool boolean = false;
     };

@@ -5,13 +5,15 @@
 //
 //   {"id":"…","device":"wm-0001","fleet":"water-meters","resource":"telemetry",
 //    "received":"2026-03-01T12:00:00.123Z","content_format":112,
-//    "senml":[{"n":"urn:dev:wm-0001:volume","u":"m3","t":1772366400.123,"v":17.25}]}
+//    "senml":[{"n":"urn:dev:wm-0001:volume","u":"m3","v":17.25,"t":1772366400.123}]}
 //
 //   senml    of 110 and 112: RFC 8428 JSON, resolved (section 4.6): no base fields, absolute times, in
-//            chronological order
-//   value    of 50 the JSON as it came; of 60 its JSON form (RFC 8949 section 6.1)
+//            chronological order; labels that are not known are left out, as section 4.4 says
+//   value    of 50 the JSON as it came, without white space; of 60 its JSON form (RFC 8949 section 6.1)
 //   text     of 0
 //   base64   of 42, of no Content-Format, and of whatever does not pass reject_reason(); RFC 4648 section 4
+//
+// Numbers keep their digits: integers and decimal fractions exactly, floats as doubles do.
 #pragma once
 
 #include <optional>

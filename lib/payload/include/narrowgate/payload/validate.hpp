@@ -16,7 +16,7 @@ namespace narrowgate::payload {
 struct Limits {
     // Records of one SenML pack. 16 KiB of payload, the default of a fleet, holds no more in practice.
     std::size_t max_records = 1024;
-    // Arrays, maps and tags inside each other. Telemetry is flat; consumers recurse.
+    // Arrays, maps and tags inside each other, 64 at most. Telemetry is flat; consumers recurse.
     std::size_t max_depth = 16;
     // Items of a CBOR or JSON value: numbers, strings, containers, keys.
     std::size_t max_items = 16'384;
@@ -24,7 +24,7 @@ struct Limits {
     std::size_t max_name_bytes = 256;
     // Bytes of the payload's JSON form. Resolving repeats base values in each record, so a small pack can
     // grow; AWS IoT Core takes messages of 128 KiB, and the rest of the envelope wants its share.
-    std::size_t max_rendered_bytes = 120 * 1024;
+    std::size_t max_rendered_bytes = std::size_t{120} * 1024;
 };
 
 // The diagnostic payload is one line in one datagram (RFC 7252 section 5.5.2).
