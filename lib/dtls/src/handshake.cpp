@@ -85,17 +85,22 @@ Handshake::Progress Handshake::accept_plain(const RecordHeader& record, Now now,
     fate = Fate::kStrayPlaintext;
     if (!is_expected(record)) return Progress::kContinues;
     fate = Fate::kHandshakeProgress;
+    if (record.type == ContentType::kChangeCipherSpec) cipher_changed_ = true;
     const bool had_keys = keys_exported_;
     Progress progress = feed(record.whole, now);
     if (progress == Progress::kContinues && keys_exported_ && !had_keys) {
         trace_.step = HandshakeStep::kFinished;
         trace_.last_progress = now.steady;
-        const Bytes held = std::exchange(held_, {});
-        ByteView rest = held;
-        Fate fate_of_held;
-        if (const auto early = take_record(rest, own_cid_.size)) {
-            progress = accept_protected(*early, now, fate_of_held);
+        const Bytes early = std::exchange(early_, {});
+        ByteView rest = early;
+        Fate fate_of_early;
+        if (const auto again = take_record(rest, own_cid_.size)) {
+            progress = accept_protected(*again, now, fate_of_early);
         }
+    }
+    if (progress == Progress::kContinues && cipher_changed_ && !finished_.empty()) {
+        const Bytes finished = std::exchange(finished_, {});
+        progress = feed(finished, now);
     }
     return progress;
 }
@@ -107,8 +112,8 @@ Handshake::Progress Handshake::accept_protected(const RecordHeader& record, Now 
     }
     if (!keys_exported_) {
         // Datagrams overtake each other. One is held; with more, the client will have to repeat its flight.
-        fate = held_.empty() ? Fate::kHandshakeProgress : Fate::kStrayEarly;
-        if (held_.empty()) held_.assign(record.whole.begin(), record.whole.end());
+        fate = early_.empty() ? Fate::kHandshakeProgress : Fate::kStrayEarly;
+        if (early_.empty()) early_.assign(record.whole.begin(), record.whole.end());
         return Progress::kContinues;
     }
     std::array<std::uint8_t, kMaxFinishedRecordBytes> scratch;
@@ -125,6 +130,11 @@ Handshake::Progress Handshake::accept_protected(const RecordHeader& record, Now 
     }
     fate = Fate::kHandshakeProgress;
     trace_.last_progress = now.steady;
+    if (!cipher_changed_) {
+        // The library would keep it too, but loses one with a CID.
+        finished_.assign(record.whole.begin(), record.whole.end());
+        return Progress::kContinues;
+    }
     return feed(record.whole, now);
 }
 

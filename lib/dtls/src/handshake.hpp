@@ -105,7 +105,9 @@ private:
     ServerHello agreed_;
     bool key_known_ = false;
     bool keys_exported_ = false;
-    Bytes held_;  // a Finished that came before ClientKeyExchange
+    bool cipher_changed_ = false;  // the peer's ChangeCipherSpec has come
+    Bytes early_;                  // a Finished, perhaps, that came before ClientKeyExchange
+    Bytes finished_;               // one that is authentic, but came before ChangeCipherSpec
     Agreement agreement_;
 };
 

@@ -54,5 +54,27 @@ INSTANTIATE_TEST_SUITE_P(
                       Flavour{"Ccm8WithoutExtendedMasterSecret", 0xc0a8, true, false}),
     [](const auto& flavour) { return flavour.param.name; });
 
+// The library sees to a timer that has run out in place of the record it is given; that must not cost the
+// record.
+TEST(Handshake, ARecordThatComesWithTheTimeOutIsNotLost) {
+    Gateway gateway;
+    Node node(gateway);
+    node.client.start(gateway.clock.now().steady);
+    for (int turn = 0; turn < 2; ++turn) {
+        for (const auto& datagram : node.client.take_datagrams())
+            gateway.receive(datagram, node.path);
+        for (const Sent& sent : gateway.take_sent()) {
+            node.client.receive(sent.datagram, gateway.clock.now().steady);
+        }
+    }
+    const auto flight = node.client.take_datagrams();
+    ASSERT_EQ(flight.size(), 1u);
+    gateway.clock.advance(seconds(10));  // and nobody calls advance()
+    gateway.receive(flight[0], node.path);
+    EXPECT_EQ(gateway.counters().handshakes_completed, 1u);
+    EXPECT_EQ(gateway.traces.at(0).retransmissions, 1u);
+    EXPECT_EQ(gateway.counters().flights_retransmitted, 1u);
+}
+
 }  // namespace
 }  // namespace narrowgate::dtls

@@ -306,10 +306,13 @@ TEST_F(SessionTest, ARecordThatWasNotCommittedHasHadNoEffect) {
     Node node(gateway_);
     establish_and_confirm(node);
     gateway_.commits_at_once = false;
+    const auto overtaken = node.sealed("overtaken");
     EXPECT_EQ(gateway_.receive(node.sealed("lost to a full disk"), elsewhere_), Fate::kReceipt);
     gateway_.fail_commits();
     EXPECT_EQ(gateway_.endpoint().path_of(session_), node.path);
     gateway_.commits_at_once = true;
+    EXPECT_EQ(gateway_.receive(overtaken, node.path), Fate::kReceipt);
+    EXPECT_EQ(row().path, node.path) << "the refused record's address must not come in by the next commit";
     EXPECT_EQ(gateway_.receive(node.sealed("again"), elsewhere_), Fate::kReceipt);
     EXPECT_EQ(gateway_.endpoint().path_of(session_), elsewhere_);
 }
