@@ -99,7 +99,8 @@ TEST_F(SessionsTest, SwappedSecretsOpenNeither) {
     unit.open = session(12, credential_);
     ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
     tamper(
-        "UPDATE session SET sealed = (SELECT sealed FROM session AS other WHERE other.id = 23 - session.id)");
+        "CREATE TEMP TABLE before AS SELECT id, sealed FROM session;"
+        "UPDATE session SET sealed = (SELECT sealed FROM before WHERE before.id = 23 - session.id)");
     EXPECT_TRUE(sessions().empty());
 }
 
