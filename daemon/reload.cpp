@@ -44,12 +44,20 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
     compare("dtls.cid_bytes", old_dtls.cid_bytes, new_dtls.cid_bytes);
     compare("dtls.node", old_dtls.node, new_dtls.node);
     compare("dtls.max_handshakes", old_dtls.max_handshakes, new_dtls.max_handshakes);
+    compare("dtls.displace_after", old_dtls.displace_after, new_dtls.displace_after);
+    compare("dtls.lease_block", old_dtls.lease_block, new_dtls.lease_block);
+    compare("dtls.repeat_answer_interval", old_dtls.repeat_answer_interval, new_dtls.repeat_answer_interval);
     compare("dtls.session_lifetime", old_dtls.session_lifetime, new_dtls.session_lifetime);
 
     compare("store.max_size", running.store.max_size, wanted.store.max_size);
     compare("store.max_age", running.store.max_age, wanted.store.max_age);
     compare("store.when_full", running.store.when_full, wanted.store.when_full);
     compare("store.retry_after", running.store.retry_after, wanted.store.retry_after);
+    compare("store.ballast_size", running.store.ballast_bytes, wanted.store.ballast_bytes);
+    compare("store.max_reply_size", running.store.max_reply_bytes, wanted.store.max_reply_bytes);
+    compare("store.max_dead_letters", running.store.max_dead_letters, wanted.store.max_dead_letters);
+    compare("store.queue_units", running.store.queue_units, wanted.store.queue_units);
+    compare("store.commit_units", running.store.commit_units, wanted.store.commit_units);
 
     for (const UpstreamConfig& upstream : wanted.upstreams) {
         if (running.upstream(upstream.connection.name) == nullptr) {
@@ -57,7 +65,9 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
         }
     }
     for (const UpstreamConfig& upstream : running.upstreams) {
-        if (wanted.upstream(upstream.connection.name) == nullptr) {
+        const UpstreamConfig* now = wanted.upstream(upstream.connection.name);
+        if (now == nullptr || now->profile != upstream.profile ||
+            now->backlog.max_backlog != upstream.backlog.max_backlog) {
             waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
         }
     }

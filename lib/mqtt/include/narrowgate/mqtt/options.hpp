@@ -43,6 +43,8 @@ struct ConnectionOptions {
     seconds connect_timeout{60};
     // Publishes without a PUBACK at any time: 1 to kMaxWindow; less if the broker's Receive Maximum is less.
     std::size_t window = 64;
+
+    bool operator==(const ConnectionOptions&) const = default;
 };
 
 // A broker as a URL names it.

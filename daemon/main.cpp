@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The program: every component of the daemon, built by hand and in order. Reading run() is reading
+// Narrowgate.
+#include "daemon/commands/run.hpp"
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/commands/command_line.hpp"
+#include "daemon/control/device_calls.hpp"
+#include "daemon/control/server.hpp"
+#include "daemon/control/store_calls.hpp"
+#include "daemon/devices/credential_directory.hpp"
+#include "daemon/devices/device_service.hpp"
+#include "daemon/ingress/shard.hpp"
+#include "daemon/reload.hpp"
+#include "daemon/status_collector.hpp"
+#include "daemon/upstream/store_source.hpp"
+#include "daemon/upstream/worker.hpp"
+#include "daemon/version.hpp"
+#include "daemon/watchdog.hpp"
+#include "narrowgate/base/crypto.hpp"
+#include "narrowgate/io/event_loop.hpp"
+#include "narrowgate/io/service_manager.hpp"
+#include "narrowgate/store/store.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using UpstreamIds = std::map<std::string, store::UpstreamId>;
+
+// How long a stop waits for commits in progress. The store has a second of its own after that, and systemd's
+// patience is longer than both.
+constexpr seconds kDrainPatience{5};
+// And for PUBACKs of what is in flight; without them it is sent again after the next start.
+constexpr seconds kUpstreamPatience{2};
+// A commit that takes longer than this has hung, and not merely met a slow disk.
+constexpr seconds kSlowestCommit{45};
+
+std::set<std::string> names_of(const std::vector<Fleet>& fleets) {
+    std::set<std::string> names;
+    for (const Fleet& fleet : fleets)
+        names.insert(fleet.name);
+    return names;
+}
+
+Expected<UpstreamIds> register_upstreams(store::Store& store, const std::vector<UpstreamConfig>& upstreams) {
+    UpstreamIds ids;
+    for (const UpstreamConfig& upstream : upstreams) {
+        const auto id = store.upstream(upstream.connection.name, upstream.backlog);
+        if (!id) return std::unexpected(id.error());
+        ids.emplace(upstream.connection.name, *id);
+    }
+    return ids;
+}
+
+Expected<std::unique_ptr<Worker>> start_worker(const UpstreamConfig& upstream, const Config& config,
+                                               store::Store& store, const UpstreamIds& ids,
+                                               const CommittedHead& head, Log& log) {
+    const std::string& name = upstream.connection.name;
+    auto routes = Routes::of(config.fleets, name, config.gateway.name);
+    if (!routes) return std::unexpected(routes.error());
+    auto source = store_source(store, ids.at(name), head);
+    if (!source) return std::unexpected(source.error());
+    CourierOptions options;
+    options.name = name;
+    options.window = upstream.connection.window;
+    return Worker::start(std::move(options), mqtt_link(upstream.connection), std::move(*source),
+                         mqtt_profile(), std::make_shared<const Routes>(std::move(*routes)), log);
+}
+
+// Tells two states of an upstream's certificate files apart.
+std::string fingerprint_of(const mqtt::ConnectionOptions& connection) {
+    Bytes contents;
+    for (const auto& file : {connection.ca_file, connection.certificate_file, connection.key_file}) {
+        std::ifstream stream(file, std::ios::binary);
+        contents.insert(contents.end(), std::istreambuf_iterator<char>(stream), {});
+        contents.push_back(0);
+    }
+    const Secret wiped_when_done(std::move(contents));
+    return to_hex(crypto::sha256(wiped_when_done.view()));
+}
+
+// New routes are taken at once. A connection is made anew only when its settings or files have changed.
+void reload_worker(Worker& worker, mqtt::ConnectionOptions& connection, std::string& certificates,
+                   const Config& wanted, Log& log) {
+    auto routes = Routes::of(wanted.fleets, connection.name, wanted.gateway.name);
+    if (!routes) {
+        log.error("upstream \"{}\" keeps its routes: {}", connection.name, routes.error().text());
+        return;
+    }
+    worker.update(std::make_shared<const Routes>(std::move(*routes)));
+    const UpstreamConfig* upstream = wanted.upstream(connection.name);
+    if (upstream == nullptr) return;
+    const std::string now = fingerprint_of(upstream->connection);
+    if (now == certificates && upstream->connection == connection) return;
+    log.info("upstream \"{}\" connects anew, with changed settings or certificates", connection.name);
+    connection = upstream->connection;
+    certificates = now;
+    worker.update(connection);
+}
+
+// Puts back what the store has of sessions and exchanges. A session that this version cannot read ends, and
+// its node shakes hands again; no other is touched.
+Expected<void> restore(store::Store& store, Shard& shard, Now now, Log& log) {
+    std::vector<store::SessionId> unreadable;
+    std::size_t restored = 0;
+    if (const auto loaded = store.load_sessions([&](store::SessionRow&& row) {
+            const store::SessionId id = row.id;
+            if (shard.ingress().restore(std::move(row), now)) {
+                ++restored;
+            } else {
+                unreadable.push_back(id);
+            }
+        });
+        !loaded) {
+        return loaded;
+    }
+    if (const auto loaded =
+            store.load_replies([&](store::StoredReply&& reply) { shard.ingress().restore(reply, now); });
+        !loaded) {
+        return loaded;
+    }
+    if (!unreadable.empty()) {
+        log.warning("{} sessions on disk cannot be read and have ended; their nodes will shake hands again",
+                    unreadable.size());
+        store::Unit unit;
+        unit.close = std::move(unreadable);
+        unit.sink = store.add_sink([](std::vector<store::Completion>&&) {});
+        (void)store.submit(std::move(unit));
+    }
+    log.info("{} sessions go on", restored);
+    return {};
+}
+
+}  // namespace
+
+ExitCode run(const std::filesystem::path& file, Config config) {
+    // Before any thread is started: all of them leave these to the main loop.
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        io::block_signal(signal);
+
+    Log log(config.gateway.log_level);
+    const auto give_up = [&log](const Error& error) {
+        log.error("{}", error.text());
+        return ExitCode::kFailed;
+    };
+    const SystemClock clock;
+    const io::ServiceManager service_manager;
+    auto loop = io::EventLoop::create();
+    if (!loop) return give_up(loop.error());
+
+    // What is on disk.
+    const auto store = store::Store::open(config.store, log, clock);
+    if (!store) return give_up(store.error());
+    const auto upstream_ids = register_upstreams(**store, config.upstreams);
+    if (!upstream_ids) return give_up(upstream_ids.error());
+    CredentialDirectory credentials(clock);
+    if (const auto loaded =
+            (*store)->load_credentials([&](store::CredentialRow&& row) { credentials.add(std::move(row)); });
+        !loaded) {
+        return give_up(loaded.error());
+    }
+
+    // Nodes.
+    auto policies = std::make_shared<const Policies>(config.fleets, *upstream_ids);
+    std::array<std::uint8_t, 32> cookie_key{};
+    crypto::fill_random(cookie_key);
+    const auto shard =
+        Shard::open(config.listen, config.dtls, credentials, cookie_key, policies, **store, log);
+    if (!shard) return give_up(shard.error());
+    if (const auto restored = restore(**store, **shard, clock.now(), log); !restored) {
+        return give_up(restored.error());
+    }
+
+    // Clouds.
+    CommittedHead head(**store);
+    std::vector<std::unique_ptr<Worker>> workers;
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        auto worker = start_worker(upstream, config, **store, *upstream_ids, head, log);
+        if (!worker) return give_up(worker.error());
+        workers.push_back(std::move(*worker));
+    }
+    (*store)->on_commit([&](store::ReadingNumber committed) {
+        head.advance(committed);
+        for (const auto& worker : workers)
+            worker->wake();
+    });
+
+    // Operators.
+    DeviceService devices(**store, names_of(config.fleets), [&](CredentialChanges&& changes) {
+        credentials.remove(changes.removed);
+        for (store::CredentialRow& row : changes.added)
+            credentials.add(std::move(row));
+        (*shard)->end_sessions_of(std::move(changes.removed));
+    });
+    std::vector<std::function<UpstreamState()>> probes;
+    for (const auto& worker : workers) {
+        probes.emplace_back([&worker = *worker] { return worker.status().state; });
+    }
+    StatusCollector status(**loop, {.gateway = config.gateway.name,
+                                    .version = std::string(kVersion),
+                                    .store = **store,
+                                    .shards = {shard->get()},
+                                    .upstreams = probes});
+    ControlCalls calls;
+    add_device_calls(calls, devices);
+    add_store_calls(calls, **store);
+    calls.add("status",
+              [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });
+    const auto control = ControlServer::open(**loop, config.gateway.control_socket(), calls, log);
+    if (!control) return give_up(control.error());
+
+    // Signals.
+    std::vector<std::string> certificates;
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        certificates.push_back(fingerprint_of(upstream.connection));
+    }
+    const auto stop = [&] {
+        service_manager.stopping();
+        (*loop)->stop();
+    };
+    const io::Source on_sigterm = (*loop)->watch_signal(SIGTERM, stop);
+    const io::Source on_sigint = (*loop)->watch_signal(SIGINT, stop);
+    const io::Source on_sighup = (*loop)->watch_signal(SIGHUP, [&] {
+        service_manager.reloading();
+        auto wanted = load_config(file, (*loop)->now().wall);
+        if (!wanted) {
+            for (const Mistake& mistake : wanted.error())
+                log.error("not reloaded: {}", mistake.text());
+        } else if (const auto fits = check_reload(config, *wanted, credentials.fleets()); !fits) {
+            log.error("not reloaded: {}", fits.error().text());
+        } else {
+            for (const std::string& setting : waiting_for_restart(config, *wanted)) {
+                log.warning("{} has changed and waits for a restart", setting);
+            }
+            policies = std::make_shared<const Policies>(wanted->fleets, *upstream_ids);
+            (*shard)->set_policies(policies);
+            devices.set_fleets(names_of(wanted->fleets));
+            for (std::size_t i = 0; i < workers.size(); ++i) {
+                reload_worker(*workers[i], config.upstreams[i].connection, certificates[i], *wanted, log);
+            }
+            log.set_level(wanted->gateway.log_level);
+            config.fleets = std::move(wanted->fleets);
+            log.info("reloaded: {} fleets", config.fleets.size());
+        }
+        service_manager.ready();
+    });
+
+    Watchdog watchdog(**loop, service_manager, log);
+    watchdog.watch_loop("the ingress loop",
+                        [&](std::function<void()> beat) { (*shard)->beat(std::move(beat)); });
+    for (const auto& worker : workers) {
+        const std::string name = worker->status().state.name;
+        watchdog.watch_loop("the loop of upstream \"" + name + "\"",
+                            [&worker = *worker](std::function<void()> beat) { worker.ask(std::move(beat)); });
+    }
+    watchdog.watch("the store's writer", [&, turns = std::uint64_t{0}](SteadyTime now) mutable {
+        const store::WriterPulse pulse = (*store)->pulse();
+        const bool turned = pulse.turns != std::exchange(turns, pulse.turns);
+        return turned || (pulse.commit_since && now - *pulse.commit_since < kSlowestCommit);
+    });
+
+    (*shard)->start();
+    watchdog.start();
+    for (const Address& address : (*shard)->addresses())
+        log.info("listening on {}", address.text());
+    service_manager.ready();
+    service_manager.status(status.line());
+
+    (*loop)->run();
+
+    // Nodes hear nothing of this: their sessions go on at the next start.
+    log.info("stopping: commits in progress are finished first");
+    (*shard)->stop(kDrainPatience);
+    for (const auto& worker : workers)
+        worker->begin_stop(kUpstreamPatience);
+    for (const auto& worker : workers)
+        worker->stop(kUpstreamPatience);
+    (*store)->stop();
+    log.info("stopped");
+    return ExitCode::kOk;
+}
+
+}  // namespace narrowgate::daemon
+
+int main(int count, char** arguments) {
+    using namespace narrowgate;
+    const std::vector<std::string> words(arguments + 1, arguments + count);
+    const SystemClock clock;
+    return static_cast<int>(
+        daemon::run_command_line(words, {std::cin, std::cout, std::cerr}, clock, daemon::run));
+}
