@@ -24,7 +24,9 @@ std::string route_key(std::size_t index, std::string_view key) {
 
 void check_route(const Config& config, const FleetSource& source, std::size_t index, Findings& findings) {
     const Route& route = source.fleet.routes[index];
-    if (!route.upstream.empty() && config.upstream(route.upstream) == nullptr) {
+    // When no upstream at all could be read, that has been told, and is not the routes' fault.
+    const bool told = config.upstreams.empty() && !findings.mistakes.empty();
+    if (!told && !route.upstream.empty() && config.upstream(route.upstream) == nullptr) {
         std::vector<std::string_view> names;
         for (const UpstreamConfig& upstream : config.upstreams)
             names.push_back(upstream.connection.name);

@@ -27,6 +27,10 @@ void PrintTo(const Spoilt& spoilt, std::ostream* out) {
     *out << spoilt.name;
 }
 
+std::string name_of_test(const ::testing::TestParamInfo<Spoilt>& spoilt) {
+    return spoilt.param.name;
+}
+
 class ConfigMistakeTest : public ::testing::TestWithParam<Spoilt> {};
 
 TEST_P(ConfigMistakeTest, IsFoundWhereItIsAndNothingElseIs) {
@@ -52,9 +56,9 @@ INSTANTIATE_TEST_SUITE_P(
                "did you mean \"mtu\"?"},
         Spoilt{"UnknownKeyLikeNoOther", false, "mtu = 512", "certificate = 512", 9, 1, "unknown key",
                "known here: listen, mtu"},
-        Spoilt{"UnknownTable", false, "[store]", "[stor]", 12, 1, "unknown key \"stor\"",
+        Spoilt{"UnknownTable", false, "[store]", "[stor]", 12, 2, "unknown key \"stor\"",
                "did you mean \"store\"?"},
-        Spoilt{"UnknownKeyInAnInlineTable", false, "max = \"60s\"", "maxi = \"60s\"", 10, 36,
+        Spoilt{"UnknownKeyInAnInlineTable", false, "max = \"60s\"", "maxi = \"60s\"", 10, 35,
                "unknown key \"maxi\" in [dtls.handshake_timeout]", "\"max\""},
         Spoilt{"TextForANumber", false, "mtu = 512", "mtu = true", 9, 7, "must be a size", "\"16KiB\""},
         Spoilt{"NumberForText", false, "name = \"gw-1\"", "name = 1", 2, 8,
@@ -89,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(
         Spoilt{"NowhereToListen", false, "\"[::]:5684\"", "", 8, 10, "is empty", "at least one"},
         Spoilt{"ListenIsNoArray", false, "[\"[::]:5684\"]", "\"[::]:5684\"", 8, 10,
                "must be an array of addresses", "listen = [\"[::]:5684\"]"},
-        Spoilt{"MissingKey", false, "listen = [\"[::]:5684\"]\n", "", 7, 1, "\"dtls.listen\" is missing",
+        Spoilt{"MissingKey", false, "listen = [\"[::]:5684\"]\n", "", 7, 2, "\"dtls.listen\" is missing",
                "add listen = [\"[::]:5684\"]"},
         Spoilt{"TableThatIsAValue", false, "{ min = \"9s\", max = \"60s\" }", "\"9s\"", 10, 21,
                "must be a table, not a string", "[dtls.handshake_timeout]"},
@@ -116,15 +120,15 @@ INSTANTIATE_TEST_SUITE_P(
                "[[upstream]]\nname = \"b\"\nurl = \"mqtts://broker.example:8883\"\nclient_id = \"gw-1\"\n"
                "ca_file = \"a\"\ncertificate_file = \"b\"\nkey_file = \"c\"\n\n[[upstream]]",
                27, 13, "the same client at the same broker", "another client_id"}),
-    [](const auto& info) { return info.param.name; });
+    name_of_test);
 
 INSTANTIATE_TEST_SUITE_P(
     Fleet, ConfigMistakeTest,
     ::testing::Values(
         Spoilt{"UnknownKey", true, "max_payload", "max_paylaod", 3, 1,
                "unknown key \"max_paylaod\" in [fleet]", "did you mean \"max_payload\"?"},
-        Spoilt{"UnknownKeyInARoute", true, "topic", "topics", 8, 1, "unknown key \"topics\" in [route]",
-               "did you mean \"topic\"?"},
+        Spoilt{"UnknownKeyInARoute", true, "[[route]]", "[[route]]\ntopics = 1", 6, 1,
+               "unknown key \"topics\" in [route]", "did you mean \"topic\"?"},
         Spoilt{"UnknownUpstream", true, "\"aws\"", "\"asw\"", 7, 12, "there is no upstream \"asw\"",
                "did you mean \"aws\"?"},
         Spoilt{"PayloadTooLarge", true, "16KiB", "1MiB", 3, 15, "is out of range", "\"64KiB\""},
@@ -136,19 +140,20 @@ INSTANTIATE_TEST_SUITE_P(
                "is 0.5", "from 1 to 4"},
         Spoilt{"FlagThatIsText", true, "max_payload = \"16KiB\"", "split_uri_path = \"yes\"", 3, 18,
                "must be true or false, not a string", "split_uri_path = true"},
-        Spoilt{"PatternThatGoesOnAfterTheRest", true, "\"telemetry\"", "\"a/**/b\"", 6, 12, "cannot be used", ""},
+        Spoilt{"PatternThatGoesOnAfterTheRest", true, "\"telemetry\"", "\"a/**/b\"", 6, 12, "cannot be used",
+               ""},
         Spoilt{"TopicWithAWildcard", true, "\"dt/{fleet}/", "\"dt/+/", 8, 9, "cannot be used", "{device}"},
         Spoilt{"TopicWithAnUnknownBlank", true, "{fleet}", "{site}", 8, 9, "cannot be used", "{device}"},
         Spoilt{"RouteTwice", true, "[[route]]",
                "[[route]]\nresource = \"telemetry\"\nupstream = \"aws\"\ntopic = \"x\"\n\n[[route]]", 11, 12,
                "routed to \"aws\" twice", "remove one"},
-        Spoilt{"MissingFleetName", true, "name = \"water-meters\"\n", "", 1, 1, "\"fleet.name\" is missing",
+        Spoilt{"MissingFleetName", true, "name = \"water-meters\"\n", "", 1, 2, "\"fleet.name\" is missing",
                "add name = \"water-meters\""},
         Spoilt{"DateForText", true, "name = \"water-meters\"", "name = 2026-01-01", 2, 8,
                "must be a string, not a date or time", "\"text\""},
         Spoilt{"NoToml", true, "max_payload = \"16KiB\"", "max_payload = 16KiB", 3, 17, "not TOML",
                "put this line right"}),
-    [](const auto& info) { return info.param.name; });
+    name_of_test);
 
 TEST(ConfigMistakesTest, AllAreFoundInOneGoInTheOrderOfFilesAndLines) {
     std::string gateway = replaced(kGatewayText, "mtu = 512", "mut = 512");

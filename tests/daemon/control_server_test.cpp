@@ -147,10 +147,10 @@ TEST_F(ControlServerTest, AClientThatDoesNotReadIsShownTheDoor) {
 TEST_F(ControlServerTest, ClientsThatLeaveInTheMiddleAreForgotten) {
     for (int i = 0; i < 20; ++i) {
         const UnixSocket client = connected();
-        const std::string request = control_request(i % 2 == 0 ? "much" : "echo", json::object());
+        std::string request = control_request(i % 2 == 0 ? "much" : "echo", json::object());
+        if (i % 4 == 0) request += '\n';
         const std::size_t sent = i % 3 == 0 ? request.size() / 2 : request.size();
         ASSERT_GT(send(client.get(), request.data(), sent, MSG_NOSIGNAL), 0);
-        if (i % 4 == 0) ASSERT_GT(send(client.get(), "\n", 1, MSG_NOSIGNAL), 0);
     }
     EXPECT_TRUE(answers());
 }
