@@ -10,7 +10,7 @@
 namespace narrowgate::dtls {
 namespace {
 
-// Without CIDs a NAT that gives one node's port to another puts both on one path. More than a few are refuse.
+// Without CIDs a NAT that gives one node's port to another puts both on one path. More than a few are stale.
 constexpr std::size_t kMaxSessionsOnPath = 4;
 
 }  // namespace
