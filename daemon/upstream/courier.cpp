@@ -229,8 +229,10 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
     if (store_resumes_) return false;
     const auto waiting = lanes_.waiting(lane);
     if (!waiting) {
+        if (waiting.error().text() != status_.state.trouble) {
+            log_.error("upstream {}: {}", options_.name, waiting.error().text());
+        }
         set_trouble(waiting.error().text());
-        log_.error("upstream {}: {}", options_.name, waiting.error().text());
         store_resumes_ = now.steady + kStoreRetry;
         return false;
     }

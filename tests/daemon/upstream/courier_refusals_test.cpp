@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What becomes of readings that a broker does not take.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "courier_world.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using mqtt::ReasonCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+TEST_F(CourierTest, AReadingThatIsRefusedForItselfIsADeadLetterAndTheOthersGoOn) {
+    connect();
+    source_.add_many(3);
+    turn();
+    tell(link_.answers());
+    tell(link_.answers(ReasonCode::kNotAuthorized));
+    tell(link_.answers());
+    EXPECT_THAT(source_.acknowledged, ElementsAre(1, 3));
+    EXPECT_THAT(source_.dead_letters, ElementsAre(Pair(2, HasSubstr("not authorized (0x87)"))));
+    EXPECT_EQ(courier_->status().refused, 1U);
+}
+
+// A policy that refuses everything must not pour the whole store into dead letters.
+TEST_F(CourierTest, TheSameRefusalTwentyTimesRunningPausesTheUpstreamAndSparesTheRest) {
+    connect();
+    source_.add_many(300);
+    turn();
+    drain(ReasonCode::kNotAuthorized);
+    EXPECT_EQ(source_.dead_letters.size(), 19U);
+    EXPECT_EQ(source_.waiting(), 281U);
+    EXPECT_TRUE(courier_->status().state.paused);
+    EXPECT_THAT(courier_->status().state.trouble, HasSubstr("not authorized (0x87)"));
+
+    // Single publishes find out whether it is over, ever further apart.
+    std::chrono::nanoseconds longest{0};
+    for (int i = 0; i < 12; ++i) {
+        const SteadyTime before = clock_.now().steady;
+        const std::size_t sent_before = link_.sent.size();
+        wait_for_deadline();
+        ASSERT_EQ(link_.sent.size(), sent_before + 1);
+        longest = std::max(longest, clock_.now().steady - before);
+        tell(link_.answers(ReasonCode::kNotAuthorized));
+    }
+    EXPECT_GT(longest, std::chrono::seconds(60));
+    EXPECT_EQ(source_.dead_letters.size(), 19U);
+
+    // The policy is corrected.
+    wait_for_deadline();
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_EQ(source_.acknowledged.size(), 281U);
+    EXPECT_FALSE(courier_->status().state.paused);
+    EXPECT_EQ(courier_->status().state.trouble, "");
+}
+
+TEST_F(CourierTest, RefusalsWithSuccessesBetweenThemDoNotPause) {
+    connect();
+    source_.add_many(100);
+    turn();
+    for (bool good = true; !link_.unanswered.empty(); good = !good) {
+        tell(link_.answers(good ? ReasonCode::kSuccess : ReasonCode::kTopicNameInvalid));
+    }
+    EXPECT_EQ(source_.dead_letters.size(), 50U);
+    EXPECT_FALSE(courier_->status().state.paused);
+}
+
+TEST_F(CourierTest, ABrokerWithoutQuotaSlowsTheBacklogAloneAndNothingIsGivenUp) {
+    source_.add_many(60);
+    connect();
+    tell(link_.answers(ReasonCode::kQuotaExceeded));
+    // What was in flight is answered well; the backlog now waits all the same.
+    drain();
+    const std::size_t sent_before = link_.sent.size();
+    const ReadingNumber fresh = source_.add();
+    turn();
+    ASSERT_EQ(link_.sent.size(), sent_before + 1);
+    EXPECT_EQ(sent().back(), fresh);
+    drain();
+    EXPECT_GT(source_.waiting(), 0U);
+    wait_for_deadline();
+    EXPECT_EQ(sent()[sent_before + 1], 1U) << "what was refused comes first";
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_THAT(source_.dead_letters, IsEmpty());
+    EXPECT_EQ(courier_->deadline(), std::nullopt);
+}
+
+// Refusals for the same quota come in one burst for all that is in flight: one wait for all of them.
+TEST_F(CourierTest, ABurstOfQuotaRefusalsIsOneWaitAndEachReadingIsDeliveredOnce) {
+    source_.add_many(19);
+    connect();
+    while (!link_.unanswered.empty())
+        tell(link_.answers(ReasonCode::kQuotaExceeded));
+    EXPECT_EQ(link_.sent.size(), 19U);
+    wait_for_deadline();
+    drain();
+    EXPECT_EQ(link_.sent.size(), 38U);
+    EXPECT_EQ(source_.acknowledged, range(1, 19));
+}
+
+TEST_F(CourierTest, AReadingWhoseRouteIsGoneIsADeadLetterThatSaysSo) {
+    connect();
+    source_.add("wm-1", "elsewhere");
+    source_.add();
+    turn();
+    EXPECT_THAT(source_.dead_letters, ElementsAre(Pair(1, HasSubstr("no route of elsewhere"))));
+    EXPECT_THAT(sent(), ElementsAre(2));
+}
+
+// It would end the connection (MQTT 5 section 3.2.2.3.6), and be sent again, for ever.
+TEST_F(CourierTest, AMessageAboveTheBrokersPacketSizeIsADeadLetterAndNotSent) {
+    turn();
+    mqtt::Event event = link_.accepts();
+    event.limits.maximum_packet_size = 100;
+    tell(event);
+    source_.add();
+    turn();
+    EXPECT_THAT(link_.sent, IsEmpty());
+    EXPECT_THAT(source_.dead_letters, ElementsAre(Pair(1, HasSubstr("packets of 100 at most"))));
+}
+
+TEST_F(CourierTest, APauseOutlivesAReconnect) {
+    connect();
+    source_.add_many(50);
+    turn();
+    drain(ReasonCode::kNotAuthorized);
+    ASSERT_TRUE(courier_->status().state.paused);
+    const std::size_t sent_before = link_.sent.size();
+    tell(link_.breaks());
+    wait_for_deadline();
+    tell(link_.accepts());
+    EXPECT_LE(link_.sent.size(), sent_before + 1);
+    EXPECT_TRUE(courier_->status().state.paused);
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A whole upstream, thread and all, against a real mosquitto on loopback.
+#include "daemon/upstream/worker.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "fakes/memory_upstream.hpp"
+#include "fakes/mosquitto.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+// The store in memory, for two threads: the worker's, and the test's that waits for acknowledgements.
+class SharedSource {
+public:
+    void add_many(std::size_t count) {
+        const std::scoped_lock lock(mutex_);
+        source_.add_many(count);
+    }
+    bool wait_for_acknowledged(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(30),
+                                 [&] { return source_.acknowledged.size() >= count; });
+    }
+    std::vector<ReadingNumber> acknowledged() {
+        const std::scoped_lock lock(mutex_);
+        return source_.acknowledged;
+    }
+    std::unique_ptr<ReadingSource> view() { return std::make_unique<View>(*this); }
+
+private:
+    class View final : public ReadingSource {
+    public:
+        explicit View(SharedSource& shared) : shared_(shared) {}
+        Expected<std::vector<Reading>> read(ReadingNumber from, std::size_t max_count,
+                                            std::size_t max_bytes) override {
+            const std::scoped_lock lock(shared_.mutex_);
+            return shared_.source_.read(from, max_count, max_bytes);
+        }
+        void acknowledge(std::span<const ReadingNumber> numbers) override {
+            const std::scoped_lock lock(shared_.mutex_);
+            shared_.source_.acknowledge(numbers);
+            shared_.changed_.notify_all();
+        }
+        void dead_letter(ReadingNumber number, std::string reason) override {
+            const std::scoped_lock lock(shared_.mutex_);
+            shared_.source_.dead_letter(number, std::move(reason));
+        }
+        ReadingNumber head() const override {
+            const std::scoped_lock lock(shared_.mutex_);
+            return shared_.source_.head();
+        }
+
+    private:
+        SharedSource& shared_;
+    };
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    fakes::MemorySource source_;
+};
+
+class WorkerTest : public testing::Test {
+protected:
+    std::unique_ptr<Worker> start() {
+        mqtt::ConnectionOptions connection;
+        connection.name = "aws";
+        connection.url = broker_.url();
+        connection.client_id = "gw-1";
+        connection.ca_file = pki_.root();
+        connection.certificate_file = client_.certificate;
+        connection.key_file = client_.key;
+        CourierOptions options;
+        options.name = "aws";
+        Fleet fleet;
+        fleet.name = "water-meters";
+        fleet.routes.push_back(
+            {.resource = *coap::PathPattern::parse("telemetry"), .upstream = "aws", .topic = "dt/{device}"});
+        auto worker = Worker::start(
+            options, mqtt_link(connection), source_.view(), mqtt_profile(),
+            std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1")), log_);
+        EXPECT_TRUE(worker.has_value());
+        return std::move(*worker);
+    }
+
+    fakes::Pki pki_;
+    fakes::KeyPair client_ = pki_.client("gw-1");
+    fakes::Mosquitto broker_{{.certificate = pki_.server("broker", "DNS:localhost"),
+                              .root = pki_.root(),
+                              .access_rules = {},
+                              .further_lines = {},
+                              .tls_1_2_only = false}};
+    SharedSource source_;
+    Log log_{LogLevel::kError};
+};
+
+TEST_F(WorkerTest, ReadingsReachTheBrokerInOrderAndStoppingSaysDisconnect) {
+    broker_.subscribe("dt/#", pki_.client("reader"));
+    source_.add_many(200);
+    const auto worker = start();
+    ASSERT_TRUE(source_.wait_for_acknowledged(200));
+    source_.add_many(1);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(201));
+    EXPECT_TRUE(worker->status().state.connected);
+    worker->stop(std::chrono::seconds(2));
+    broker_.stop();
+    EXPECT_EQ(broker_.received().size(), 201U);
+    EXPECT_THAT(broker_.log(), testing::HasSubstr("Received DISCONNECT from gw-1"));
+}
+
+// The broker is killed with a window of publishes in flight and comes back.
+TEST_F(WorkerTest, ABrokerThatCrashesMidFlightLosesNothing) {
+    const auto worker = start();
+    source_.add_many(1000);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(100));
+    broker_.kill();
+    source_.add_many(1000);
+    worker->wake();
+    broker_.start();
+    ASSERT_TRUE(source_.wait_for_acknowledged(2000));
+    worker->stop(std::chrono::seconds(2));
+    const std::vector<ReadingNumber> all = source_.acknowledged();
+    EXPECT_EQ(std::set(all.begin(), all.end()).size(), 2000U);
+    EXPECT_GE(worker->status().state.reconnects, 1U);
+}
+
+TEST_F(WorkerTest, StoppingIsQuickWhileTheBrokerHangs) {
+    const auto worker = start();
+    source_.add_many(1);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(1));
+    broker_.freeze();
+    source_.add_many(10);
+    worker->wake();
+    const SteadyTime before = SystemClock{}.now().steady;
+    worker->stop(milliseconds(500));
+    EXPECT_LT(SystemClock{}.now().steady - before, std::chrono::seconds(4));
+    broker_.thaw();
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon
