@@ -192,9 +192,8 @@ constexpr const char* kAddFooter =
     "  narrowgate device add wm-0001 --fleet water-meters --psk-file wm-0001.psk\n"
     "  vault read ... | narrowgate device add wm-0001 --fleet water-meters --psk-file -\n"
     "\n"
-    "A second identity with the --name of a known device is a further key of that device (rotation): the "
-    "old\n"
-    "one goes on working until it is revoked.\n";
+    "A second identity with the --name of a known device is a further key of that device (rotation); both\n"
+    "work. `device revoke` shuts the device out with all its keys.\n";
 constexpr const char* kImportFooter =
     "FILE has a device a line, with or without this heading:\n"
     "  identity,fleet,psk_hex[,name]\n"
