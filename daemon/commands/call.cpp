@@ -10,8 +10,8 @@
 #include "daemon/commands/invocation.hpp"
 #include "daemon/control/calls.hpp"
 #include "daemon/control/client.hpp"
-#include "daemon/control/store_calls.hpp"
 #include "daemon/control/device_calls.hpp"
+#include "daemon/control/store_calls.hpp"
 
 namespace narrowgate::daemon {
 namespace {
