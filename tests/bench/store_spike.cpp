@@ -2,7 +2,9 @@
 //
 // Which on-disk form costs the store's writer least: a row a reading, or a journal page a commit? Both do the
 // whole life of a reading (stored, its session's mark kept, delivered, deleted) under WAL and
-// synchronous=FULL. docs/store.md holds the decision and the figures.
+// synchronous=FULL.
+// Beside the two bare forms stands the store as it is, bounds, progress and all. docs/store.md holds the
+// decision and the figures.
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -16,9 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "engine.hpp"
 #include "narrowgate/base/bytes.hpp"
 
 namespace {
+
+namespace store = narrowgate::store;
 
 using narrowgate::Bytes;
 using narrowgate::ByteWriter;
@@ -228,6 +233,67 @@ Figures page_a_commit(const std::string& file, int page_size, int commits, int r
         });
 }
 
+// The engine itself, with one upstream that acknowledges each commit's readings (on its own thread's
+// account).
+Figures the_store(const std::string& directory, int, int commits, int readings) {
+    narrowgate::Log log(narrowgate::LogLevel::kError);
+    const narrowgate::SystemClock clock;
+    store::Options options;
+    options.directory = directory;
+    auto opened = store::Engine::open(options, log, clock);
+    if (!opened) {
+        fmt::print(stderr, "store_format_bench: {}\n", opened.error().text());
+        std::exit(1);
+    }
+    auto& engine = **opened;
+    engine.upstreams().insert(0, "bench", {});
+    engine.ledger().add_upstream(0, "bench", {});
+    std::vector<store::Unit> units(static_cast<std::size_t>(readings));
+    std::vector<store::Outcome> outcomes;
+    std::vector<store::ReadingNumber> numbers(units.size());
+    std::uint64_t number = 0;
+    double cpu = 0;
+    double commit_cpu = 0;
+    double commit_wall = 0;
+    for (int i = 0; i < commits; ++i) {
+        const auto now = clock.now().wall;
+        for (std::size_t k = 0; k < units.size(); ++k) {
+            numbers[k] = ++number;
+            const auto session = number * 7919 % kSessions;
+            units[k].mark = store::SessionMark{session, number, ~0ULL, 1 << 20, true, {}, now};
+            units[k].reading = store::NewReading{fmt::format("meter-{:05}", session),
+                                                 "water-meters",
+                                                 "telemetry",
+                                                 112,
+                                                 Bytes(kPayloadBytes, 0x5a),
+                                                 now,
+                                                 1};
+            units[k].reply = store::StoredReply{session, static_cast<std::uint16_t>(number),
+                                                now + std::chrono::seconds(247), Bytes(kReplyBytes, 0x60)};
+        }
+        const double before = wall_us();
+        const double began = thread_cpu_us();
+        engine.commit(units, outcomes);
+        const double committed = thread_cpu_us();
+        commit_cpu += committed - began;
+        commit_wall += wall_us() - before;
+        cpu += committed - began;
+        engine.ledger().acknowledge(0, numbers);
+        const double acknowledged = thread_cpu_us();
+        engine.keep_up(store::Engine::Upkeep::kWhenDue, false);
+        cpu += thread_cpu_us() - acknowledged;
+    }
+    const double count = static_cast<double>(commits) * readings;
+    return {.cpu_us = cpu / count, .commit_us = commit_cpu / count, .wall_us = commit_wall / commits};
+}
+
+struct Format {
+    const char* name;
+    Figures (*run)(const std::string&, int, int, int);
+};
+constexpr Format kFormats[]{
+    {"row a reading", row_a_reading}, {"page a commit", page_a_commit}, {"the store", the_store}};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -260,12 +326,11 @@ int main(int argc, char** argv) {
     bool first = true;
     for (const int page_size : {4096, 8192}) {
         for (const int readings : {1, 10, 50, 200}) {
-            const int commits = 1536;
-            for (const bool paged : {false, true}) {
-                const auto file = fmt::format("{}/{}-{}-{}.db", folder, paged, readings, page_size);
-                const auto run = paged ? page_a_commit : row_a_reading;
-                const Figures f = run(file, page_size, commits, readings);
-                const char* name = paged ? "page a commit" : "row a reading";
+            const int commits = 1024;
+            for (const auto& [name, run] : kFormats) {
+                if (run == the_store && page_size != 4096) continue;
+                const auto path = fmt::format("{}/{}-{}-{}", folder, name, readings, page_size);
+                const Figures f = run(path, page_size, commits, readings);
                 if (json) {
                     fmt::print(
                         "{}\n {{\"format\": \"{}\", \"db_page_bytes\": {}, \"readings_a_commit\": {}, "
