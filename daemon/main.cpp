@@ -6,12 +6,9 @@
 
 #include <array>
 #include <csignal>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
-#include <iterator>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,8 +22,7 @@
 #include "daemon/ingress/shard.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/status_collector.hpp"
-#include "daemon/upstream/store_source.hpp"
-#include "daemon/upstream/worker.hpp"
+#include "daemon/upstream/upstreams.hpp"
 #include "daemon/version.hpp"
 #include "daemon/watchdog.hpp"
 #include "narrowgate/base/crypto.hpp"
@@ -37,8 +33,6 @@
 namespace narrowgate::daemon {
 namespace {
 
-using UpstreamIds = std::map<std::string, store::UpstreamId>;
-
 // How long a stop waits for commits in progress. The store has a second of its own after that, and systemd's
 // patience is longer than both.
 constexpr seconds kDrainPatience{5};
@@ -46,69 +40,6 @@ constexpr seconds kDrainPatience{5};
 constexpr seconds kUpstreamPatience{2};
 // A commit that takes longer than this has hung, and not merely met a slow disk.
 constexpr seconds kSlowestCommit{45};
-
-std::set<std::string> names_of(const std::vector<Fleet>& fleets) {
-    std::set<std::string> names;
-    for (const Fleet& fleet : fleets)
-        names.insert(fleet.name);
-    return names;
-}
-
-Expected<UpstreamIds> register_upstreams(store::Store& store, const std::vector<UpstreamConfig>& upstreams) {
-    UpstreamIds ids;
-    for (const UpstreamConfig& upstream : upstreams) {
-        const auto id = store.upstream(upstream.connection.name, upstream.backlog);
-        if (!id) return std::unexpected(id.error());
-        ids.emplace(upstream.connection.name, *id);
-    }
-    return ids;
-}
-
-Expected<std::unique_ptr<Worker>> start_worker(const UpstreamConfig& upstream, const Config& config,
-                                               store::Store& store, const UpstreamIds& ids,
-                                               const CommittedHead& head, Log& log) {
-    const std::string& name = upstream.connection.name;
-    auto routes = Routes::of(config.fleets, name, config.gateway.name);
-    if (!routes) return std::unexpected(routes.error());
-    auto source = store_source(store, ids.at(name), head);
-    if (!source) return std::unexpected(source.error());
-    CourierOptions options;
-    options.name = name;
-    options.window = upstream.connection.window;
-    return Worker::start(std::move(options), mqtt_link(upstream.connection), std::move(*source),
-                         mqtt_profile(), std::make_shared<const Routes>(std::move(*routes)), log);
-}
-
-// Tells two states of an upstream's certificate files apart.
-std::string fingerprint_of(const mqtt::ConnectionOptions& connection) {
-    Bytes contents;
-    for (const auto& file : {connection.ca_file, connection.certificate_file, connection.key_file}) {
-        std::ifstream stream(file, std::ios::binary);
-        contents.insert(contents.end(), std::istreambuf_iterator<char>(stream), {});
-        contents.push_back(0);
-    }
-    const Secret wiped_when_done(std::move(contents));
-    return to_hex(crypto::sha256(wiped_when_done.view()));
-}
-
-// New routes are taken at once. A connection is made anew only when its settings or files have changed.
-void reload_worker(Worker& worker, mqtt::ConnectionOptions& connection, std::string& certificates,
-                   const Config& wanted, Log& log) {
-    auto routes = Routes::of(wanted.fleets, connection.name, wanted.gateway.name);
-    if (!routes) {
-        log.error("upstream \"{}\" keeps its routes: {}", connection.name, routes.error().text());
-        return;
-    }
-    worker.update(std::make_shared<const Routes>(std::move(*routes)));
-    const UpstreamConfig* upstream = wanted.upstream(connection.name);
-    if (upstream == nullptr) return;
-    const std::string now = fingerprint_of(upstream->connection);
-    if (now == certificates && upstream->connection == connection) return;
-    log.info("upstream \"{}\" connects anew, with changed settings or certificates", connection.name);
-    connection = upstream->connection;
-    certificates = now;
-    worker.update(connection);
-}
 
 // Puts back what the store has of sessions and exchanges. A session that this version cannot read ends, and
 // its node shakes hands again; no other is touched.
@@ -161,9 +92,12 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     if (!loop) return give_up(loop.error());
 
     // What is on disk.
+    if (const char* credentials_directory = std::getenv("CREDENTIALS_DIRECTORY")) {
+        config.store.credentials_directory = credentials_directory;
+    }
     const auto store = store::Store::open(config.store, log, clock);
     if (!store) return give_up(store.error());
-    const auto upstream_ids = register_upstreams(**store, config.upstreams);
+    const auto upstream_ids = register_upstreams(**store, config);
     if (!upstream_ids) return give_up(upstream_ids.error());
     CredentialDirectory credentials(clock);
     if (const auto loaded =
@@ -184,18 +118,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     }
 
     // Clouds.
-    CommittedHead head(**store);
-    std::vector<std::unique_ptr<Worker>> workers;
-    for (const UpstreamConfig& upstream : config.upstreams) {
-        auto worker = start_worker(upstream, config, **store, *upstream_ids, head, log);
-        if (!worker) return give_up(worker.error());
-        workers.push_back(std::move(*worker));
-    }
-    (*store)->on_commit([&](store::ReadingNumber committed) {
-        head.advance(committed);
-        for (const auto& worker : workers)
-            worker->wake();
-    });
+    const auto upstreams = Upstreams::start(config, *upstream_ids, **store, log);
+    if (!upstreams) return give_up(upstreams.error());
 
     // Operators.
     DeviceService devices(**store, names_of(config.fleets), [&](CredentialChanges&& changes) {
@@ -204,15 +128,11 @@ ExitCode run(const std::filesystem::path& file, Config config) {
             credentials.add(std::move(row));
         (*shard)->end_sessions_of(std::move(changes.removed));
     });
-    std::vector<std::function<UpstreamState()>> probes;
-    for (const auto& worker : workers) {
-        probes.emplace_back([&worker = *worker] { return worker.status().state; });
-    }
     StatusCollector status(**loop, {.gateway = config.gateway.name,
                                     .version = std::string(kVersion),
                                     .store = **store,
                                     .shards = {shard->get()},
-                                    .upstreams = probes});
+                                    .upstreams = **upstreams});
     ControlCalls calls;
     add_device_calls(calls, devices);
     add_store_calls(calls, **store);
@@ -222,45 +142,23 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     if (!control) return give_up(control.error());
 
     // Signals.
-    std::vector<std::string> certificates;
-    for (const UpstreamConfig& upstream : config.upstreams) {
-        certificates.push_back(fingerprint_of(upstream.connection));
-    }
     const auto stop = [&] {
         service_manager.stopping();
         (*loop)->stop();
     };
     const io::Source on_sigterm = (*loop)->watch_signal(SIGTERM, stop);
     const io::Source on_sigint = (*loop)->watch_signal(SIGINT, stop);
+    Reloader reloader(file, config, {*upstream_ids, credentials, devices, **shard, **upstreams, log});
     const io::Source on_sighup = (*loop)->watch_signal(SIGHUP, [&] {
         service_manager.reloading();
-        auto wanted = load_config(file, (*loop)->now().wall);
-        if (!wanted) {
-            for (const Mistake& mistake : wanted.error())
-                log.error("not reloaded: {}", mistake.text());
-        } else if (const auto fits = check_reload(config, *wanted, credentials.fleets()); !fits) {
-            log.error("not reloaded: {}", fits.error().text());
-        } else {
-            for (const std::string& setting : waiting_for_restart(config, *wanted)) {
-                log.warning("{} has changed and waits for a restart", setting);
-            }
-            policies = std::make_shared<const Policies>(wanted->fleets, *upstream_ids);
-            (*shard)->set_policies(policies);
-            devices.set_fleets(names_of(wanted->fleets));
-            for (std::size_t i = 0; i < workers.size(); ++i) {
-                reload_worker(*workers[i], config.upstreams[i].connection, certificates[i], *wanted, log);
-            }
-            log.set_level(wanted->gateway.log_level);
-            config.fleets = std::move(wanted->fleets);
-            log.info("reloaded: {} fleets", config.fleets.size());
-        }
+        reloader.reload((*loop)->now().wall);
         service_manager.ready();
     });
 
     Watchdog watchdog(**loop, service_manager, log);
     watchdog.watch_loop("the ingress loop",
                         [&](std::function<void()> beat) { (*shard)->beat(std::move(beat)); });
-    for (const auto& worker : workers) {
+    for (const auto& worker : (*upstreams)->workers()) {
         const std::string name = worker->status().state.name;
         watchdog.watch_loop("the loop of upstream \"" + name + "\"",
                             [&worker = *worker](std::function<void()> beat) { worker.ask(std::move(beat)); });
@@ -283,10 +181,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     // Nodes hear nothing of this: their sessions go on at the next start.
     log.info("stopping: commits in progress are finished first");
     (*shard)->stop(kDrainPatience);
-    for (const auto& worker : workers)
-        worker->begin_stop(kUpstreamPatience);
-    for (const auto& worker : workers)
-        worker->stop(kUpstreamPatience);
+    (*upstreams)->stop(kUpstreamPatience);
     (*store)->stop();
     log.info("stopped");
     return ExitCode::kOk;

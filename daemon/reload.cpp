@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <utility>
+
 namespace narrowgate::daemon {
 
 Expected<void> check_reload(const Config& running, const Config& wanted,
@@ -72,6 +75,39 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
         }
     }
     return waiting;
+}
+
+std::set<std::string> names_of(const std::vector<Fleet>& fleets) {
+    std::set<std::string> names;
+    for (const Fleet& fleet : fleets)
+        names.insert(fleet.name);
+    return names;
+}
+
+Reloader::Reloader(std::filesystem::path file, Config running, Targets targets)
+    : file_(std::move(file)), running_(std::move(running)), targets_(targets) {}
+
+void Reloader::reload(WallTime now) {
+    auto wanted = load_config(file_, now);
+    if (!wanted) {
+        for (const Mistake& mistake : wanted.error())
+            targets_.log.error("not reloaded: {}", mistake.text());
+        return;
+    }
+    if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets()); !fits) {
+        targets_.log.error("not reloaded: {}", fits.error().text());
+        return;
+    }
+    for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
+        targets_.log.warning("{} has changed and waits for a restart", setting);
+    }
+    targets_.shard.set_policies(std::make_shared<const Policies>(wanted->fleets, targets_.upstream_ids));
+    targets_.devices.set_fleets(names_of(wanted->fleets));
+    targets_.upstreams.reload(*wanted);
+    targets_.log.set_level(wanted->gateway.log_level);
+    // What waits for a restart keeps being compared with what runs.
+    running_.fleets = std::move(wanted->fleets);
+    targets_.log.info("reloaded: {} fleets", running_.fleets.size());
 }
 
 }  // namespace narrowgate::daemon

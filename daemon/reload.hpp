@@ -4,11 +4,17 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/config.hpp"
+#include "daemon/devices/credential_directory.hpp"
+#include "daemon/devices/device_service.hpp"
+#include "daemon/ingress/shard.hpp"
+#include "daemon/upstream/upstreams.hpp"
 #include "narrowgate/base/error.hpp"
 
 namespace narrowgate::daemon {
@@ -22,5 +28,32 @@ Expected<void> check_reload(const Config& running, const Config& wanted,
 // "dtls.mtu", "upstream \"aws\"". Fleets, log level, certificates and the upstreams' other connection
 // settings are taken at once and never named here.
 std::vector<std::string> waiting_for_restart(const Config& running, const Config& wanted);
+
+std::set<std::string> names_of(const std::vector<Fleet>& fleets);
+
+// Carries a reload out, all or nothing. Thread: the main loop's.
+class Reloader {
+public:
+    // What a reload touches; all must outlive the reloader.
+    struct Targets {
+        const UpstreamIds& upstream_ids;
+        const CredentialDirectory& credentials;
+        DeviceService& devices;
+        Shard& shard;
+        Upstreams& upstreams;
+        Log& log;
+    };
+
+    // `running` is what `file` said at the start.
+    Reloader(std::filesystem::path file, Config running, Targets targets);
+
+    // Reads the file again. Whatever is wrong with it is logged, and nothing changes.
+    void reload(WallTime now);
+
+private:
+    const std::filesystem::path file_;
+    Config running_;
+    const Targets targets_;
+};
 
 }  // namespace narrowgate::daemon

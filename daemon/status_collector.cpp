@@ -88,8 +88,7 @@ GatewayStatus StatusCollector::collect() {
     status.devices = store.devices;
     status.store = state_of(store);
     status.readings_per_minute = readings_per_minute();
-    for (const auto& ask : sources_.upstreams) {
-        UpstreamState upstream = ask();
+    for (UpstreamState& upstream : sources_.upstreams.states()) {
         const auto known = std::ranges::find(store.upstreams, upstream.name, &store::UpstreamStatus::name);
         if (known != store.upstreams.end()) {
             upstream.waiting_readings = known->pending_readings;

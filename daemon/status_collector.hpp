@@ -4,13 +4,13 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "daemon/ingress/shard.hpp"
 #include "daemon/status.hpp"
+#include "daemon/upstream/upstreams.hpp"
 #include "narrowgate/io/event_loop.hpp"
 #include "narrowgate/store/store.hpp"
 
@@ -24,8 +24,7 @@ public:
         std::string version;
         store::Store& store;
         std::vector<Shard*> shards;
-        // For each upstream: what its worker knows (connection, trouble, counts since start).
-        std::vector<std::function<UpstreamState()>> upstreams;
+        const Upstreams& upstreams;
     };
 
     StatusCollector(io::EventLoop& loop, Sources sources);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All upstreams of a configuration: one worker each, started, reloaded and stopped together.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/config.hpp"
+#include "daemon/upstream/store_source.hpp"
+#include "daemon/upstream/worker.hpp"
+#include "narrowgate/base/log.hpp"
+#include "narrowgate/store/store.hpp"
+
+namespace narrowgate::daemon {
+
+// The store's numbers of the upstreams, by name.
+using UpstreamIds = std::map<std::string, store::UpstreamId>;
+
+// Makes each upstream of `config` known to the store. A new one gets what comes from now on.
+Expected<UpstreamIds> register_upstreams(store::Store& store, const Config& config);
+
+// Thread: the main loop's, but for what a call says.
+class Upstreams {
+public:
+    // Starts every worker; they connect at once. `store` and `log` must outlive this.
+    static Expected<std::unique_ptr<Upstreams>> start(const Config& config, const UpstreamIds& ids,
+                                                      store::Store& store, Log& log);
+    Upstreams(const Upstreams&) = delete;
+    Upstreams& operator=(const Upstreams&) = delete;
+
+    // New routes are taken at once. A connection is made anew only when its settings or the contents of its
+    // certificate files have changed.
+    void reload(const Config& wanted);
+
+    std::vector<UpstreamState> states() const;
+    const std::vector<std::unique_ptr<Worker>>& workers() const { return lanes_->workers; }
+
+    // Waits for PUBACKs of what is in flight for at most `patience`, all upstreams at once; what is not
+    // answered is sent again after the next start.
+    void stop(milliseconds patience);
+
+private:
+    // What the store's writer reaches; it may outlive the rest.
+    struct Lanes {
+        explicit Lanes(const store::Store& store) : head(store) {}
+        CommittedHead head;
+        std::vector<std::unique_ptr<Worker>> workers;
+    };
+    // What a connection was last made with.
+    struct Known {
+        mqtt::ConnectionOptions connection;
+        std::string certificates;
+    };
+
+    explicit Upstreams(const store::Store& store, Log& log)
+        : log_(log), lanes_(std::make_shared<Lanes>(store)) {}
+    void reload(Worker& worker, Known& known, const Config& wanted);
+
+    Log& log_;
+    std::shared_ptr<Lanes> lanes_;
+    std::vector<Known> known_;  // one a worker
+};
+
+}  // namespace narrowgate::daemon
