@@ -36,7 +36,7 @@ def measure(stage, name, gateway_for, sessions, seconds, active=0):
 def request(stage, pki, options):
     """Durable requests with the brokers away: DTLS, CoAP, commit, fsync; nothing is forwarded."""
     def gateway_for(name, prefix):
-        return Gateway(stage, pki, {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:1"}, OPEN_LIMITS,
+        return Gateway(stage, pki, {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:2"}, OPEN_LIMITS,
                        name=name, prefix=prefix)
     return [measure(stage, f"request-{sessions}", gateway_for, sessions, options.seconds)
             for sessions in options.sessions]
@@ -58,7 +58,7 @@ def forward(stage, pki, options):
 def sleeping(stage, pki, options):
     """100 nodes speak among many that sleep: a request must not cost more for their sake."""
     def gateway_for(name, prefix):
-        return Gateway(stage, pki, {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:1"}, OPEN_LIMITS,
+        return Gateway(stage, pki, {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:2"}, OPEN_LIMITS,
                        name=name, prefix=prefix)
     sessions = 10 * max(options.sessions)
     return [measure(stage, f"100-active-of-{sessions}", gateway_for, sessions, options.seconds, active=100)]

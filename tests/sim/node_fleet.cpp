@@ -280,15 +280,14 @@ bool NodeFleet::run() {
         reschedule(*node);
     }
     SteadyTime next_report = started_ + options_.report_interval;
-    std::optional<SteadyTime> stop_making;
-    std::optional<SteadyTime> give_up;
-    if (options_.duration) stop_making = started_ + *options_.duration;
+    SteadyTime stop_making = options_.duration ? started_ + *options_.duration : SteadyTime::max();
+    SteadyTime give_up = SteadyTime::max();
 
     std::array<epoll_event, 256> ready;
     for (;;) {
         SteadyTime wake = next_report;
         if (!deadlines_.empty()) wake = std::min(wake, deadlines_.begin()->first);
-        if (stop_making) wake = std::min(wake, *stop_making);
+        wake = std::min(wake, stop_making);
         const auto wait = std::chrono::ceil<milliseconds>(wake - clock_.now().steady).count();
         const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
                                        static_cast<int>(std::max<milliseconds::rep>(wait, 0)));
@@ -307,12 +306,12 @@ bool NodeFleet::run() {
         while (!deadlines_.empty() && deadlines_.begin()->first <= now.steady) {
             turn(*nodes_[deadlines_.begin()->second], now);
         }
-        if (stop_making && now.steady >= *stop_making) {
-            stop_making.reset();
+        if (now.steady >= stop_making) {
+            if (making_readings_) give_up = now.steady + options_.drain;
             making_readings_ = false;
-            if (!give_up) give_up = now.steady + options_.drain;
+            stop_making = SteadyTime::max();
         }
-        const bool over = all_done() || (give_up && now.steady >= *give_up);
+        const bool over = all_done() || now.steady >= give_up;
         if (over || now.steady >= next_report) {
             report(now, over);
             next_report = now.steady + options_.report_interval;

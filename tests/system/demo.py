@@ -149,8 +149,8 @@ def print_summary(result):
     print(f"  readings sent            {readings['sent']}")
     print(f"  readings acknowledged    {readings['acknowledged']}")
     for name, verdict in result["upstreams"].items():
-        copies = verdict["redelivered"] + verdict["stored_twice"]
-        print(f"  delivered to {name:<12}{verdict['delivered']} (lost {verdict['lost']}, duplicated {copies})")
+        print(f"  delivered to {name:<12}{verdict['delivered']} (lost {verdict['lost']}, duplicated "
+              f"{verdict['redelivered']} under the same id, stored twice {verdict['stored_twice']})")
     print(f"  handshakes               {result['handshakes']} for {result['nodes']} nodes, "
           f"{result['handshakes_after_kill']} after the kill")
     print(f"  bytes on air a reading   {air['reading_up']} up, {air['reading_down']} down "

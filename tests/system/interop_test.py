@@ -22,7 +22,7 @@ def house(stage, overrides=None):
     pki = Pki(stage.folder / "pki")
     broker = Broker(stage, pki, "aws", "aws-roots", "dt/#")
     broker.start()
-    gateway = Gateway(stage, pki, {"aws": broker.url, "pelion": "mqtts://localhost:1"},
+    gateway = Gateway(stage, pki, {"aws": broker.url, "pelion": "mqtts://localhost:2"},
                       {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }', **(overrides or {})})
     gateway.import_devices([(IDENTITY, KEY.encode().hex())])
     gateway.start()

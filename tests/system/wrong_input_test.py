@@ -14,7 +14,7 @@ from harness import (AWS_LIMITS, Broker, Gateway, Nodes, Pki, Skip, Verifier, ch
                      tail, wait_for)
 from strangers import Crowd, client_hello, garbage
 
-NOWHERE = {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:1"}
+NOWHERE = {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:2"}
 FAST = {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }'}
 
 
@@ -186,7 +186,7 @@ def fill_and_drain(stage, gateway, brokers, cap, fill, relieve):
     devices = gateway.import_devices(make_devices(20))
     gateway.start()
     fill()
-    nodes = Nodes(stage, gateway.address, devices, interval=0.05, ack_timeout=1, max_retransmit=8, drain=200,
+    nodes = Nodes(stage, gateway.address, devices, interval=0.02, ack_timeout=1, max_retransmit=8, drain=200,
                   handshake_timeout_min=1, handshake_timeout_max=8)
     wait_for(lambda: (nodes.totals() or {"deferred": 0})["deferred"] >= 20, 120, f"5.03 answers: {cap}")
     check(gateway.process.poll() is None, f"the gateway died of it:\n{tail(gateway.log)}")
@@ -221,8 +221,8 @@ def brokers_away(stage):
 
 def a_full_store(stage):
     pki, brokers = brokers_away(stage)
-    gateway = Gateway(stage, pki, {b.name: b.url for b in brokers}, {**FAST, "store.max_size": '"64KiB"'})
-    fill_and_drain(stage, gateway, brokers, "a store of 64 KiB", lambda: None, lambda: None)
+    gateway = Gateway(stage, pki, {b.name: b.url for b in brokers}, {**FAST, "store.max_size": '"1MiB"', "store.ballast_size": '"64KiB"'})
+    fill_and_drain(stage, gateway, brokers, "a full store of 1 MiB", lambda: None, lambda: None)
 
 
 def a_full_disk(stage):
