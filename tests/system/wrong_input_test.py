@@ -221,7 +221,8 @@ def brokers_away(stage):
 
 def a_full_store(stage):
     pki, brokers = brokers_away(stage)
-    gateway = Gateway(stage, pki, {b.name: b.url for b in brokers}, {**FAST, "store.max_size": '"1MiB"', "store.ballast_size": '"64KiB"'})
+    gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers},
+                      {**FAST, "store.max_size": '"1MiB"', "store.ballast_size": '"256KiB"'})
     fill_and_drain(stage, gateway, brokers, "a full store of 1 MiB", lambda: None, lambda: None)
 
 
