@@ -38,6 +38,7 @@ namespace {
 constexpr seconds kDrainPatience{5};
 // And for PUBACKs of what is in flight; without them it is sent again after the next start.
 constexpr seconds kUpstreamPatience{2};
+constexpr seconds kStatusLineInterval{10};
 // A commit that takes longer than this has hung, and not merely met a slow disk.
 constexpr seconds kSlowestCommit{45};
 
@@ -174,7 +175,11 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     for (const Address& address : (*shard)->addresses())
         log.info("listening on {}", address.text());
     service_manager.ready();
-    service_manager.status(status.line());
+    io::Source status_line = (*loop)->timer([&] {
+        service_manager.status(status.line());
+        status_line.arm((*loop)->now().steady + kStatusLineInterval);
+    });
+    status_line.arm((*loop)->now().steady);
 
     (*loop)->run();
 
