@@ -47,6 +47,8 @@ Expected<std::unique_ptr<Upstreams>> Upstreams::start(const Config& config, cons
         CourierOptions options;
         options.name = name;
         options.window = upstream.connection.window;
+        // Beyond the connection's own end, and the dialer's: 10 s of look-up and 30 s of TCP.
+        options.connect_limit = upstream.connection.connect_timeout + seconds(60);
         auto worker = Worker::start(std::move(options), mqtt_link(upstream.connection), std::move(*source),
                                     mqtt_profile(), std::make_shared<const Routes>(std::move(*routes)), log);
         if (!worker) return std::unexpected(worker.error());
