@@ -10,7 +10,7 @@ import random
 import sys
 import time
 
-from harness import (AWS_LIMITS, Broker, Gateway, Nodes, Pki, Stage, Verifier, check, make_devices, play)
+from harness import (AWS_LIMITS, Broker, Gateway, Nodes, Pki, Verifier, check, make_devices, play)
 
 KILLS = int(os.environ.get("NARROWGATE_KILLS", "30"))
 NODES = 40
