@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/upstream/worker.hpp"
 
+#include <pthread.h>
+
 #include <utility>
 
 #include "narrowgate/base/crypto.hpp"
@@ -49,6 +51,8 @@ Worker::~Worker() {
 }
 
 void Worker::run() {
+    // The kernel keeps 15 bytes of a thread's name (pthread_setname_np(3)).
+    (void)pthread_setname_np(pthread_self(), ("up-" + options_.name).substr(0, 15).c_str());
     courier_ = std::make_unique<Courier>(options_, *source_, *link_, *profile_, std::move(first_routes_),
                                          log_, crypto::random_u64());
     timer_ = loop_->timer([this] { turn(); });
