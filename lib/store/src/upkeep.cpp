@@ -11,7 +11,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr seconds kProgressPeriod{1};  // what a crash can make us deliver again, at most
+constexpr milliseconds kProgressPeriod{250};  // what a crash can make us deliver again, at most
 constexpr seconds kFoldPeriod{5};
 constexpr seconds kRoomPeriod{5};  // how often a full disk is tried again
 // Enough that a busy session's many marks become one update (tests/bench/store_spike.cpp), few enough that a
