@@ -312,10 +312,10 @@ def write_devices(path, devices):
 class Nodes:
     """The simulated nodes' process. Options are its flags: `interval=2` is `--interval 2`."""
 
-    def __init__(self, stage, gateway_address, identities_file, seed=1, **options):
-        self.log = stage.folder / "nodes.log"
-        self.output = stage.folder / "nodes.jsonl"
-        self.events_file = stage.folder / "nodes.events"
+    def __init__(self, stage, gateway_address, identities_file, seed=1, name="nodes", **options):
+        self.log = stage.folder / f"{name}.log"
+        self.output = stage.folder / f"{name}.jsonl"
+        self.events_file = stage.folder / f"{name}.events"
         command = [NODES_BINARY, "--gateway", gateway_address, "--identities-file", identities_file,
                    "--events", self.events_file, "--seed", seed]
         for name, value in options.items():
