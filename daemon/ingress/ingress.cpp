@@ -40,7 +40,7 @@ store::SessionMark mark_of(const dtls::Receipt& receipt) {
             .right_edge = receipt.right_edge,
             .window = receipt.window,
             .lease_end = receipt.lease_end,
-            .confirmed = receipt.confirms,
+            .confirmed = receipt.confirmed,
             .path = receipt.durable_path,
             .last_seen = receipt.last_seen};
 }

@@ -227,6 +227,23 @@ TEST_F(IngressTest, ARebootedNodeReplacesItsSessionOnlyWhenTheNewOneIsUsed) {
     EXPECT_NE(world_.journal.sessions.begin()->first, first);
 }
 
+// Every mark says again that the session is confirmed; else a crash would make it one that the next
+// handshake, used or not, ends.
+TEST_F(IngressTest, AUsedSessionIsStillTheUsedOneAfterACrash) {
+    World::Node& node = connected_node("wm-0001");
+    for (int i = 0; i < 2; ++i) {
+        node.client.measure(world_.clock.now());
+        world_.run(seconds(1));
+    }
+    const auto used = world_.journal.sessions.begin()->first;
+    world_.restart();
+    node.client.connect(world_.clock.now());
+    world_.run(seconds(5));
+    ASSERT_TRUE(node.client.established());
+    EXPECT_EQ(world_.journal.sessions.size(), 2u);
+    EXPECT_TRUE(world_.journal.sessions.contains(used));
+}
+
 // Many lives of one fleet: lossy links, lost NAT bindings and crashes at moments drawn from a seed. Whatever
 // happens, what was acknowledged is stored, nothing is stored twice, and no node shakes hands again once it
 // has seen a session.

@@ -105,7 +105,10 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
     session.unconfirmed->finished = agreement.finished;
     session.unconfirmed->next_plain_sequence = agreement.next_plain_sequence;
     session.unconfirmed->held_flight = std::move(agreement.last_flight);
-    session.unconfirmed->supersedes = unconfirmed_of(session.credential);
+    if (Session* former = unconfirmed_of(session.credential)) {
+        former->superseded = true;
+        session.unconfirmed->supersedes = former->id;
+    }
 
     SessionRecord record;
     record.id = session.id;
@@ -137,11 +140,12 @@ void Endpoint::Impl::make_room_on(const Path& path) {
     if (count >= kMaxSessionsOnPath) end(*longest_silent, EndReason::kDisplaced);
 }
 
-std::optional<SessionId> Endpoint::Impl::unconfirmed_of(CredentialId credential) {
-    std::optional<SessionId> found;
+// Of several whose commits are under way each supersedes the one before it, so that the last one is left.
+Session* Endpoint::Impl::unconfirmed_of(CredentialId credential) {
+    Session* found = nullptr;
     sessions_.any_of(credential, [&](Session& session) {
-        if (!session.confirmed && !session.confirming) found = session.id;
-        return found.has_value();
+        if (!session.confirmed && session.confirming == 0 && !session.superseded) found = &session;
+        return found != nullptr;
     });
     return found;
 }

@@ -64,7 +64,7 @@ private:
     void establish(Handshake& handshake, Now now);
     void fail(Handshake& handshake, HandshakeOutcome outcome, Now now);
     void make_room_on(const Path& path);
-    std::optional<SessionId> unconfirmed_of(CredentialId credential);
+    Session* unconfirmed_of(CredentialId credential);
 
     // endpoint_sessions.cpp
     std::expected<Opened, Fate> open(Session& session, const RecordHeader& record);
@@ -72,7 +72,6 @@ private:
     Receipt make_receipt(Session& session, const OpenedRecord& record, Purpose purpose, const Path& path,
                          Now now);
     std::optional<SessionId> other_confirmed(const Session& session);
-    std::uint64_t wanted_lease(const RecordState& records) const;
     void move_address(Session& session, const Receipt& receipt);
     void answer_close(Session& session, const Path& path);
     void answer_repeated_flight(Session& session, const Path& path);

@@ -74,7 +74,7 @@ Fate Endpoint::Impl::on_opened(const Opened& opened, const Path& path, Now now) 
             }
             break;
         case ContentType::kHandshake: {
-            if (!session.unconfirmed) return Fate::kRepeatAfterConfirm;
+            if (!session.unconfirmed || session.confirming != 0) return Fate::kRepeatAfterConfirm;
             auto& answered = session.unconfirmed->answered;
             if (answered && now.steady - *answered < options_.repeat_answer_interval)
                 return Fate::kRepeatTooSoon;
@@ -101,7 +101,9 @@ Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& recor
     receipt.purpose = purpose;
     receipt.right_edge = session.records.right_edge;
     receipt.window = session.records.window;
-    receipt.lease_end = wanted_lease(session.records);
+    // Grows with every number used, so that of receipts under way together none takes back what an earlier
+    // one makes durable (P3).
+    receipt.lease_end = session.records.next_sequence + options_.lease_block;
     receipt.last_seen = now.wall;
 
     // Receipts of one session can be under way together: each says what holds once it and those before it are
@@ -112,8 +114,9 @@ Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& recor
         pending_moves_[session.id] = {path, record.sequence};
         receipt.durable_path = path;
     }
-    if (purpose == Purpose::kApplicationData && !session.confirmed) {
-        receipt.confirms = session.confirming = true;
+    receipt.confirmed = session.confirmed || purpose == Purpose::kApplicationData;
+    if (receipt.confirmed && !session.confirmed) {
+        ++session.confirming;
         receipt.replaces = other_confirmed(session);
     }
     return receipt;
@@ -122,15 +125,10 @@ Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& recor
 std::optional<SessionId> Endpoint::Impl::other_confirmed(const Session& session) {
     std::optional<SessionId> found;
     sessions_.any_of(session.credential, [&](Session& other) {
-        if (other.id != session.id && (other.confirmed || other.confirming)) found = other.id;
+        if (other.id != session.id && (other.confirmed || other.confirming != 0)) found = other.id;
         return found.has_value();
     });
     return found;
-}
-
-std::uint64_t Endpoint::Impl::wanted_lease(const RecordState& records) const {
-    if (records.next_sequence + options_.lease_block / 2 < records.lease_end) return records.lease_end;
-    return records.next_sequence + options_.lease_block;
 }
 
 void Endpoint::Impl::session_committed(SessionId id, Now) {
@@ -148,6 +146,9 @@ void Endpoint::Impl::session_committed(SessionId id, Now) {
 void Endpoint::Impl::session_abandoned(SessionId id) {
     Session* session = sessions_.find(id);
     if (session == nullptr || session->durable) return;
+    if (const auto supersedes = session->unconfirmed->supersedes) {
+        if (Session* former = sessions_.find(*supersedes)) former->superseded = false;
+    }
     ++counters_.sessions_abandoned;
     expiry_.cancel(sessions_.slot_of(*session));
     sessions_.erase(*session);
@@ -160,8 +161,9 @@ void Endpoint::Impl::committed(const Receipt& receipt, Now) {
     move_address(*session, receipt);
     switch (receipt.purpose) {
         case Purpose::kApplicationData:
-            if (!receipt.confirms) break;
+            if (session->confirmed) break;
             session->confirmed = true;
+            session->confirming = 0;
             session->unconfirmed.reset();  // wipes our Finished
             if (!receipt.replaces) break;
             if (Session* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
@@ -182,7 +184,7 @@ void Endpoint::Impl::committed(const Receipt& receipt, Now) {
 void Endpoint::Impl::not_committed(const Receipt& receipt) {
     Session* session = sessions_.find(receipt.session);
     if (session == nullptr) return;
-    if (receipt.confirms) session->confirming = false;
+    if (session->confirming != 0 && receipt.purpose == Purpose::kApplicationData) --session->confirming;
     const auto pending = pending_moves_.find(receipt.session);
     if (pending != pending_moves_.end() && pending->second.sequence == receipt.sequence) {
         pending_moves_.erase(pending);

@@ -33,9 +33,10 @@ struct Session {
     std::uint64_t path_sequence = 0;  // number of the record that has shown `path`
     SteadyTime heard;                 // last authentic record
     std::unique_ptr<Unconfirmed> unconfirmed;
+    std::uint32_t confirming = 0;    // receipts under way of which the first to be committed confirms it
     std::uint16_t max_fragment = 0;  // RFC 6066 section 4, bytes of plaintext; 0: not limited
     bool confirmed = false;
-    bool confirming = false;  // the receipt that confirms it is under way
+    bool superseded = false;  // the commit of another one ends it
     bool durable = false;
 
     bool is_address_bound() const { return records.own_cid.empty(); }

@@ -90,6 +90,9 @@ public:
                 each(true);
         }
     }
+    // The longest waiting one alone.
+    void commit_next() { settle_next(true); }
+    void fail_next() { settle_next(false); }
     // The disk is full: what waits is refused.
     void fail_commits() {
         const auto commit = std::exchange(waiting_, {});
@@ -168,7 +171,7 @@ public:
             if (done.ends_session()) {
                 journal.erase(done.session);
             } else if (const auto row = journal.find(done.session); row != journal.end()) {
-                row->second.confirmed |= done.confirms;
+                row->second.confirmed = done.confirmed;
                 row->second.path = done.durable_path;
                 row->second.lease_end = done.lease_end;
                 row->second.right_edge = done.right_edge;
@@ -200,6 +203,12 @@ private:
     void commit(std::function<void(bool durable)> done) {
         waiting_.push_back(std::move(done));
         if (commits_at_once) commit_all();
+    }
+
+    void settle_next(bool durable) {
+        const auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        next(durable);
     }
 
     // Protected records by session and sequence number. Without a session under commit there must be none.

@@ -226,6 +226,39 @@ TEST_F(SessionTest, LeasesAreRenewedBeforeTheyRunOut) {
     EXPECT_GT(gateway.counters().leases_exhausted, 0u) << "without receipts no lease is taken";
 }
 
+// Commits overlap, and the last of them was prepared when less had been promised than the one before it says.
+TEST_F(SessionTest, OverlappingCommitsNeverTakeALeaseBack) {
+    Options options;
+    options.lease_block = 8;
+    Gateway gateway(options);
+    Node node(gateway);
+    ASSERT_TRUE(node.shake_hands());
+    const SessionId session = gateway.journal.begin()->first;
+    const auto replies = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            (void)gateway.reply(session, "reply");
+    };
+    ASSERT_EQ(node.says("hello"), Fate::kReceipt);
+    gateway.commits_at_once = false;
+    replies(4);
+    ASSERT_EQ(node.says("one"), Fate::kReceipt);
+    replies(2);
+    ASSERT_EQ(node.says("two"), Fate::kReceipt);
+    gateway.commit_next();
+    ASSERT_EQ(node.says("three"), Fate::kReceipt);
+    const std::uint64_t before = gateway.journal.at(session).lease_end;
+    gateway.commit_next();
+    EXPECT_GE(gateway.journal.at(session).lease_end, before);
+    const std::uint64_t between = gateway.journal.at(session).lease_end;
+    gateway.commit_next();
+    EXPECT_GE(gateway.journal.at(session).lease_end, between);
+    replies(100);  // as many as the lease allows
+    gateway.crash();
+    gateway.commits_at_once = true;
+    ASSERT_EQ(node.says("after"), Fate::kReceipt);
+    replies(4);  // the audit looks for numbers used twice
+}
+
 TEST_P(WithAndWithoutCid, WhatWasReceivedBeforeACrashIsRefusedAfterIt) {
     Node node(gateway_, options());
     establish_and_confirm(node);
@@ -424,6 +457,56 @@ TEST_F(SessionTest, ManyHandshakesWithoutDataLeaveOneUnconfirmedSession) {
     EXPECT_EQ(gateway_.endpoint().sessions(), 2u);
     EXPECT_EQ(gateway_.journal.size(), 2u);
     EXPECT_EQ(gateway_.counters().of(EndReason::kSuperseded), 4u);
+}
+
+// One key, many handshakes completed within one commit: none of their sessions may be left over.
+TEST_F(SessionTest, HandshakesCompletedWithinOneCommitLeaveOneSession) {
+    gateway_.commits_at_once = false;
+    std::vector<std::unique_ptr<Node>> nodes;
+    for (std::uint16_t i = 0; i < 6; ++i) {
+        nodes.push_back(std::make_unique<Node>(gateway_, fakes::DtlsClientOptions{},
+                                               static_cast<std::uint16_t>(40'000 + i)));
+        EXPECT_FALSE(nodes.back()->shake_hands());
+    }
+    EXPECT_EQ(gateway_.endpoint().sessions(), 6u);
+    gateway_.commit_all();
+    EXPECT_EQ(gateway_.endpoint().sessions(), 1u);
+    EXPECT_EQ(gateway_.journal.size(), 1u);
+}
+
+// The newer session could not be written, so the older one did not end, and may end by the next.
+TEST_F(SessionTest, ASessionWhoseSuccessorCouldNotBeWrittenEndsByTheNextOne) {
+    Node node(gateway_);
+    establish(node);
+    gateway_.commits_at_once = false;
+    EXPECT_FALSE(node.shake_hands());
+    gateway_.fail_commits();
+    EXPECT_TRUE(gateway_.journal.contains(session_));
+    gateway_.commits_at_once = true;
+    EXPECT_TRUE(node.shake_hands());
+    EXPECT_EQ(gateway_.endpoint().sessions(), 1u);
+    EXPECT_FALSE(gateway_.journal.contains(session_));
+}
+
+// Of two first readings under way one cannot be written; the other one confirms, whatever comes with it.
+TEST_F(SessionTest, ASessionStaysConfirmedOnDiskWhateverIsCommittedLater) {
+    Node node(gateway_);
+    establish(node);
+    NodesKeys keys(row(), 3);
+    gateway_.commits_at_once = false;
+    EXPECT_EQ(gateway_.receive(keys.says("fails"), node.path), Fate::kReceipt);
+    EXPECT_EQ(gateway_.receive(keys.says("confirms"), node.path), Fate::kReceipt);
+    gateway_.fail_next();
+    EXPECT_EQ(gateway_.receive(keys.seal(ContentType::kHandshake, Bytes(24, 20)), node.path),
+              Fate::kRepeatAfterConfirm);
+    EXPECT_EQ(gateway_.receive(keys.says("more"), node.path), Fate::kReceipt);
+    while (gateway_.has_commits_waiting()) {
+        gateway_.commit_next();
+        EXPECT_TRUE(row().confirmed);
+    }
+    EXPECT_EQ(gateway_.receive(keys.says("and more"), node.path), Fate::kReceipt);
+    gateway_.commit_all();
+    EXPECT_TRUE(row().confirmed);
 }
 
 // Without CIDs, a NAT that hands one port from node to node.

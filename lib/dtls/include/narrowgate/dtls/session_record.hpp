@@ -55,7 +55,7 @@ struct Receipt {
     std::uint64_t right_edge = 0;
     std::uint64_t window = 0;
     std::uint64_t lease_end = 0;
-    bool confirms = false;  // the session is confirmed by this commit (stays so; may be said twice)
+    bool confirmed = false;  // by this commit or one before it
     Path durable_path;
     WallTime last_seen;
     // The credential's former session, to be deleted by the same commit.
