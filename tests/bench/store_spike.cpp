@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +35,9 @@ constexpr int kSessions = 1000;
 constexpr int kCommitsAFold = 512;         // as the store does: marks to tables, delivered pages away
 constexpr std::size_t kPayloadBytes = 80;  // a SenML-CBOR pack of one or two records
 constexpr std::size_t kReplyBytes = 12;
+// What the store may cost its writer a reading, at so many a commit.
+constexpr double kBudgetUs = 2.5;
+constexpr int kBudgetReadings = 50;
 
 double thread_cpu_us() {
     timespec now{};
@@ -255,12 +261,18 @@ Figures the_store(const std::string& directory, int, int commits, int readings) 
     double cpu = 0;
     double commit_cpu = 0;
     double commit_wall = 0;
+    std::vector<narrowgate::Path> paths(kSessions);  // all of them to one address of ours
+    for (std::size_t session = 0; session < paths.size(); ++session) {
+        paths[session] = {*narrowgate::Address::from_text("192.0.2.1:5684"),
+                          *narrowgate::Address::from_text(
+                              fmt::format("198.51.100.{}:{}", session % 250, 20'000 + session))};
+    }
     for (int i = 0; i < commits; ++i) {
         const auto now = clock.now().wall;
         for (std::size_t k = 0; k < units.size(); ++k) {
             numbers[k] = ++number;
             const auto session = number * 7919 % kSessions;
-            units[k].mark = store::SessionMark{session, number, ~0ULL, 1 << 20, true, {}, now};
+            units[k].mark = store::SessionMark{session, number, ~0ULL, 1 << 20, true, paths[session], now};
             units[k].reading = store::NewReading{fmt::format("meter-{:05}", session),
                                                  "water-meters",
                                                  "telemetry",
@@ -294,57 +306,96 @@ struct Format {
 constexpr Format kFormats[]{
     {"row a reading", row_a_reading}, {"page a commit", page_a_commit}, {"the store", the_store}};
 
+struct Options {
+    bool json = false;
+    std::string parent = std::filesystem::temp_directory_path();
+    std::vector<int> readings{1, 10, 50, 200};
+    std::vector<int> page_sizes{4096, 8192};
+    int commits = 1024;
+};
+
+std::optional<int> positive(std::string_view text) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < 1) return std::nullopt;
+    return value;
+}
+
+// Nothing when the arguments are wrong, or are --help.
+std::optional<Options> parse(std::span<char*> arguments) {
+    Options options;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string_view name = arguments[i];
+        if (name == "--json") {
+            options.json = true;
+            continue;
+        }
+        if (++i == arguments.size()) return std::nullopt;
+        if (name == "--directory") {
+            options.parent = arguments[i];
+        } else if (const auto number = positive(arguments[i]); !number) {
+            return std::nullopt;
+        } else if (name == "--readings") {
+            options.readings = {*number};
+            options.page_sizes = {4096};
+        } else if (name == "--commits") {
+            options.commits = *number;
+        } else {
+            return std::nullopt;
+        }
+    }
+    return options;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool json = false;
-    std::string parent = std::filesystem::temp_directory_path();
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view argument = argv[i];
-        if (argument == "--json") {
-            json = true;
-        } else if (argument == "--directory" && i + 1 < argc) {
-            parent = argv[++i];
-        } else {
-            fmt::print(
-                "Usage: store_format_bench [--json] [--directory DIR]\n"
-                "Writer CPU a reading, a row a reading against a journal page a commit. DIR is on the\n"
-                "disk to measure (default: the system's temporary directory).\n");
-            return argument == "--help" ? 0 : 2;
-        }
+    const auto options = parse({argv + 1, static_cast<std::size_t>(argc - 1)});
+    if (!options) {
+        fmt::print(
+            "Usage: store_format_bench [--json] [--directory DIR] [--readings N] [--commits N]\n"
+            "Writer CPU a reading: a row a reading, a journal page a commit, the store as it is. DIR is on "
+            "the\n"
+            "disk to measure (default: the system's temporary directory); N: of a commit, in 4 KiB pages "
+            "alone;\n"
+            "how many commits (default 1024).\n");
+        return argc == 2 && argv[1] == std::string_view("--help") ? 0 : 2;
     }
-    std::string folder = parent + "/store_format_bench.XXXXXX";
+    std::string folder = options->parent + "/store_format_bench.XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) {
-        fmt::print(stderr, "store_format_bench: cannot make a directory in {}\n", parent);
+        fmt::print(stderr, "store_format_bench: cannot make a directory in {}\n", options->parent);
         return 1;
     }
-    if (json) fmt::print("[");
-    if (!json) {
-        fmt::print("{:<16} {:>8} {:>9} {:>12} {:>14} {:>14}\n", "format", "db page", "a commit",
-                   "µs CPU each", "of it, commit", "µs a commit");
+    if (options->json) {
+        fmt::print("{{\"budget_us\": {:.1f}, \"budget_readings_a_commit\": {}, \"results\": [", kBudgetUs,
+                   kBudgetReadings);
+    } else {
+        fmt::print("{:<16} {:>8} {:>9} {:>12} {:>14} {:>14} {:>8}\n", "format", "db page", "a commit",
+                   "µs CPU each", "of it, commit", "µs a commit", "budget");
     }
     bool first = true;
-    for (const int page_size : {4096, 8192}) {
-        for (const int readings : {1, 10, 50, 200}) {
-            const int commits = 1024;
+    for (const int page_size : options->page_sizes) {
+        for (const int readings : options->readings) {
             for (const auto& [name, run] : kFormats) {
                 if (run == the_store && page_size != 4096) continue;
                 const auto path = fmt::format("{}/{}-{}-{}", folder, name, readings, page_size);
-                const Figures f = run(path, page_size, commits, readings);
-                if (json) {
+                const Figures f = run(path, page_size, options->commits, readings);
+                const bool budgeted = run == the_store && readings == kBudgetReadings;
+                if (options->json) {
                     fmt::print(
                         "{}\n {{\"format\": \"{}\", \"db_page_bytes\": {}, \"readings_a_commit\": {}, "
                         "\"writer_cpu_us\": {:.2f}, \"commit_cpu_us\": {:.2f}, \"commit_wall_us\": {:.0f}}}",
                         first ? "" : ",", name, page_size, readings, f.cpu_us, f.commit_us, f.wall_us);
                 } else {
-                    fmt::print("{:<16} {:>8} {:>9} {:>12.2f} {:>14.2f} {:>14.0f}\n", name, page_size,
-                               readings, f.cpu_us, f.commit_us, f.wall_us);
+                    fmt::print("{:<16} {:>8} {:>9} {:>12.2f} {:>14.2f} {:>14.0f} {:>8}\n", name, page_size,
+                               readings, f.cpu_us, f.commit_us, f.wall_us,
+                               budgeted ? fmt::format("{:.1f}", kBudgetUs) : "");
                 }
                 first = false;
             }
         }
     }
-    if (json) fmt::print("\n]\n");
+    if (options->json) fmt::print("\n]}}\n");
     std::filesystem::remove_all(folder);
     return 0;
 }

@@ -8,15 +8,17 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;      // first byte of each list
+constexpr std::uint8_t kFormat = 1;      // first byte of the list
 constexpr std::size_t kIpv4Offset = 12;  // of the address in its IPv4-mapped form
 
-enum Kind : std::uint8_t { kOpen = 1, kClose = 2, kMark = 3 };
+enum Kind : std::uint8_t { kOpen = 1, kClose = 2, kMark = 3, kReply = 4 };
 
-// Flags of an address and of a session.
+// Flags of an address, of an opened session, of a mark and of a reply.
 constexpr std::uint8_t kIsV4 = 1;
 constexpr std::uint8_t kHasScope = 2;
 constexpr std::uint8_t kConfirmed = 1;
+constexpr std::uint8_t kSameLocal = 2;
+constexpr std::uint8_t kOtherSession = 1;
 
 void put_address(Bytes& out, const Address& address) {
     const bool v4 = address.is_v4();
@@ -51,73 +53,138 @@ Path take_path(ByteReader& reader) {
     return path;
 }
 
-void put_time(Bytes& out, WallTime time) {
-    put_signed_varint(out, time.time_since_epoch().count());
-}
-
-WallTime take_time(ByteReader& reader) {
-    return WallTime(std::chrono::microseconds(take_signed_varint(reader)));
-}
-
-void put(Bytes& out, const SealedSession& session) {
-    const auto& row = session.row;
-    ByteWriter(out).u8(kOpen).u64(row.id).u8(row.confirmed ? kConfirmed : 0);
-    put_varint(out, row.credential);
-    put_prefixed(out, row.cid);
-    put_prefixed(out, session.sealed);
-    put_path(out, row.path);
-    put_varint(out, row.lease_end);
-    put_varint(out, row.right_edge);
-    ByteWriter(out).u64(row.window);
-    put_time(out, row.established);
-    put_time(out, row.last_seen);
-}
-
-void put(Bytes& out, const SessionClose& close) {
-    ByteWriter(out).u8(kClose).u64(close.session);
-}
-
-void put(Bytes& out, const SessionMark& mark) {
-    ByteWriter(out).u8(kMark).u64(mark.session).u8(mark.confirmed ? kConfirmed : 0);
-    put_varint(out, mark.right_edge);
-    ByteWriter(out).u64(mark.window);
-    put_varint(out, mark.lease_end);
-    put_path(out, mark.path);
-    put_time(out, mark.last_seen);
-}
-
 Bytes copy(ByteView bytes) {
     return {bytes.begin(), bytes.end()};
 }
 
-SealedSession take_open(ByteReader& reader) {
-    SealedSession session;
-    auto& row = session.row;
-    row.id = reader.u64();
-    row.confirmed = (reader.u8() & kConfirmed) != 0;
-    row.credential = take_varint(reader);
-    row.cid = copy(take_prefixed(reader));
-    session.sealed = copy(take_prefixed(reader));
-    row.path = take_path(reader);
-    row.lease_end = take_varint(reader);
-    row.right_edge = take_varint(reader);
-    row.window = reader.u64();
-    row.established = take_time(reader);
-    row.last_seen = take_time(reader);
-    return session;
-}
+// A commit's effects have much in common: times are written as what passed since the one before, a mark's
+// local address only where it changes, a reply's session only when it is not that of the effect before.
+struct Common {
+    std::int64_t time = 0;
+    std::optional<Address> local;
+    SessionId session = 0;
+};
 
-SessionMark take_mark(ByteReader& reader) {
-    SessionMark mark;
-    mark.session = reader.u64();
-    mark.confirmed = (reader.u8() & kConfirmed) != 0;
-    mark.right_edge = take_varint(reader);
-    mark.window = reader.u64();
-    mark.lease_end = take_varint(reader);
-    mark.path = take_path(reader);
-    mark.last_seen = take_time(reader);
-    return mark;
-}
+class EffectWriter {
+public:
+    explicit EffectWriter(Bytes& out) : out_(out) {}
+
+    void operator()(const SealedSession& session) {
+        const auto& row = session.row;
+        ByteWriter(out_).u8(kOpen).u64(row.id).u8(row.confirmed ? kConfirmed : 0);
+        put_varint(out_, row.credential);
+        put_prefixed(out_, row.cid);
+        put_prefixed(out_, session.sealed);
+        put_path(out_, row.path);
+        put_varint(out_, row.lease_end);
+        put_varint(out_, row.right_edge);
+        ByteWriter(out_).u64(row.window);
+        put_time(row.established);
+        put_time(row.last_seen);
+        before_.session = row.id;
+    }
+    void operator()(const SessionClose& close) {
+        ByteWriter(out_).u8(kClose).u64(close.session);
+        before_.session = close.session;
+    }
+    void operator()(const SessionMark& mark) {
+        const bool same_local = before_.local == mark.path.local;
+        ByteWriter(out_)
+            .u8(kMark)
+            .u64(mark.session)
+            .u8(static_cast<std::uint8_t>((mark.confirmed ? kConfirmed : 0) | (same_local ? kSameLocal : 0)));
+        put_varint(out_, mark.right_edge);
+        put_varint(out_, ~mark.window);  // of an old session mostly all ones
+        put_varint(out_, mark.lease_end);
+        if (!same_local) put_address(out_, mark.path.local);
+        put_address(out_, mark.path.remote);
+        put_time(mark.last_seen);
+        before_.local = mark.path.local;
+        before_.session = mark.session;
+    }
+    void operator()(const StoredReply& reply) {
+        const bool other = reply.session != before_.session;
+        ByteWriter(out_).u8(kReply).u8(other ? kOtherSession : 0);
+        if (other) ByteWriter(out_).u64(reply.session);
+        ByteWriter(out_).u16(reply.message_id);
+        // After the time before, but not itself a time that the next is measured from: it lies ahead.
+        put_signed_varint(out_, reply.expires.time_since_epoch().count() - before_.time);
+        put_prefixed(out_, reply.reply);
+        before_.session = reply.session;
+    }
+
+private:
+    void put_time(WallTime time) {
+        put_signed_varint(out_, time.time_since_epoch().count() - before_.time);
+        before_.time = time.time_since_epoch().count();
+    }
+
+    Bytes& out_;
+    Common before_;
+};
+
+class EffectReader {
+public:
+    explicit EffectReader(ByteReader& reader) : reader_(reader) {}
+
+    SealedSession open() {
+        SealedSession session;
+        auto& row = session.row;
+        row.id = reader_.u64();
+        row.confirmed = (reader_.u8() & kConfirmed) != 0;
+        row.credential = take_varint(reader_);
+        row.cid = copy(take_prefixed(reader_));
+        session.sealed = copy(take_prefixed(reader_));
+        row.path = take_path(reader_);
+        row.lease_end = take_varint(reader_);
+        row.right_edge = take_varint(reader_);
+        row.window = reader_.u64();
+        row.established = take_time();
+        row.last_seen = take_time();
+        before_.session = row.id;
+        return session;
+    }
+    SessionClose close() {
+        before_.session = reader_.u64();
+        return {before_.session};
+    }
+    SessionMark mark() {
+        SessionMark mark;
+        mark.session = reader_.u64();
+        const auto flags = reader_.u8();
+        mark.confirmed = (flags & kConfirmed) != 0;
+        mark.right_edge = take_varint(reader_);
+        mark.window = ~take_varint(reader_);
+        mark.lease_end = take_varint(reader_);
+        if ((flags & kSameLocal) == 0) before_.local = take_address(reader_);
+        if (!before_.local) reader_.skip(reader_.remaining() + 1);  // the same as none: not ours
+        mark.path.local = before_.local.value_or(Address{});
+        mark.path.remote = take_address(reader_);
+        mark.last_seen = take_time();
+        before_.session = mark.session;
+        return mark;
+    }
+    StoredReply reply() {
+        StoredReply reply;
+        const auto flags = reader_.u8();
+        if ((flags & kOtherSession) != 0) before_.session = reader_.u64();
+        reply.session = before_.session;
+        reply.message_id = reader_.u16();
+        reply.expires =
+            WallTime(std::chrono::microseconds(add_wrapping(before_.time, take_signed_varint(reader_))));
+        reply.reply = copy(take_prefixed(reader_));
+        return reply;
+    }
+
+private:
+    WallTime take_time() {
+        before_.time = add_wrapping(before_.time, take_signed_varint(reader_));
+        return WallTime(std::chrono::microseconds(before_.time));
+    }
+
+    ByteReader& reader_;
+    Common before_;
+};
 
 }  // namespace
 
@@ -139,8 +206,9 @@ Bytes encode_effects(std::span<const Effect> effects) {
     if (effects.empty()) return out;
     out.reserve(1 + effects.size() * 48);
     out.push_back(kFormat);
+    EffectWriter writer(out);
     for (const auto& effect : effects)
-        std::visit([&](const auto& value) { put(out, value); }, effect);
+        std::visit(writer, effect);
     return out;
 }
 
@@ -149,16 +217,20 @@ std::optional<std::vector<Effect>> decode_effects(ByteView bytes) {
     if (bytes.empty()) return effects;
     ByteReader reader(bytes);
     if (reader.u8() != kFormat) return std::nullopt;
+    EffectReader effect(reader);
     while (reader.ok() && reader.remaining() != 0) {
         switch (reader.u8()) {
             case kOpen:
-                effects.emplace_back(take_open(reader));
+                effects.emplace_back(effect.open());
                 break;
             case kClose:
-                effects.emplace_back(SessionClose{reader.u64()});
+                effects.emplace_back(effect.close());
                 break;
             case kMark:
-                effects.emplace_back(take_mark(reader));
+                effects.emplace_back(effect.mark());
+                break;
+            case kReply:
+                effects.emplace_back(effect.reply());
                 break;
             default:
                 return std::nullopt;
@@ -166,33 +238,6 @@ std::optional<std::vector<Effect>> decode_effects(ByteView bytes) {
     }
     if (!reader.finished()) return std::nullopt;
     return effects;
-}
-
-Bytes encode_replies(std::span<const StoredReply> replies) {
-    Bytes out;
-    out.push_back(kFormat);
-    for (const auto& reply : replies) {
-        ByteWriter(out).u64(reply.session).u16(reply.message_id);
-        put_time(out, reply.expires);
-        put_prefixed(out, reply.reply);
-    }
-    return out;
-}
-
-std::optional<std::vector<StoredReply>> decode_replies(ByteView bytes) {
-    std::vector<StoredReply> replies;
-    ByteReader reader(bytes);
-    if (reader.u8() != kFormat) return std::nullopt;
-    while (reader.ok() && reader.remaining() != 0) {
-        StoredReply reply;
-        reply.session = reader.u64();
-        reply.message_id = reader.u16();
-        reply.expires = take_time(reader);
-        reply.reply = copy(take_prefixed(reader));
-        replies.push_back(std::move(reply));
-    }
-    if (!reader.finished()) return std::nullopt;
-    return replies;
 }
 
 }  // namespace narrowgate::store

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a journal page says about sessions, in order: opened, closed, marked; and the stored replies of a
-// commit. On-disk forms: docs/store.md.
+// What a journal page says about sessions, in order: opened, closed, marked, answered. On-disk form:
+// docs/store.md.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,7 @@ struct SessionClose {
     SessionId session = 0;
 };
 
-using Effect = std::variant<SealedSession, SessionClose, SessionMark>;
+using Effect = std::variant<SealedSession, SessionClose, SessionMark, StoredReply>;
 
 Bytes encode_path(const Path& path);
 std::optional<Path> decode_path(ByteView bytes);
@@ -32,8 +32,5 @@ std::optional<Path> decode_path(ByteView bytes);
 Bytes encode_effects(std::span<const Effect> effects);
 // Nothing when the bytes are not a whole list of effects.
 std::optional<std::vector<Effect>> decode_effects(ByteView bytes);
-
-Bytes encode_replies(std::span<const StoredReply> replies);
-std::optional<std::vector<StoredReply>> decode_replies(ByteView bytes);
 
 }  // namespace narrowgate::store

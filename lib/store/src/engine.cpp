@@ -39,12 +39,9 @@ struct Engine::Batch {
     Page page;
     std::vector<Effect> effects;
     std::vector<UpstreamMask> masks;  // one a reading
-    std::vector<StoredReply> replies;
-    Bytes reply_body;
     std::size_t refused = 0;
 
-    bool empty() const { return effects.empty() && masks.empty() && replies.empty(); }
-    bool has_page() const { return !effects.empty() || !masks.empty(); }
+    bool empty() const { return effects.empty() && masks.empty(); }
 };
 
 Expected<std::unique_ptr<Engine>> Engine::open(const Options& options, Log& log, const Clock& clock) {
@@ -76,6 +73,7 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
       meta_(database_),
       journal_(database_),
       sessions_(database_, sealer_),
+      replies_(database_, options_.max_reply_bytes),
       devices_(database_, sealer_, meta_),
       upstreams_(database_),
       ballast_(directory_.file("state.ballast"), options.ballast_bytes, options.file_layer),
@@ -111,7 +109,7 @@ Expected<void> Engine::recover() {
             return;
         }
         for (auto& effect : *effects)
-            sessions_.apply(std::move(effect));
+            apply(std::move(effect));
     });
     if (bad != 0) {
         count_bad_rows(bad);
@@ -159,6 +157,14 @@ void Engine::load_ledger() {
                 file().string(), page);
             count_bad_rows(1);
         });
+}
+
+void Engine::apply(Effect&& effect) {
+    if (const auto* reply = std::get_if<StoredReply>(&effect)) {
+        replies_.add(*reply);
+    } else {
+        sessions_.apply(std::move(effect));
+    }
 }
 
 bool Engine::commit(std::span<const Unit> units, std::vector<Outcome>& outcomes) {
@@ -214,7 +220,7 @@ Engine::Batch Engine::assemble(std::span<const Unit> units, std::vector<Outcome>
             body.add(reading);
             batch.masks.push_back(reading.upstreams & existing);
         }
-        if (unit.reply) batch.replies.push_back(*unit.reply);
+        if (unit.reply) batch.effects.emplace_back(*unit.reply);
     }
     batch.page.number = next_page_;
     batch.page.first = next_reading_;
@@ -224,7 +230,6 @@ Engine::Batch Engine::assemble(std::span<const Unit> units, std::vector<Outcome>
     }
     batch.page.body = body.finish();
     batch.page.effects = encode_effects(batch.effects);
-    if (!batch.replies.empty()) batch.reply_body = encode_replies(batch.replies);
     return batch;
 }
 
@@ -232,15 +237,10 @@ std::optional<SqlFault> Engine::write(const Batch& batch) {
     if (batch.empty()) return std::nullopt;
     try {
         Transaction transaction(database_);
-        if (batch.has_page()) journal_.append(batch.page);
-        if (!batch.replies.empty()) {
-            const auto last = std::ranges::max(batch.replies, {}, &StoredReply::expires).expires;
-            journal_.append_replies(batch.page.number, last, batch.reply_body);
-        }
+        journal_.append(batch.page);
         transaction.commit();
         return std::nullopt;
     } catch (const SqlFault& fault) {
-        journal_.recount();
         return fault;
     }
 }
@@ -252,7 +252,7 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
         next_reading_ += batch.page.count;
     }
     for (auto& effect : batch.effects)
-        sessions_.apply(std::move(effect));
+        apply(std::move(effect));
     if (batch.page.count != 0) {
         PageEntry entry;
         entry.first = batch.page.first;
@@ -266,7 +266,7 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
             entry.masks = std::make_unique<std::vector<UpstreamMask>>(std::move(batch.masks));
         ledger_.add_page(std::move(entry));
         ledger_.make_room(clock_.now().wall);
-    } else if (batch.has_page()) {
+    } else if (!batch.empty()) {
         ledger_.add_dead(batch.page.number);
     }
     if (std::exchange(failing_, false)) log_.info("{}: commits succeed again", file().string());

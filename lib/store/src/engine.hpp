@@ -20,6 +20,7 @@
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/status.hpp"
 #include "narrowgate/store/unit.hpp"
+#include "reply_table.hpp"
 #include "sealer.hpp"
 #include "session_table.hpp"
 #include "sqlite.hpp"
@@ -83,6 +84,7 @@ private:
     Engine(Parts&& parts, const Options& options, Log& log, const Clock& clock);
     Expected<void> recover();
     void load_ledger();
+    void apply(Effect&& effect);
 
     Batch assemble(std::span<const Unit> units, std::vector<Outcome>& outcomes, bool with_readings);
     std::optional<SqlFault> write(const Batch& batch);
@@ -104,6 +106,7 @@ private:
     Meta meta_;
     Journal journal_;
     SessionTable sessions_;
+    ReplyTable replies_;
     DeviceTable devices_;
     UpstreamTable upstreams_;
     Ballast ballast_;

@@ -29,25 +29,15 @@ Journal::Journal(Database& database)
       append_(database,
               "INSERT INTO page(number, first_reading, readings, upstreams, received, body, effects)"
               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-      append_replies_(database, "INSERT INTO reply_page(number, expires, body) VALUES(?1, ?2, ?3)"),
       body_(database, "SELECT first_reading, body FROM page WHERE number = ?1"),
-      remove_(database, "DELETE FROM page WHERE number BETWEEN ?1 AND ?2"),
-      oldest_replies_(database, "SELECT number, expires, length(body) FROM reply_page ORDER BY number"),
-      remove_replies_(database, "DELETE FROM reply_page WHERE number <= ?1") {}
+      remove_(database, "DELETE FROM page WHERE number BETWEEN ?1 AND ?2") {}
 
 void Journal::append(const Page& page) {
     append_.run(page.number, page.first, page.count, page.upstreams, page.received, page.body, page.effects);
 }
 
-void Journal::append_replies(PageNumber number, WallTime expires, ByteView body) {
-    append_replies_.run(number, expires, body);
-    if (reply_bytes_) *reply_bytes_ += body.size();
-}
-
 PageNumber Journal::last_page() {
-    const auto page = database_.integer("SELECT coalesce(max(number), 0) FROM page");
-    const auto replies = database_.integer("SELECT coalesce(max(number), 0) FROM reply_page");
-    return static_cast<PageNumber>(std::max(page, replies));
+    return static_cast<PageNumber>(database_.integer("SELECT coalesce(max(number), 0) FROM page"));
 }
 
 ReadingNumber Journal::end_of_readings() {
@@ -107,29 +97,6 @@ void Journal::remove(std::vector<PageNumber> pages) {
         remove_.run(pages[i], pages[last]);
         i = last + 1;
     }
-}
-
-void Journal::for_each_replies(const std::function<void(ByteView)>& visit) {
-    Statement select(database_, "SELECT body FROM reply_page ORDER BY number");
-    Query query(select);
-    while (query.next())
-        visit(query.blob(0));
-}
-
-void Journal::trim_replies(WallTime now, std::uint64_t max_bytes) {
-    if (!reply_bytes_) {
-        reply_bytes_ = static_cast<std::uint64_t>(
-            database_.integer("SELECT coalesce(sum(length(body)), 0) FROM reply_page"));
-    }
-    PageNumber upto = 0;
-    {
-        Query query(oldest_replies_);
-        while (query.next() && (*reply_bytes_ > max_bytes || query.time(1) <= now)) {
-            upto = query.number(0);
-            *reply_bytes_ -= query.number(2);
-        }
-    }
-    if (upto != 0) remove_replies_.run(upto);
 }
 
 }  // namespace narrowgate::store

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The journal on disk: a page a commit with its readings and effects, and beside it the commit's replies.
-// Pages are applied to the tables later (folded), and deleted when that is done and nobody waits for their
-// readings.
+// The journal on disk: a page a commit with its readings and effects. Pages are applied to the tables later
+// (folded), and deleted when that is done and nobody waits for their readings.
 #pragma once
 
 #include <functional>
@@ -46,7 +45,6 @@ public:
     explicit Journal(Database& database);
 
     void append(const Page& page);
-    void append_replies(PageNumber number, WallTime expires, ByteView body);
 
     // The highest page number in use, 0 when there is none; and the number after its last reading.
     PageNumber last_page();
@@ -59,21 +57,11 @@ public:
     std::optional<std::vector<StoredReading>> readings(PageNumber number);
     void remove(std::vector<PageNumber> pages);
 
-    void for_each_replies(const std::function<void(ByteView)>& visit);
-    // Deletes expired replies from the oldest on, and whatever exceeds `max_bytes`.
-    void trim_replies(WallTime now, std::uint64_t max_bytes);
-    // A transaction was rolled back: what this object remembers of it is not so.
-    void recount() { reply_bytes_.reset(); }
-
 private:
     Database& database_;
     Statement append_;
-    Statement append_replies_;
     Statement body_;
     Statement remove_;
-    Statement oldest_replies_;
-    Statement remove_replies_;
-    std::optional<std::uint64_t> reply_bytes_;  // on disk; nothing: to be counted
 };
 
 }  // namespace narrowgate::store

@@ -80,14 +80,32 @@ void Database::raise() const {
     throw SqlFault{code, std::move(what)};
 }
 
-Statement::Statement(Database& database, std::string_view sql) : database_(database) {
+Database::Prepared Database::prepare(std::string_view sql) {
     sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
-                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-        database.raise();
+    if (sqlite3_prepare_v3(handle(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                           &statement, nullptr) != SQLITE_OK) {
+        raise();
     }
-    statement_.reset(statement);
+    return Prepared(statement);
 }
+
+void Database::run_prepared(Prepared& statement, std::string_view sql) {
+    if (!statement) statement = prepare(sql);
+    const int code = sqlite3_step(statement.get());
+    if (code != SQLITE_DONE) {
+        // Read the error before the reset, which may replace it.
+        try {
+            raise();
+        } catch (...) {
+            sqlite3_reset(statement.get());
+            throw;
+        }
+    }
+    sqlite3_reset(statement.get());
+}
+
+Statement::Statement(Database& database, std::string_view sql)
+    : database_(database), statement_(database.prepare(sql)) {}
 
 // Bound bytes are only read until the statement is reset, which the caller's values outlive: no copies.
 void Statement::bind(int column, std::string_view text) {
@@ -138,7 +156,7 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
-    database_.run("COMMIT");
+    database_.commit();
     open_ = false;
 }
 

@@ -37,6 +37,9 @@ public:
     Database(const std::filesystem::path& file, const std::string& file_layer, bool read_only);
 
     void run(const std::string& sql);
+    // A transaction's ends, prepared once: each commit has both.
+    void begin() { run_prepared(begin_, "BEGIN IMMEDIATE"); }
+    void commit() { run_prepared(commit_, "COMMIT"); }
     std::int64_t integer(const std::string& sql);  // first column of the first row
     std::int64_t changes() const { return sqlite3_changes64(handle_.get()); }
     sqlite3* handle() const { return handle_.get(); }
@@ -46,7 +49,18 @@ private:
     struct Close {
         void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
     };
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+    using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
+    friend class Statement;
+
+    Prepared prepare(std::string_view sql);
+    void run_prepared(Prepared& statement, std::string_view sql);
+
     std::unique_ptr<sqlite3, Close> handle_;
+    Prepared begin_;
+    Prepared commit_;
 };
 
 // A prepared statement; parameters are bound by position. Must be gone before its Database.
@@ -89,11 +103,8 @@ private:
     void reset() { sqlite3_reset(statement_.get()); }
     void check(int code) const;
 
-    struct Finalize {
-        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-    };
     Database& database_;
-    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    Database::Prepared statement_;
 };
 
 // The rows of a statement; resets it at its end, so that no read transaction stays open behind it.
@@ -125,7 +136,7 @@ private:
 // Takes the write lock at once; rolls back unless committed.
 class Transaction {
 public:
-    explicit Transaction(Database& database) : database_(database) { database_.run("BEGIN IMMEDIATE"); }
+    explicit Transaction(Database& database) : database_(database) { database_.begin(); }
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;

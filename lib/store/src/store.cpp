@@ -127,13 +127,9 @@ Expected<void> Store::load_replies(const std::function<void(StoredReply&&)>& tak
     const auto now = impl_->engine->clock().now().wall;
     return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<void> {
         SessionTable sessions(snapshot.database, impl_->engine->sealer());
-        std::size_t bad = 0;
-        Journal(snapshot.database).for_each_replies([&](ByteView body) {
-            auto replies = decode_replies(body);
-            if (!replies) ++bad;
-            for (auto& reply : replies.value_or(std::vector<StoredReply>{})) {
-                if (reply.expires > now && sessions.known(reply.session)) take(std::move(reply));
-            }
+        ReplyTable replies(snapshot.database, impl_->engine->options().max_reply_bytes);
+        const auto bad = replies.load(now, [&](StoredReply&& reply) {
+            if (sessions.known(reply.session)) take(std::move(reply));
         });
         impl_->engine->count_bad_rows(bad);
         return {};

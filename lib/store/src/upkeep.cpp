@@ -18,6 +18,7 @@ constexpr seconds kRoomPeriod{5};  // how often a full disk is tried again
 // start after a crash replays in a blink.
 constexpr PageNumber kFoldPages = 512;
 constexpr std::size_t kFoldSessions = 8'192;
+constexpr std::size_t kFoldReplyBytes = std::size_t{4} << 20;
 constexpr std::size_t kDeadPages = 1'024;
 
 constexpr std::uint64_t kBusyCheckpointBytes = std::uint64_t{16} << 20;
@@ -39,7 +40,8 @@ void Engine::keep_up(Upkeep what, bool idle) {
 
     const bool progress_due = (ledger_.changed() || refusals) && now.steady >= next_progress_;
     const bool fold_due = now.steady >= next_fold_ || next_page_ - 1 - folded_to_ >= kFoldPages ||
-                          sessions_.unfolded() >= kFoldSessions || ledger_.dead_count() >= kDeadPages;
+                          sessions_.unfolded() >= kFoldSessions ||
+                          replies_.unfolded_bytes() >= kFoldReplyBytes || ledger_.dead_count() >= kDeadPages;
     if (what != Upkeep::kWhenDue || progress_due || fold_due) {
         try {
             write_down(what == Upkeep::kAll || fold_due);
@@ -79,10 +81,10 @@ void Engine::write_down(bool everything) {
                 meta_.set_number("next_page", next_page_);
                 meta_.set_number("next_reading", next_reading_);
             }
-            if (everything) journal_.trim_replies(now.wall, options_.max_reply_bytes);
+            if (everything) replies_.fold(now.wall);
             transaction.commit();
         } catch (const SqlFault&) {
-            journal_.recount();
+            replies_.recount();
             for (const auto page : dead)
                 ledger_.add_dead(page);
             for (const auto& upstream : progress)
@@ -98,6 +100,7 @@ void Engine::write_down(bool everything) {
     next_fold_ = now.steady + kFoldPeriod;
     folded_to_ = next_page_ - 1;
     sessions_.folded();
+    replies_.folded();
     const std::lock_guard lock(mutex_);
     counters_.sessions = sessions_.count();
 }

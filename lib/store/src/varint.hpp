@@ -38,6 +38,11 @@ inline std::int64_t take_signed_varint(ByteReader& reader) {
     return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
 }
 
+// A sum that stays defined whatever a damaged disk holds: times are stored as differences.
+inline std::int64_t add_wrapping(std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
 inline void put_prefixed(Bytes& out, ByteView bytes) {
     put_varint(out, bytes.size());
     out.insert(out.end(), bytes.begin(), bytes.end());
