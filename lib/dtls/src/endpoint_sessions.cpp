@@ -155,6 +155,10 @@ void Endpoint::Impl::session_abandoned(SessionId id) {
 }
 
 void Endpoint::Impl::committed(const Receipt& receipt, Now) {
+    // The commit has deleted it, even if what replaces it is gone by now too.
+    if (receipt.replaces) {
+        if (Session* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
+    }
     Session* session = sessions_.find(receipt.session);
     if (session == nullptr) return;  // ended while the commit was under way
     session->records.lease_end = std::max(session->records.lease_end, receipt.lease_end);
@@ -165,8 +169,6 @@ void Endpoint::Impl::committed(const Receipt& receipt, Now) {
             session->confirmed = true;
             session->confirming = 0;
             session->unconfirmed.reset();  // wipes our Finished
-            if (!receipt.replaces) break;
-            if (Session* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
             break;
         case Purpose::kCloseNotify:
             answer_close(*session, receipt.path);

@@ -488,6 +488,22 @@ TEST_F(SessionTest, ASessionWhoseSuccessorCouldNotBeWrittenEndsByTheNextOne) {
     EXPECT_FALSE(gateway_.journal.contains(session_));
 }
 
+// Two nodes have one key between them. What a commit has deleted must not live on in memory: it would answer
+// until a crash, and then be gone.
+TEST_F(SessionTest, WhatACommitDeletesIsGoneAlsoWhenTheSessionThatReplacedItIs) {
+    Node first(gateway_);
+    establish_and_confirm(first);
+    Node second(gateway_, {}, 40'001);
+    ASSERT_TRUE(second.shake_hands());
+    gateway_.commits_at_once = false;
+    Node third(gateway_, {}, 40'002);
+    EXPECT_FALSE(third.shake_hands());
+    EXPECT_EQ(second.says("replaces the first, but the third ends it"), Fate::kReceipt);
+    gateway_.commit_all();
+    EXPECT_EQ(gateway_.journal.size(), 1u);
+    EXPECT_EQ(gateway_.endpoint().sessions(), 1u);
+}
+
 // Of two first readings under way one cannot be written; the other one confirms, whatever comes with it.
 TEST_F(SessionTest, ASessionStaysConfirmedOnDiskWhateverIsCommittedLater) {
     Node node(gateway_);
