@@ -10,6 +10,9 @@
 namespace narrowgate::dtls {
 namespace {
 
+// 128 bits, as keys for these suites are made: the work with a key depends on how long it is.
+constexpr std::size_t kUsualPskBytes = 16;
+
 int random_bytes(void*, unsigned char* out, std::size_t size) {
     crypto::fill_random({out, size});
     return 0;
@@ -72,7 +75,7 @@ PeerKey HandshakeConfig::key_of(ByteView identity) const {
     key.known = in_range && credentials_.find(identity, found) && !found.psk.empty() &&
                 found.psk.size() <= kMaxPskBytes;
     key.credential = found.id;
-    key.psk = key.known ? std::move(found.psk) : Secret(ByteView(pseudo));
+    key.psk = key.known ? std::move(found.psk) : Secret(ByteView(pseudo).first(kUsualPskBytes));
     wipe(pseudo);
     return key;
 }

@@ -8,6 +8,7 @@
 
 #include "client_hello.hpp"
 #include "gateway.hpp"
+#include "handshake_config.hpp"
 
 namespace narrowgate::dtls {
 namespace {
@@ -246,6 +247,19 @@ TEST(Strangers, AnUnknownIdentityLooksLikeAWrongKey) {
     const std::string unknown = shape_of_failure({'n', 'o', 'n', 'e'}, Bytes(16, 1));
     EXPECT_EQ(wrong_key, unknown);
     EXPECT_NE(wrong_key.find("unfitting_finished"), std::string::npos);
+}
+
+// The premaster secret of a longer key is hashed once more (RFC 2104 section 2), which takes time.
+TEST(Strangers, AnUnknownIdentityIsGivenAKeyAsLongAsAUsualOne) {
+    KnownCredentials credentials;
+    const Bytes usual(16, 0x5a);
+    credentials.add({'n', 'o', 'd', 'e'}, 1, usual);
+    const HandshakeConfig config(Options{}, credentials);
+    const auto unknown = config.key_of(bytes_of("none"));
+    EXPECT_FALSE(unknown.known);
+    EXPECT_EQ(unknown.psk.size(), usual.size());
+    EXPECT_TRUE(equal_in_constant_time(unknown.psk.view(), config.key_of(bytes_of("none")).psk.view()));
+    EXPECT_FALSE(equal_in_constant_time(unknown.psk.view(), config.key_of(bytes_of("nobody")).psk.view()));
 }
 
 TEST(Strangers, TheLongestIdentityAndKeyWorkAndLongerOnesDoNot) {
