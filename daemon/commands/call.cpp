@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/owner.hpp"
 #include "daemon/control/calls.hpp"
 #include "daemon/control/client.hpp"
 #include "daemon/control/device_calls.hpp"
@@ -25,29 +18,6 @@ std::unexpected<CallFailure> failed(Error error, ExitCode code = ExitCode::kFail
 
 ExitCode exit_code_of(ControlFailure::Kind kind) {
     return kind == ControlFailure::Kind::kRefused ? ExitCode::kFailed : ExitCode::kNotRunning;
-}
-
-std::string user_name(uid_t user) {
-    const passwd* entry = getpwuid(user);
-    return entry != nullptr ? entry->pw_name : std::to_string(user);
-}
-
-// Files that root made would be files that the daemon cannot open: root becomes the directory's owner first,
-// for good. A directory that does not exist yet is made by whoever runs this.
-Expected<void> become_owner_of(const std::filesystem::path& directory) {
-    struct stat status{};
-    if (stat(directory.c_str(), &status) != 0 || status.st_uid == geteuid()) return {};
-    if (geteuid() != 0) {
-        return failure(fmt::format("{} belongs to user {}", directory.string(), user_name(status.st_uid)),
-                       "run the command as root or as that user");
-    }
-    if (setgroups(0, nullptr) != 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
-        setresuid(status.st_uid, status.st_uid, status.st_uid) != 0) {
-        return failure(fmt::format("cannot become user {}, who owns {}: {}", user_name(status.st_uid),
-                                   directory.string(), system_message(errno)),
-                       "run the command as that user");
-    }
-    return {};
 }
 
 std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocation, std::string_view call,

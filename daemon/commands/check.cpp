@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/owner.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
+// Root sees with the eyes of the daemon's user. Who may not become that user looks for himself: what he
+// cannot reach are mistakes with their cures.
+Expected<void> see_as_the_daemon(const Invocation& invocation) {
+    const auto gateway = read_gateway_options(invocation.config_file);
+    return gateway && geteuid() == 0 ? become_owner_of(gateway->state_directory) : Expected<void>();
+}
+
 ExitCode check(const Invocation& invocation) {
+    if (const auto seen = see_as_the_daemon(invocation); !seen) return invocation.fail(seen.error());
     const auto config = load_config(invocation.config_file, invocation.clock.now().wall);
     if (invocation.json) {
         nlohmann::json list = nlohmann::json::array();
@@ -33,6 +43,7 @@ ExitCode check(const Invocation& invocation) {
 }
 
 ExitCode run(const Invocation& invocation) {
+    if (const auto owner = see_as_the_daemon(invocation); !owner) return invocation.fail(owner.error());
     auto config = load_config(invocation.config_file, invocation.clock.now().wall);
     if (!config) return invocation.fail(config.error());
     return invocation.run(invocation.config_file, *std::move(config));
@@ -47,7 +58,7 @@ void add_check_command(CLI::App& app, Invocation& invocation) {
     command->footer(
         "Reads the configuration and every file that it names, as `narrowgate run` does, and prints each\n"
         "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. Changes nothing; a running daemon\n"
-        "does not notice.\n"
+        "does not notice. Run by root it looks as the owner of the state directory, as the daemon will.\n"
         "\n"
         "Exit codes: 0 no mistake, 4 mistakes.\n");
     command->callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });
@@ -62,7 +73,8 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
         "No node is told, and none has to shake hands again after a restart. SIGHUP reads the fleets, the\n"
         "log level and the certificates again. The log goes to standard error.\n"
         "\n"
-        "Under systemd use Type=notify; docs/operating.md has the unit.\n"
+        "Run by root it becomes the owner of the state directory first. Under systemd use the unit that was\n"
+        "installed with it; docs/operating.md says what it does.\n"
         "\n"
         "Exit codes: 0 stopped as asked, 1 failed, 4 mistakes in the configuration.\n");
     command->callback([&invocation] { invocation.action = [&invocation] { return run(invocation); }; });

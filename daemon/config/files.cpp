@@ -29,9 +29,12 @@ bool complete(const mqtt::ConnectionOptions& options) {
            !options.ca_file.empty() && !options.certificate_file.empty() && !options.key_file.empty();
 }
 
-// The directory is there and can be written, or can be made.
-void check_directory(const std::filesystem::path& directory, const std::string& file, std::string_view key,
-                     Findings& findings) {
+enum class Maker { kGateway, kServiceManager };
+
+// The directory is there and can be written, or `maker` can make it. What the service manager can do is not
+// looked at: it is another user.
+void check_directory(const std::filesystem::path& directory, Maker maker, const std::string& file,
+                     std::string_view key, Findings& findings) {
     if (directory.empty()) return;
     std::error_code error;
     std::filesystem::path existing = directory;
@@ -45,17 +48,24 @@ void check_directory(const std::filesystem::path& directory, const std::string& 
             "let the user that runs narrowgate reach it, or choose another");
     } else if (!std::filesystem::is_directory(existing, error)) {
         add(fmt::format("{} is no directory", existing.string()), "move it away, or choose another");
+    } else if (existing != directory && maker == Maker::kServiceManager) {
+        return;
     } else if (access(existing.empty() ? "." : existing.c_str(), W_OK | X_OK) != 0) {
         add(fmt::format("{} cannot be written: {}", existing.string(), system_message(errno)),
-            fmt::format("make {} as a directory of the user that runs narrowgate", directory.string()));
+            fmt::format(
+                "run this as the user that runs narrowgate, or as root; if that is what you did: {} {}",
+                existing == directory ? "chown narrowgate" : "install -d -m 0700 -o narrowgate",
+                directory.string()));
     }
 }
 
 }  // namespace
 
 void check_files(const Config& config, const std::string& file, WallTime now, Findings& findings) {
-    check_directory(config.gateway.state_directory, file, "gateway.state_directory", findings);
-    check_directory(config.gateway.runtime_directory, file, "gateway.runtime_directory", findings);
+    check_directory(config.gateway.state_directory, Maker::kGateway, file, "gateway.state_directory",
+                    findings);
+    check_directory(config.gateway.runtime_directory, Maker::kServiceManager, file,
+                    "gateway.runtime_directory", findings);
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
         const mqtt::ConnectionOptions& options = config.upstreams[i].connection;
         if (!complete(options)) continue;

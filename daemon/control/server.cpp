@@ -24,14 +24,23 @@ std::unexpected<Error> cannot(const std::filesystem::path& socket, std::string_v
 
 bool is_served(const sockaddr_un& address) {
     const UnixSocket probe = UnixSocket::stream();
-    return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
-           errno == EAGAIN;
+    return probe &&
+           (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+            errno == EAGAIN);
 }
 
 Expected<UnixSocket> listen_at(const std::filesystem::path& socket) {
     std::error_code error;
     const auto directory = socket.parent_path();
-    if (!directory.empty() && std::filesystem::create_directories(directory, error)) {
+    const bool made = !directory.empty() && std::filesystem::create_directories(directory, error);
+    if (error) {
+        return failure(
+            fmt::format("cannot make the runtime_directory {}: {}", directory.string(), error.message()),
+            fmt::format("make it for the user that runs narrowgate (systemd does it: "
+                        "RuntimeDirectory=): install -d -m 0750 -o narrowgate {}",
+                        directory.string()));
+    }
+    if (made) {
         using std::filesystem::perms;
         std::filesystem::permissions(directory, perms::owner_all | perms::group_read | perms::group_exec,
                                      error);
@@ -108,7 +117,7 @@ struct ControlServer::Impl {
     }
 
     void read(Clients::iterator client) {
-        std::array<char, 65'536> buffer;
+        std::array<char, 65'536> buffer{};
         const ssize_t count = recv(client->socket.get(), buffer.data(), buffer.size(), 0);
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
         if (count <= 0) return end(client);
