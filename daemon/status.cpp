@@ -4,23 +4,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
+#include <algorithm>
+#include <utility>
 
 #include "daemon/commands/table.hpp"
+#include "daemon/config/units.hpp"
 
 namespace narrowgate::daemon {
 namespace {
-
-std::string bytes_text(std::uint64_t bytes) {
-    static constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    while (value >= 1024 && unit + 1 < kUnits.size()) {
-        value /= 1024;
-        ++unit;
-    }
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
 
 std::string ago(WallTime now, const std::optional<WallTime>& then) {
     if (!then) return "-";
@@ -40,6 +31,56 @@ std::string state_of(const UpstreamState& upstream) {
     return upstream.connected ? "connected" : "down";
 }
 
+bool works(const UpstreamState& upstream) {
+    return upstream.connected && !upstream.paused;
+}
+
+// ", and 41 readings wait for it, the oldest for 8 s"; nothing when none waits.
+std::string waiting_for(const GatewayStatus& status, const UpstreamState& upstream) {
+    if (upstream.waiting_readings == 0) return "";
+    const bool one = upstream.waiting_readings == 1;
+    return fmt::format(", and {} reading{} wait{} for it, the oldest for {}", upstream.waiting_readings,
+                       one ? "" : "s", one ? "s" : "", ago(status.now, upstream.oldest));
+}
+
+// The upstream that has not worked for longest is blamed in full; then the others are named.
+std::string blame(const GatewayStatus& status) {
+    std::vector<const UpstreamState*> idle;
+    for (const UpstreamState& upstream : status.upstreams)
+        if (!works(upstream)) idle.push_back(&upstream);
+    if (idle.empty()) return "";
+    std::ranges::stable_sort(
+        idle, {}, [](const UpstreamState* upstream) { return upstream->since.value_or(WallTime::max()); });
+    const UpstreamState& worst = *idle.front();
+    std::string sentence = worst.since ? fmt::format("Upstream {} has been {} for {}", worst.name,
+                                                     state_of(worst), ago(status.now, worst.since))
+                                       : fmt::format("Upstream {} is not connected yet", worst.name);
+    sentence += waiting_for(status, worst);
+    sentence += worst.trouble.empty() ? "." : fmt::format(": {}.", printable(worst.trouble));
+    if (idle.size() == 1) return sentence;
+    std::vector<std::string_view> others;
+    for (std::size_t i = 1; i < idle.size(); ++i)
+        others.emplace_back(idle[i]->name);
+    return sentence + fmt::format(" {} {} not work either.", fmt::join(others, ", "),
+                                  others.size() == 1 ? "does" : "do");
+}
+
+// One that is connected and has readings older than a minute. What came before the connection is being
+// caught up with; what came after it shows that the upstream takes less than comes in.
+constexpr seconds kLag{60};
+
+bool lags(const GatewayStatus& status, const UpstreamState& upstream) {
+    return works(upstream) && upstream.oldest && status.now - *upstream.oldest > kLag;
+}
+
+bool falls_behind(const GatewayStatus& status, const UpstreamState& upstream) {
+    return lags(status, upstream) && upstream.since && *upstream.oldest > *upstream.since;
+}
+
+std::string rate_in_words(double readings_per_minute) {
+    return fmt::format("{:.{}f} a minute", readings_per_minute, readings_per_minute < 100 ? 1 : 0);
+}
+
 }  // namespace
 
 Health health_of(const GatewayStatus& status) {
@@ -49,25 +90,31 @@ Health health_of(const GatewayStatus& status) {
                            waits_on(status)};
     }
     if (store.full) {
-        return {false,
-                fmt::format("The store is full ({} of {}): readings are refused or dropped.{}",
-                            bytes_text(store.waiting_bytes), bytes_text(store.max_bytes), waits_on(status))};
+        return {false, fmt::format("The store is full ({} of {}): readings are refused or dropped.{}",
+                                   size_in_words(store.waiting_bytes), size_in_words(store.max_bytes),
+                                   waits_on(status))};
     }
-    for (const UpstreamState& upstream : status.upstreams) {
-        if (upstream.connected && !upstream.paused) continue;
-        return {false, fmt::format("Upstream {} is {} for {}: {}; {} readings wait for it.", upstream.name,
-                                   state_of(upstream), ago(status.now, upstream.since),
-                                   upstream.trouble.empty() ? "connecting" : printable(upstream.trouble),
-                                   upstream.waiting_readings)};
-    }
+    if (std::string sentence = blame(status); !sentence.empty()) return {false, std::move(sentence)};
     for (const UpstreamState& upstream : status.upstreams) {
         if (!upstream.backlog_full) continue;
         return {false, fmt::format("The backlog of upstream {} is full: {} wait.", upstream.name,
-                                   bytes_text(upstream.waiting_bytes))};
+                                   size_in_words(upstream.waiting_bytes))};
     }
     if (store.over_age) {
         return {false, fmt::format("The oldest reading has waited for {}, longer than max_age.{}",
                                    ago(status.now, store.oldest), waits_on(status))};
+    }
+    for (const UpstreamState& upstream : status.upstreams) {
+        if (!falls_behind(status, upstream)) continue;
+        return {false,
+                fmt::format("Upstream {} takes readings more slowly than they come{}; see its window and "
+                            "the broker's limits.",
+                            upstream.name, waiting_for(status, upstream))};
+    }
+    for (const UpstreamState& upstream : status.upstreams) {
+        if (!lags(status, upstream)) continue;
+        return {true, fmt::format("All is well; upstream {} is catching up{}.", upstream.name,
+                                  waiting_for(status, upstream))};
     }
     return {true, "All is well."};
 }
@@ -75,36 +122,42 @@ Health health_of(const GatewayStatus& status) {
 std::string to_text(const GatewayStatus& status) {
     const UplinkCounts& uplink = status.uplink;
     const StoreState& store = status.store;
-    std::string text = health_of(status).sentence + "\n\n";
+    const std::string health = health_of(status).sentence;
+    std::string text = health + "\n\n";
     text += render_table({
         {"gateway", fmt::format("{}, narrowgate {}, up {}", status.gateway, status.version,
                                 ago(status.now, status.started))},
         {"listening", fmt::format("{}", fmt::join(status.listening, ", "))},
         {"nodes", fmt::format("{} devices, {} sessions, {} handshakes in progress", status.devices,
                               status.sessions, status.handshakes_in_progress)},
-        {"readings",
-         fmt::format("{:.1f} a minute; since start {} stored, {} refused, {} repeats recognised",
-                     status.readings_per_minute, uplink.readings, uplink.refused, uplink.duplicates)},
+        {"readings", fmt::format("{}; since start {} stored, {} refused, {} repeats recognised",
+                                 rate_in_words(status.readings_per_minute), uplink.readings, uplink.refused,
+                                 uplink.duplicates)},
         {"handshakes",
          fmt::format("since start {} completed, {} failed", uplink.handshakes, uplink.handshakes_failed)},
         {"dropped", fmt::format("{} records that had no effect", uplink.records_dropped)},
         {"store", fmt::format("{} readings wait, {} of {}, oldest {}; last commit {}, longest {}",
-                              store.waiting_readings, bytes_text(store.waiting_bytes),
-                              bytes_text(store.max_bytes), ago(status.now, store.oldest),
+                              store.waiting_readings, size_in_words(store.waiting_bytes),
+                              size_in_words(store.max_bytes), ago(status.now, store.oldest),
                               to_words(store.last_commit), to_words(store.longest_commit))},
     });
     std::vector<std::vector<std::string>> rows{
-        {"UPSTREAM", "STATE", "SINCE", "WAITING", "OLDEST", "DELIVERED", "REFUSED", "RECONNECTS"}};
+        {"UPSTREAM", "STATE", "SINCE", "WAITING", "OLDEST", "DELIVERED", "DEAD LETTERS", "RECONNECTS"}};
     for (const UpstreamState& upstream : status.upstreams) {
-        rows.push_back({upstream.name, state_of(upstream), ago(status.now, upstream.since),
-                        fmt::format("{} ({})", upstream.waiting_readings, bytes_text(upstream.waiting_bytes)),
-                        ago(status.now, upstream.oldest), std::to_string(upstream.delivered),
-                        std::to_string(upstream.dead_letters), std::to_string(upstream.reconnects)});
+        rows.push_back(
+            {upstream.name, state_of(upstream), ago(status.now, upstream.since),
+             fmt::format("{} ({})", upstream.waiting_readings, size_in_words(upstream.waiting_bytes)),
+             ago(status.now, upstream.oldest), std::to_string(upstream.delivered),
+             std::to_string(upstream.dead_letters), std::to_string(upstream.reconnects)});
     }
     text += '\n' + render_table(rows);
     for (const UpstreamState& upstream : status.upstreams) {
-        if (!upstream.trouble.empty())
-            text += fmt::format("{}: {}\n", upstream.name, printable(upstream.trouble));
+        const std::string trouble = printable(upstream.trouble);
+        if (!trouble.empty() && health.find(trouble) == std::string::npos)
+            text += fmt::format("{}: {}\n", upstream.name, trouble);
+        if (upstream.dropped > 0)
+            text += fmt::format("{}: {} readings were dropped before they were delivered\n", upstream.name,
+                                upstream.dropped);
     }
     return text;
 }

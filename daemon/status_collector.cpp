@@ -31,6 +31,20 @@ void add(GatewayStatus& status, const ShardSnapshot& shard) {
     }
 }
 
+// "upstream aws (mqtts://…): no TCP connection" without its subject: in the status each stands beside its
+// upstream's name.
+std::string without_subject(std::string_view trouble, std::string_view name) {
+    std::string_view rest = trouble;
+    const auto skip = [&rest](std::string_view words) {
+        if (!rest.starts_with(words)) return false;
+        rest.remove_prefix(words.size());
+        return true;
+    };
+    if (!skip("upstream ") || !skip(name)) return std::string(trouble);
+    if (skip(" (")) rest.remove_prefix(std::min(rest.find(')'), rest.size() - 1) + 1);
+    return std::string(skip(": ") ? rest : trouble);
+}
+
 StoreState state_of(const store::Status& store) {
     return {.waiting_readings = store.readings_waiting,
             .waiting_bytes = store.live_bytes,
@@ -98,6 +112,7 @@ GatewayStatus StatusCollector::collect() {
             upstream.dropped = known->dropped;
             upstream.dead_letters = known->dead_letters;
         }
+        upstream.trouble = without_subject(upstream.trouble, upstream.name);
         status.upstreams.push_back(std::move(upstream));
     }
     return status;

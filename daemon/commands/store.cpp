@@ -6,6 +6,7 @@
 
 #include "daemon/commands/invocation.hpp"
 #include "daemon/commands/table.hpp"
+#include "daemon/config/units.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -15,6 +16,10 @@ using nlohmann::json;
 std::string text(const json& value) {
     if (value.is_null()) return "-";
     return value.is_string() ? printable(value.get<std::string>()) : value.dump();
+}
+
+std::string size(const json& bytes) {
+    return size_in_words(bytes.get<std::uint64_t>());
 }
 
 std::string joined(const json& names) {
@@ -36,13 +41,13 @@ ExitCode show(const Invocation& invocation, std::size_t count) {
          {"sessions", text(store.at("sessions"))},
          {"devices", text(store.at("devices"))},
          {"readings waiting",
-          fmt::format("{}, {} of {} bytes, oldest {}", text(store.at("readings_waiting")),
-                      text(store.at("bytes_waiting")), text(store.at("max_size")), text(store.at("oldest")))},
+          fmt::format("{}, {} of {}, oldest {}", text(store.at("readings_waiting")),
+                      size(store.at("bytes_waiting")), size(store.at("max_size")), text(store.at("oldest")))},
          {"damaged rows", text(store.at("bad_rows"))}});
-    std::vector<std::vector<std::string>> rows{{"UPSTREAM", "WAITING", "BYTES", "OLDEST"}};
+    std::vector<std::vector<std::string>> rows{{"UPSTREAM", "WAITING", "SIZE", "OLDEST"}};
     for (const json& upstream : store.at("upstreams")) {
         rows.push_back({text(upstream.at("name")), text(upstream.at("waiting_readings")),
-                        text(upstream.at("waiting_bytes")), text(upstream.at("oldest"))});
+                        size(upstream.at("waiting_bytes")), text(upstream.at("oldest"))});
     }
     out << '\n' << render_table(rows);
     rows = {{"LAST READINGS", "RECEIVED", "DEVICE", "RESOURCE", "BYTES", "FOR"}};
@@ -67,12 +72,13 @@ ExitCode show(const Invocation& invocation, std::size_t count) {
 void add_store_command(CLI::App& app, Invocation& invocation) {
     CLI::App* store = app.add_subcommand("store", "Look into the store");
     store->require_subcommand(1);
+    store->footer("Looking changes nothing, whether a daemon runs or not.\n");
     CLI::App* command = store->add_subcommand("show", "What is in it and who waits for what");
     const auto count = std::make_shared<std::size_t>(10);
     add_config_option(*command, invocation);
-    command->add_option("--last", *count, "How many readings and dead letters to show")
+    command->add_option("--last", *count, "How many readings and dead letters to show, up to 1000")
         ->type_name("COUNT")
-        ->check(CLI::Range(0, 1000))
+        ->check(CLI::Range(0, 1000).description(""))
         ->capture_default_str();
     add_json_option(*command, invocation);
     command->footer(

@@ -87,6 +87,15 @@ std::string write_size(std::uint64_t bytes) {
     return write(bytes, kSizes);
 }
 
+std::string size_in_words(std::uint64_t bytes) {
+    const Unit* unit = &kSizes.front();
+    for (const Unit& larger : kSizes)
+        if (bytes >= larger.factor) unit = &larger;
+    if (unit == &kSizes.front()) return fmt::format("{} B", bytes);
+    return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(unit->factor),
+                       unit->name);
+}
+
 std::optional<std::string_view> nearest(std::string_view name, std::span<const std::string_view> names) {
     if (name.size() > kLongestName) return std::nullopt;
     std::optional<std::string_view> best;

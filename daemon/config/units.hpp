@@ -22,6 +22,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // The forms that the above read, with the largest unit that leaves a whole number.
 std::string write_duration(std::chrono::milliseconds duration);
 std::string write_size(std::uint64_t bytes);
+// For people, rounded: "17 B", "13.9 KiB".
+std::string size_in_words(std::uint64_t bytes);
 
 // The one of `names` that is closest to `name`, if it is close enough to have been meant. Names longer than
 // 64 bytes are close to nothing.

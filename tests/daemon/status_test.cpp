@@ -51,11 +51,47 @@ TEST(StatusTest, AnUpstreamThatIsDownIsNamedWithWhatWaitsForIt) {
     upstream.connected = false;
     upstream.trouble = "the broker's certificate has expired";
     upstream.waiting_readings = 77;
+    upstream.oldest = status.now - std::chrono::minutes(5);
     const Health health = health_of(status);
     EXPECT_FALSE(health.well);
-    EXPECT_EQ(
-        health.sentence,
-        "Upstream pelion is down for 2 h: the broker's certificate has expired; 77 readings wait for it.");
+    EXPECT_EQ(health.sentence,
+              "Upstream pelion has been down for 2 h, and 77 readings wait for it, the oldest for 5 min: the "
+              "broker's certificate has expired.");
+    // It is said once.
+    const std::string text = to_text(status);
+    EXPECT_EQ(text.find("has expired"), text.rfind("has expired"));
+}
+
+TEST(StatusTest, OfTwoThatAreDownTheOneThatIsLongerDownIsBlamedAndTheOtherNamed) {
+    GatewayStatus status = well();
+    for (UpstreamState& upstream : status.upstreams)
+        upstream.connected = false;
+    status.upstreams[0].since = status.now - std::chrono::minutes(1);
+    status.upstreams[0].trouble = "refused";
+    EXPECT_EQ(health_of(status).sentence, "Upstream pelion has been down for 2 h. aws does not work either.");
+    EXPECT_THAT(to_text(status), HasSubstr("\naws: refused\n"));
+    status.upstreams[1].since.reset();
+    status.upstreams[1].connected = true;
+    status.upstreams[0].since.reset();
+    status.upstreams[0].trouble.clear();
+    EXPECT_EQ(health_of(status).sentence, "Upstream aws is not connected yet.");
+}
+
+TEST(StatusTest, CatchingUpIsWellAndFallingBehindIsNot) {
+    GatewayStatus status = well();
+    UpstreamState& upstream = status.upstreams[0];
+    upstream.since = status.now - std::chrono::minutes(10);
+    upstream.waiting_readings = 1;
+    upstream.oldest = status.now - std::chrono::minutes(30);
+    EXPECT_TRUE(health_of(status).well);
+    EXPECT_EQ(health_of(status).sentence,
+              "All is well; upstream aws is catching up, and 1 reading waits for it, the oldest for 30 min.");
+    upstream.oldest = status.now - std::chrono::minutes(5);
+    EXPECT_FALSE(health_of(status).well);
+    EXPECT_THAT(health_of(status).sentence,
+                HasSubstr("Upstream aws takes readings more slowly than they come"));
+    upstream.oldest = status.now - std::chrono::seconds(5);
+    EXPECT_EQ(health_of(status).sentence, "All is well.");
 }
 
 // P7's one exception: whoever sees a full store must see whom to blame.
@@ -77,7 +113,7 @@ TEST(StatusTest, WhatIsLessUrgentIsToldToo) {
     status.upstreams[0].backlog_full = true;
     EXPECT_THAT(health_of(status).sentence, HasSubstr("backlog of upstream aws is full"));
     status.upstreams[0].paused = true;
-    EXPECT_THAT(health_of(status).sentence, HasSubstr("Upstream aws is paused"));
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("Upstream aws has been paused for 2 h"));
 }
 
 TEST(StatusTest, ProgramsGetEverythingBackAsItWas) {
