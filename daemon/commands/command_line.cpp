@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/table.hpp"
 #include "daemon/version.hpp"
 
 namespace narrowgate::daemon {
@@ -20,6 +21,29 @@ constexpr const char* kFooter =
     "  narrowgate status                                  how it is doing\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no daemon runs, 4 mistakes in the configuration.\n";
+
+// What is wrong with the arguments, and the page that says how they are meant.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+    const std::vector<std::string> unknown = app->remaining(true);
+    std::string what = error.what();
+    std::string words = app->get_name();
+    for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) {
+        app = chosen.front();
+        words += ' ' + app->get_name();
+    }
+    const bool lacks_command = app->get_require_subcommand_min() > 0;
+    if (lacks_command) what = fmt::format("\"{}\" needs a command", words);
+    // Which word is unknown says more than that a known one is missing.
+    if (!unknown.empty()) {
+        const bool option = unknown.front().starts_with('-');
+        what = fmt::format("{} is no {} of \"{}\"", printable(unknown.front()),
+                           option          ? "option"
+                           : lacks_command ? "command"
+                                           : "argument",
+                           words);
+    }
+    return fmt::format("narrowgate: {}; see {} --help\n", what, words);
+}
 
 }  // namespace
 
@@ -57,6 +81,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     app.set_version_flag("--version", fmt::format("narrowgate {}", kVersion), "Print the version and exit");
     app.require_subcommand(1);
     app.footer(kFooter);
+    app.failure_message(usage_error);
 
     Invocation invocation{.console = console, .clock = clock, .run = run};
     if (run) add_run_command(app, invocation);

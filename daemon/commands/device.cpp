@@ -65,8 +65,7 @@ ExitCode add(const Invocation& invocation, const DeviceArguments& arguments) {
                                           arguments.fleet);
     if (arguments.generate) {
         invocation.console.out << fmt::format(
-            "Its key, in hexadecimal, to be put into the node; it is not shown again:\n{}\n",
-            text_of(key.view()));
+            "Its key, in hexadecimal, to be put into the node and kept secret:\n{}\n", text_of(key.view()));
     }
     return ExitCode::kOk;
 }
@@ -225,7 +224,7 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
     command
         ->add_option("--psk-file", arguments->file, "File with its key in hexadecimal; - is standard input")
         ->type_name("FILE");
-    command->add_flag("--generate", arguments->generate, "Make a random key of 16 bytes and print it once");
+    command->add_flag("--generate", arguments->generate, "Make a random key of 16 bytes and print it");
     command->add_option("--name", arguments->name, "The device's name; the identity when not given")
         ->type_name("NAME");
     add_json_option(*command, invocation);
@@ -242,12 +241,18 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
     command = add_command(*device, invocation, arguments, "list", "Every device",
                           [](const Invocation& its, const DeviceArguments&) { return list(its); });
     add_json_option(*command, invocation);
+    command->footer(
+        "A line for each device, revoked ones too, with the number of its valid credentials. Shows no key.\n"
+        "\n"
+        "For scripts: narrowgate device list --json | jq '.[] | select(.revoked == null) | .name'\n");
 
     command = add_command(*device, invocation, arguments, "show", "One device and its credentials", show);
     command->add_option("device", arguments->device, "Its name or an identity")
         ->required()
         ->type_name("DEVICE");
     add_json_option(*command, invocation);
+
+    command->footer("Every credential with the time when it was added and, if so, revoked. Shows no key.\n");
 
     command = add_command(*device, invocation, arguments, "revoke", "Shut a device out for good", revoke);
     command->add_option("device", arguments->device, "Its name or an identity")
@@ -256,7 +261,7 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
     add_json_option(*command, invocation);
     command->footer(
         "All its keys become invalid and a live session of it ends at once. Its readings that wait for\n"
-        "upstreams are still delivered.\n");
+        "upstreams are still delivered. `device add` with another key lets it in again.\n");
 
     command = add_command(*device, invocation, arguments, "export", "Devices as CSV", export_table);
     command->add_flag("--with-keys", arguments->with_keys, "With the keys, as `import` reads it");

@@ -23,7 +23,8 @@ std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& sock
     switch (error_number) {
         case ENOENT:
         case ECONNREFUSED:
-            return failed(Kind::kNotRunning, "narrowgate is not running",
+            return failed(Kind::kNotRunning,
+                          fmt::format("narrowgate is not running: nobody listens at {}", socket.string()),
                           "start it: systemctl start narrowgate");
         case EACCES:
             return failed(Kind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
@@ -57,7 +58,7 @@ public:
     // The line without its end; empty when none came in time.
     std::string receive_line() {
         std::string line;
-        std::array<char, 65'536> buffer;
+        std::array<char, 65'536> buffer{};
         while (line.size() <= kMaxControlAnswerBytes) {
             const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
             if (count > 0) {

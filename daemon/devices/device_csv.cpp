@@ -58,7 +58,8 @@ Expected<store::NewDevice> device_of(std::string_view line) {
     auto fields = fields_of(line);
     if (!fields) return std::unexpected(fields.error());
     if (fields->size() < 3)
-        return std::unexpected(bad_line(fmt::format("there are {} fields", fields->size())));
+        return std::unexpected(
+            bad_line(fields->size() == 1 ? "there is one field alone" : "there are two fields alone"));
     store::NewDevice device;
     device.identity = (*fields)[0];
     device.fleet = (*fields)[1];

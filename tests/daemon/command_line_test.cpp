@@ -100,9 +100,21 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
              {"device", "add", "x", "--fleet", "water-meters"},
              {"device", "add", "x", "--fleet", "f", "--generate", "--psk-file", "y"}}) {
         EXPECT_EQ(type_as_is(arguments), ExitCode::kUsage);
-        EXPECT_NE(err_, "");
+        EXPECT_THAT(err_, ::testing::StartsWith("narrowgate: "));
         EXPECT_EQ(out_, "");
     }
+}
+
+TEST_F(CommandLineTest, AUsageErrorNamesTheWordAndTheHelpPage) {
+    type_as_is({"rnu"});
+    EXPECT_EQ(err_, "narrowgate: rnu is no command of \"narrowgate\"; see narrowgate --help\n");
+    type_as_is({"device", "ad"});
+    EXPECT_EQ(err_, "narrowgate: ad is no command of \"narrowgate device\"; see narrowgate device --help\n");
+    type_as_is({"status", "--jsn"});
+    EXPECT_EQ(err_,
+              "narrowgate: --jsn is no option of \"narrowgate status\"; see narrowgate status --help\n");
+    type_as_is({"device", "add", "x"});
+    EXPECT_EQ(err_, "narrowgate: --fleet is required; see narrowgate device add --help\n");
 }
 
 // The keys must never be arguments: other users see those.
@@ -134,7 +146,7 @@ TEST_F(CommandLineTest, RunDoesNotStartWithMistakes) {
 
 TEST_F(CommandLineTest, StatusSaysWhenNoDaemonRuns) {
     EXPECT_EQ(type({"status"}), ExitCode::kNotRunning);
-    EXPECT_THAT(err_, HasSubstr("narrowgate is not running; start it"));
+    EXPECT_THAT(err_, HasSubstr("narrowgate is not running: nobody listens at"));
 }
 
 TEST_F(CommandLineTest, ADeviceWithAGeneratedKeyIsKnownFromThenOn) {
@@ -195,7 +207,7 @@ TEST_F(CommandLineTest, AnImportIsAllOrNothingAndNamesEveryBadLine) {
     input_ = good + "b,gas-meters," + std::string(kKey) + "\nc\n";
     EXPECT_EQ(type({"device", "import", "-"}), ExitCode::kFailed);
     EXPECT_THAT(err_, HasSubstr("-:2: there is no fleet \"gas-meters\""));
-    EXPECT_THAT(err_, HasSubstr("-:3: there are 1 fields"));
+    EXPECT_THAT(err_, HasSubstr("-:3: there is one field alone"));
     EXPECT_THAT(err_, HasSubstr("nothing was imported"));
 
     input_ = good;
