@@ -101,13 +101,15 @@ void Reloader::reload(WallTime now) {
     for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
         targets_.log.warning("{} has changed and waits for a restart", setting);
     }
+    // It is in topics: half of them would change now, and the rest at the restart.
+    wanted->gateway.name = running_.gateway.name;
     targets_.shard.set_policies(std::make_shared<const Policies>(wanted->fleets, targets_.upstream_ids));
     targets_.devices.set_fleets(names_of(wanted->fleets));
     targets_.upstreams.reload(*wanted);
     targets_.log.set_level(wanted->gateway.log_level);
     // What waits for a restart keeps being compared with what runs.
     running_.fleets = std::move(wanted->fleets);
-    targets_.log.info("reloaded: {} fleets", running_.fleets.size());
+    targets_.log.info("reloaded: {} fleet{}", running_.fleets.size(), running_.fleets.size() == 1 ? "" : "s");
 }
 
 }  // namespace narrowgate::daemon
