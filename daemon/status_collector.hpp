@@ -38,7 +38,7 @@ public:
 private:
     struct Sample {
         SteadyTime at;
-        std::uint64_t readings;
+        std::uint64_t readings = 0;
     };
 
     void sample();

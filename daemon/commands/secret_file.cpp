@@ -16,7 +16,7 @@ Expected<Secret> read_all(std::istream& in, std::string_view name, std::size_t m
     // Growing leaves copies behind that nobody wipes; small secrets never grow.
     static constexpr std::size_t kSmall = 65'536;
     Bytes bytes;
-    std::array<char, 4096> buffer;
+    std::array<char, 4096> buffer{};
     bytes.reserve(std::min(max_bytes, kSmall) + buffer.size());
     while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0) {
         const auto count = static_cast<std::size_t>(in.gcount());

@@ -28,6 +28,7 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
     const bool told = config.upstreams.empty() && !findings.mistakes.empty();
     if (!told && !route.upstream.empty() && config.upstream(route.upstream) == nullptr) {
         std::vector<std::string_view> names;
+        names.reserve(config.upstreams.size());
         for (const UpstreamConfig& upstream : config.upstreams)
             names.push_back(upstream.connection.name);
         const auto meant = nearest(route.upstream, names);

@@ -137,7 +137,7 @@ void TableReader::read_addresses(std::string_view key, std::vector<Address>& out
     for (const Value& element : *array) {
         const auto* text = std::get_if<std::string>(&element.data);
         const auto address = text != nullptr ? Address::from_text(*text) : std::nullopt;
-        if (!address || address->port == 0) {
+        if (text == nullptr || !address || address->port == 0) {
             const std::string shown =
                 text != nullptr ? fmt::format("\"{}\"", *text) : std::string(element.kind());
             findings_.add(file_, element.position, fmt::format("{} is no address and port", shown),

@@ -27,7 +27,7 @@ struct GcmContext {
     GcmContext(const GcmContext&) = delete;
     GcmContext& operator=(const GcmContext&) = delete;
 
-    mbedtls_gcm_context context;
+    mbedtls_gcm_context context{};
 };
 
 void require_sizes(ByteView key, ByteView nonce) {

@@ -72,7 +72,7 @@ private:
     struct Route {
         PathPattern pattern;
         Methods methods;
-        ResourceHandle resource;
+        ResourceHandle resource{};
     };
     std::vector<Route> routes_;  // the more specific first
 };

@@ -41,7 +41,7 @@ struct Event {
         kLost,  // error: the attempt is over; publishes without kPublished may or may not have arrived
     };
 
-    Kind kind;
+    Kind kind{};
     // As connect() returned it. Of an attempt that was given up, late events may still be on their way.
     std::uint64_t attempt = 0;
     std::uint64_t token = 0;
