@@ -185,8 +185,14 @@ public:
         });
     }
     void on_session_ended(SessionId session, EndReason reason) override {
-        journal.erase(session);
         ended.emplace_back(session, reason);
+        // Else the commit that ended it has deleted it.
+        if (reason == EndReason::kDisplaced || reason == EndReason::kExpired ||
+            reason == EndReason::kRevoked) {
+            commit([this, session](bool durable) {
+                if (durable) journal.erase(session);
+            });
+        }
     }
     void on_handshake_ended(const HandshakeTrace& trace) override { traces.push_back(trace); }
 
