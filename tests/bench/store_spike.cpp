@@ -57,7 +57,7 @@ public:
         check(sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
         run(
             fmt::format("PRAGMA page_size={}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                        "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384",
+                        "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-16384; PRAGMA secure_delete=0",
                         page_size));
     }
     ~Db() {

@@ -54,9 +54,13 @@ Expected<void> prepare_schema(Database& database, const std::filesystem::path& f
             "install the newer narrowgate that wrote it, or restore a backup made before the upgrade");
     }
     // The page size counts only before the first table; a commit's fsync is its promise (P1), hence FULL.
+    // Distributions build SQLite so that it overwrites what is deleted with zeros, which writes every page of
+    // the journal a second time. It protects nothing here: old bytes are in the log and on the disk all the
+    // same, and keys are sealed.
     database.run(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
+        "PRAGMA secure_delete = 0;"
         "PRAGMA trusted_schema = 0; PRAGMA foreign_keys = 0");
     for (auto next = static_cast<int>(version); next < kSchemaVersion; ++next) {
         Transaction transaction(database);
