@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,11 +17,12 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 namespace narrowgate::fakes {
 namespace {
+
+constexpr int kPatience = 2000;  // milliseconds between SIGTERM and SIGKILL
 
 std::string find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;
@@ -55,15 +58,27 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::filesy
         ::_exit(127);
     }
     running_ = true;
+    // Not glibc's pidfd_open(): that of Debian 12 is not declared for C++.
+    pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    if (pidfd_ < 0) {
+        signal(SIGKILL);
+        reap(true);
+        throw std::runtime_error("pidfd_open failed");
+    }
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(other.pid_), running_(std::exchange(other.running_, false)), status_(other.status_) {}
+    : pid_(other.pid_),
+      pidfd_(std::exchange(other.pidfd_, -1)),
+      running_(std::exchange(other.running_, false)),
+      status_(other.status_) {}
 
 ChildProcess::~ChildProcess() {
-    if (!running_) return;
-    signal(SIGKILL);
-    reap(true);
+    if (running_) {
+        signal(SIGKILL);
+        reap(true);
+    }
+    if (pidfd_ >= 0) ::close(pidfd_);
 }
 
 bool ChildProcess::reap(bool block) {
@@ -81,9 +96,8 @@ void ChildProcess::signal(int number) const {
 
 void ChildProcess::stop() {
     signal(SIGTERM);
-    for (int i = 0; i < 200 && !reap(false); ++i)
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    signal(SIGKILL);
+    pollfd end{.fd = pidfd_, .events = POLLIN, .revents = 0};
+    if (running_ && ::poll(&end, 1, kPatience) == 0) signal(SIGKILL);
     reap(true);
 }
 

@@ -23,6 +23,8 @@ public:
     ChildProcess& operator=(ChildProcess&&) = delete;
 
     pid_t pid() const { return pid_; }
+    // A descriptor to poll: readable from the program's end on. This keeps it.
+    int end_handle() const { return pidfd_; }
     bool is_running();
     void signal(int number) const;
     // SIGTERM, and SIGKILL after two seconds. Idempotent.
@@ -34,6 +36,7 @@ private:
     bool reap(bool block);
 
     pid_t pid_ = -1;
+    int pidfd_ = -1;
     bool running_ = false;
     int status_ = 0;
 };

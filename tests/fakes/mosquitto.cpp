@@ -1,46 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fakes/mosquitto.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <poll.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 namespace narrowgate::fakes {
 namespace {
 
-bool listens(std::uint16_t port) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool answered = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    ::close(fd);
-    return answered;
-}
+constexpr std::chrono::seconds kPatience{10};
+
+// Wakes whoever polls it when a file in a directory grows.
+class DirectoryWatch {
+public:
+    explicit DirectoryWatch(const std::filesystem::path& directory)
+        : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+        if (fd_ < 0) throw std::runtime_error("no inotify");
+        if (::inotify_add_watch(fd_, directory.c_str(), IN_MODIFY) < 0) {
+            ::close(fd_);
+            throw std::runtime_error("cannot watch " + directory.string());
+        }
+    }
+    ~DirectoryWatch() { ::close(fd_); }
+    DirectoryWatch(const DirectoryWatch&) = delete;
+    DirectoryWatch& operator=(const DirectoryWatch&) = delete;
+
+    int handle() const { return fd_; }
+    void forget() const {
+        std::array<char, 4096> events{};
+        while (::read(fd_, events.data(), events.size()) > 0) {
+        }
+    }
+
+private:
+    int fd_;
+};
 
 std::string text_of_file(const std::filesystem::path& path) {
     std::ifstream file(path);
     return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-template <class Condition>
-void wait_until(const char* what, Condition condition) {
-    for (int i = 0; i < 500; ++i) {
-        if (condition()) return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    throw std::runtime_error(std::string("mosquitto: in vain waited for ") + what);
 }
 
 }  // namespace
@@ -79,11 +86,28 @@ void Mosquitto::start() {
                                             "MaxProtocol=TLSv1.2\n";
         command.insert(command.begin(), {"env", "OPENSSL_CONF=" + at("openssl.cnf")});
     }
+    const std::size_t said_before = log().size();
     process_.emplace(std::move(command), at("log"));
-    wait_until("its port", [&] {
-        if (!process_->is_running()) throw std::runtime_error("mosquitto does not start: " + log());
-        return listens(port_);
-    });
+    wait_for_log(" running", said_before);  // after it has opened its listener
+}
+
+void Mosquitto::wait_for_log(const std::string& text, std::size_t from) {
+    using std::chrono::milliseconds;
+    using std::chrono::steady_clock;
+    const DirectoryWatch watch(directory_.path());  // before the first look: nothing is missed
+    const auto deadline = steady_clock::now() + kPatience;
+    for (;;) {
+        // In this order: what it said before it ended counts.
+        const bool ended = !process_->is_running();
+        if (log().find(text, from) != std::string::npos) return;
+        if (ended) throw std::runtime_error("mosquitto has ended: " + log());
+        std::array<pollfd, 2> news{{{.fd = watch.handle(), .events = POLLIN, .revents = 0},
+                                    {.fd = process_->end_handle(), .events = POLLIN, .revents = 0}}};
+        const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+        if (left <= milliseconds(0) || ::poll(news.data(), news.size(), static_cast<int>(left.count())) == 0)
+            throw std::runtime_error("mosquitto did not say '" + text + "': " + log());
+        watch.forget();
+    }
 }
 
 std::string Mosquitto::url(const std::string& host) const {
@@ -105,6 +129,7 @@ void Mosquitto::thaw() {
 }
 
 void Mosquitto::subscribe(const std::string& topic, const KeyPair& as) {
+    const std::size_t said_before = log().size();
     // -c and an id: a broker that is started again still knows what it has not delivered, and mosquitto_sub
     // connects again by itself.
     subscriber_.emplace(std::vector<std::string>{"mosquitto_sub",
@@ -129,8 +154,7 @@ void Mosquitto::subscribe(const std::string& topic, const KeyPair& as) {
                                                  "--key",
                                                  as.key.string()},
                         directory_.path() / "received");
-    wait_until("a subscription",
-               [&] { return log().find("Sending SUBACK to subscriber") != std::string::npos; });
+    wait_for_log("Sending SUBACK to subscriber", said_before);
 }
 
 std::vector<std::string> Mosquitto::received() const {

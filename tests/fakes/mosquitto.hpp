@@ -3,6 +3,7 @@
 // A real mosquitto on loopback that wants client certificates, for tests of what speaks to brokers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -46,6 +47,9 @@ public:
     std::string log() const;
 
 private:
+    // Until `text` is in the log at or after byte `from`; throws when the broker ends or takes too long.
+    void wait_for_log(const std::string& text, std::size_t from);
+
     Options options_;
     TemporaryDirectory directory_;
     std::uint16_t port_;
