@@ -16,6 +16,7 @@ from harness import (AWS_LIMITS, BUILD, Broker, Failure, Gateway, Pki, Stage, ch
                      make_devices, must, run)
 
 LOADGEN_BINARY = BUILD / "tests" / "bench" / "narrowgate-loadgen"
+STORE_BINARY = BUILD / "tests" / "bench" / "store_format_bench"
 GATEWAY_CORE, LOAD_CORE = 0, 1
 
 
@@ -64,6 +65,11 @@ def sleeping(stage, pki, options):
     return [measure(stage, f"100-active-of-{sessions}", gateway_for, sessions, options.seconds, active=100)]
 
 
+def store():
+    """What a reading costs the store's writer, in three forms; on the disk of the temporary directory."""
+    return json.loads(must([STORE_BINARY, "--json"], timeout=600))
+
+
 BENCHES = {"request": request, "forward": forward, "sleeping": sleeping}
 # A closed loop is no fleet of meters: what bounds a node or the store's size is moved out of the way.
 OPEN_LIMITS = {"store.max_size": '"8GiB"', "dtls.handshake_timeout": '{ min = "2s", max = "16s" }'}
@@ -76,16 +82,29 @@ def machine():
             "commit": must(["git", "-C", pathlib.Path(__file__).parent, "rev-parse", "--short", "HEAD"]).strip()}
 
 
-def print_table(host, results):
-    print(f"{host['processor']}, {host['cores']} cores, Linux {host['kernel']}, commit {host['commit']}\n")
-    heads = ("", "sessions", "µs a handshake", "µs a request", "requests/s", "p50 ms", "p99 ms", "bytes a session")
-    rows = [(r["name"], r["sessions"], f"{r['cpu_us_per_handshake']:.0f}", f"{r['cpu_us_per_request']:.1f}",
-             f"{r['requests_per_second']:.0f}", f"{r['latency_p50_ms']:.2f}", f"{r['latency_p99_ms']:.2f}",
-             f"{r['resident_bytes_per_session']:.0f}") for r in results]
+def print_rows(heads, rows):
     widths = [max(len(str(row[n])) for row in [heads, *rows]) for n in range(len(heads))]
     for row in [heads, *rows]:
         print("  ".join(str(value).ljust(width) if n == 0 else str(value).rjust(width)
                         for n, (value, width) in enumerate(zip(row, widths))))
+
+
+def print_store(figures):
+    """The budget stands beside its figure: whether it is kept depends on the machine, and on who else uses it."""
+    def budget(r):
+        due = r["format"] == "the store" and r["readings_a_commit"] == figures["budget_readings_a_commit"]
+        return f"{figures['budget_us']:.1f}" if due else ""
+    print_rows(("store", "db page", "readings a commit", "µs CPU a reading", "budget", "of it, commit", "µs a commit"),
+               [(r["format"], r["db_page_bytes"], r["readings_a_commit"], f"{r['writer_cpu_us']:.2f}", budget(r),
+                 f"{r['commit_cpu_us']:.2f}", f"{r['commit_wall_us']:.0f}") for r in figures["results"]])
+
+
+def print_gateway(results):
+    heads = ("", "sessions", "µs a handshake", "µs a request", "requests/s", "p50 ms", "p99 ms", "bytes a session")
+    rows = [(r["name"], r["sessions"], f"{r['cpu_us_per_handshake']:.0f}", f"{r['cpu_us_per_request']:.1f}",
+             f"{r['requests_per_second']:.0f}", f"{r['latency_p50_ms']:.2f}", f"{r['latency_p99_ms']:.2f}",
+             f"{r['resident_bytes_per_session']:.0f}") for r in results]
+    print_rows(heads, rows)
     print("\nCPU µs a request, by thread:")
     for r in results:
         shares = sorted(r["cpu_us_per_request_by_thread"].items(), key=lambda item: -item[1])
@@ -98,27 +117,40 @@ def print_table(host, results):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="CPU, latency and memory of the gateway, "
                                      "measured from outside; the gateway and the load each pinned to a core.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; default: request")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*BENCHES, 'store'])}; default: request")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement (default 5)")
     parser.add_argument("--sessions", type=int, nargs="+", default=[100, 1000], help="default: 100 1000")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in BENCHES]
+    unknown = [name for name in options.names if name not in [*BENCHES, "store"]]
     if unknown:
-        parser.error(f"no bench is called {unknown[0]}: choose from {', '.join(BENCHES)}")
+        parser.error(f"no bench is called {unknown[0]}: choose from {', '.join([*BENCHES, 'store'])}")
+    names = options.names or ["request"]
+    of_gateway = [name for name in names if name != "store"]
     results = []
+    figures = None
     try:
-        with Stage("bench", keep=bool(os.environ.get("NARROWGATE_KEEP"))) as stage:
-            pki = Pki(stage.folder / "pki")
-            for name in options.names or ["request"]:
-                results += BENCHES[name](stage, pki, options)
+        if "store" in names:
+            figures = store()
+        if of_gateway:
+            with Stage("bench", keep=bool(os.environ.get("NARROWGATE_KEEP"))) as stage:
+                pki = Pki(stage.folder / "pki")
+                for name in of_gateway:
+                    results += BENCHES[name](stage, pki, options)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
+    host = machine()
     if options.json:
-        print(json.dumps({"machine": machine(), "results": results}, indent=2))
-    else:
-        print_table(machine(), results)
+        print(json.dumps({"machine": host} | ({"results": results} if of_gateway else {})
+                         | ({"store": figures} if figures else {}), indent=2))
+        return 0
+    print(f"{host['processor']}, {host['cores']} cores, Linux {host['kernel']}, commit {host['commit']}\n")
+    if figures:
+        print_store(figures)
+    if of_gateway:
+        print("\n" if figures else "", end="")
+        print_gateway(results)
     return 0
 
 
