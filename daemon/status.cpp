@@ -15,7 +15,8 @@ namespace {
 
 std::string ago(WallTime now, const std::optional<WallTime>& then) {
     if (!then) return "-";
-    return to_words(std::chrono::floor<seconds>(std::max(now - *then, WallTime::duration::zero())));
+    const auto whole = std::chrono::floor<seconds>(now - *then);
+    return whole < seconds(1) ? "<1 s" : to_words(whole);
 }
 
 std::string waits_on(const GatewayStatus& status) {
@@ -77,6 +78,12 @@ bool falls_behind(const GatewayStatus& status, const UpstreamState& upstream) {
     return lags(status, upstream) && upstream.since && *upstream.oldest > *upstream.since;
 }
 
+std::string commits_in_words(const StoreState& store) {
+    if (store.commits == 0) return "no commit yet";
+    return fmt::format("last commit {}, longest {}", to_words(store.last_commit),
+                       to_words(store.longest_commit));
+}
+
 std::string rate_in_words(double readings_per_minute) {
     return fmt::format("{:.{}f} a minute", readings_per_minute, readings_per_minute < 100 ? 1 : 0);
 }
@@ -136,10 +143,9 @@ std::string to_text(const GatewayStatus& status) {
         {"handshakes",
          fmt::format("since start {} completed, {} failed", uplink.handshakes, uplink.handshakes_failed)},
         {"dropped", fmt::format("{} records that had no effect", uplink.records_dropped)},
-        {"store", fmt::format("{} readings wait, {} of {}, oldest {}; last commit {}, longest {}",
-                              store.waiting_readings, size_in_words(store.waiting_bytes),
-                              size_in_words(store.max_bytes), ago(status.now, store.oldest),
-                              to_words(store.last_commit), to_words(store.longest_commit))},
+        {"store", fmt::format("{} readings wait, {} of {}, oldest {}; {}", store.waiting_readings,
+                              size_in_words(store.waiting_bytes), size_in_words(store.max_bytes),
+                              ago(status.now, store.oldest), commits_in_words(store))},
     });
     std::vector<std::vector<std::string>> rows{
         {"UPSTREAM", "STATE", "SINCE", "WAITING", "OLDEST", "DELIVERED", "DEAD LETTERS", "RECONNECTS"}};

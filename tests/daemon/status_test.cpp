@@ -24,6 +24,7 @@ GatewayStatus well() {
     status.uplink.readings = 1234;
     status.uplink.fates = {{"bad_mac", 3}};
     status.store.max_bytes = std::uint64_t{1} << 30;
+    status.store.commits = 7;
     status.store.last_commit = std::chrono::microseconds(1500);
     UpstreamState aws;
     aws.name = "aws";
@@ -75,6 +76,18 @@ TEST(StatusTest, OfTwoThatAreDownTheOneThatIsLongerDownIsBlamedAndTheOtherNamed)
     status.upstreams[0].since.reset();
     status.upstreams[0].trouble.clear();
     EXPECT_EQ(health_of(status).sentence, "Upstream aws is not connected yet.");
+}
+
+// A second has not gone by, and the clock may even have been set back meanwhile.
+TEST(StatusTest, WhatHasJustHappenedIsNotToldInMicroseconds) {
+    GatewayStatus status = well();
+    status.upstreams[1].connected = false;
+    status.store.commits = 0;
+    for (const auto since : {status.now, status.now + std::chrono::hours(1)}) {
+        status.upstreams[1].since = since;
+        EXPECT_EQ(health_of(status).sentence, "Upstream pelion has been down for <1 s.");
+    }
+    EXPECT_THAT(to_text(status), HasSubstr("no commit yet"));
 }
 
 TEST(StatusTest, CatchingUpIsWellAndFallingBehindIsNot) {

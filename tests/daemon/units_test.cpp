@@ -50,6 +50,14 @@ TEST(UnitsTest, WhatIsWrittenIsReadAsTheSame) {
     EXPECT_EQ(write_size(std::uint64_t{1} << 30), "1GiB");
 }
 
+TEST(UnitsTest, PeopleReadRoundedSizes) {
+    EXPECT_EQ(size_in_words(0), "0 B");
+    EXPECT_EQ(size_in_words(1023), "1023 B");
+    EXPECT_EQ(size_in_words(1024), "1.0 KiB");
+    EXPECT_EQ(size_in_words(14'305), "14.0 KiB");
+    EXPECT_EQ(size_in_words(std::uint64_t{3} << 50), "3072.0 TiB");
+}
+
 TEST(UnitsTest, TheNearestNameIsWhatAFingerMissed) {
     constexpr std::array<std::string_view, 4> kNames = {"mtu", "listen", "session_lifetime",
                                                         "handshake_timeout"};
