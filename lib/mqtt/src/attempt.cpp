@@ -144,7 +144,7 @@ void Attempt::disconnect(milliseconds timeout) {
     given_up_ = true;
     if (!client_ || !client_->is_connected()) return;
     try {
-        client_->disconnect(static_cast<int>(0))->wait_for(timeout);
+        client_->disconnect(0)->wait_for(timeout);
     } catch (const std::exception&) {
         // Already lost: nothing to say it to.
     }
