@@ -40,6 +40,8 @@ struct PageEntry {
     std::unique_ptr<std::vector<UpstreamMask>> masks;  // one a reading, where they differ
 
     ReadingNumber end() const { return first + count; }
+    // Readings of a page count alike, so that what is added for a page is what is taken off again.
+    std::uint64_t share() const { return bytes / count; }
     UpstreamMask mask(ReadingNumber number) const {
         return masks ? (*masks)[static_cast<std::size_t>(number - first)] : upstreams;
     }
