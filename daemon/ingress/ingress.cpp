@@ -112,6 +112,7 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         ++counters_.commits_failed;
         endpoint_.not_committed(receiving.receipt);
         if (receiving.asked) messages_.abandon(*receiving.asked);
+        if (receiving.with_reading) resources_.not_committed(receiving.receipt.session);
         return;
     }
     endpoint_.committed(receiving.receipt, now);
@@ -161,9 +162,11 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
         return;
     }
     const auto asked = receiving.asked;
+    const bool with_reading = receiving.with_reading;
     if (!submit(std::move(unit), std::move(receiving))) {
         endpoint_.not_committed(receipt);
         if (asked) messages_.abandon(*asked);
+        if (with_reading) resources_.not_committed(receipt.session);
     }
 }
 

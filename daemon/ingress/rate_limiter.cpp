@@ -25,6 +25,11 @@ std::optional<seconds> RateLimiter::take(dtls::SessionId session, unsigned per_m
     return seconds(static_cast<std::int64_t>(std::ceil((1 - bucket.tokens) * 60 / per_minute)));
 }
 
+// tokens_at() keeps a bucket from overflowing.
+void RateLimiter::give_back(dtls::SessionId session) {
+    if (const auto found = buckets_.find(session); found != buckets_.end()) found->second.tokens += 1;
+}
+
 void RateLimiter::drop_full(SteadyTime now) {
     std::erase_if(buckets_, [now](const auto& entry) {
         return tokens_at(entry.second, now) >= entry.second.per_minute;

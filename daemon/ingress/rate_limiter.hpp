@@ -18,6 +18,8 @@ public:
     // Takes one token of the session's bucket, which holds `per_minute` and fills at that rate. Nothing when
     // there was one; else how long until there is.
     std::optional<seconds> take(dtls::SessionId session, unsigned per_minute, SteadyTime now);
+    // The token taken last was for nothing.
+    void give_back(dtls::SessionId session);
     void forget(dtls::SessionId session) { buckets_.erase(session); }
 
     std::size_t size() const { return buckets_.size(); }

@@ -41,6 +41,8 @@ public:
     static Bytes refused(const coap::Asked& asked, seconds retry_after);
 
     void release(coap::BlockUploads::UploadId upload) { uploads_.release(upload); }
+    // The reading of an answer could not be committed: it does not count.
+    void not_committed(dtls::SessionId session) { limiter_.give_back(session); }
     void forget(dtls::SessionId session);
     void expire(Now now) { uploads_.expire(now); }
 

@@ -172,6 +172,30 @@ TEST_F(IngressTest, AFailedCommitHasNoEffectAndTheRetransmissionIsTriedAnew) {
     EXPECT_EQ(world_.journal.readings.size(), 1u);
 }
 
+// One reading a minute: the one that could not be written does not count, or its retransmission would be told
+// to wait.
+TEST_F(IngressTest, AFailedCommitUsesUpNothingOfTheRateLimit) {
+    Fleet fleet;
+    fleet.name = "water-meters";
+    fleet.max_readings_per_minute = 1;
+    fleet.routes.push_back({*coap::PathPattern::parse("telemetry"), "aws", "dt/{device}"});
+    world_.ingress().set_policies(std::make_shared<const Policies>(
+        std::vector{fleet}, std::map<std::string, store::UpstreamId>{{"aws", 0}}));
+    World::Node& node = connected_node("wm-0001");
+    world_.journal.failing = true;
+    node.client.measure(world_.clock.now());
+    world_.run(milliseconds(500));
+    EXPECT_GE(world_.ingress().counters().commits_failed, 1u);
+    world_.journal.failing = false;
+    world_.journal.full_queue = true;
+    world_.run(seconds(4));
+    EXPECT_GE(world_.ingress().counters().journal_full, 1u);
+    world_.journal.full_queue = false;
+    world_.run(seconds(15));
+    EXPECT_EQ(node.client.counts().acked, 1u);
+    EXPECT_EQ(node.client.counts().deferred, 0u);
+}
+
 TEST_F(IngressTest, AFullQueueDropsTheRecordAndTheNodeSendsAgain) {
     World::Node& node = connected_node("wm-0001");
     world_.journal.full_queue = true;
