@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A session in memory. Most of a million of them sleep, so its size counts: 232 bytes here, about 24 in each
+// A session in memory. Most of a million of them sleep, so its size counts: 224 bytes here, about 24 in each
 // of the three or four indexes it is in at their emptiest, 10 in the wheel.
 #pragma once
 
