@@ -34,7 +34,7 @@ std::optional<std::vector<StoredReply>> decode_replies(ByteView bytes);
 // Throws SqlFault. Thread: the writer's.
 class ReplyTable {
 public:
-    // `max_bytes`: of all rows; a row holds at most a 64th of it, so that giving one up costs little.
+    // `max_bytes`: of all rows; a row is closed at a 64th of it, so that giving one up costs little.
     ReplyTable(Database& database, std::uint64_t max_bytes);
 
     // A reply that is on disk in a journal page not folded yet.

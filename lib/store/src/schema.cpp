@@ -55,8 +55,8 @@ Expected<void> prepare_schema(Database& database, const std::filesystem::path& f
     }
     // The page size counts only before the first table; a commit's fsync is its promise (P1), hence FULL.
     // Distributions build SQLite so that it overwrites what is deleted with zeros, which writes every page of
-    // the journal a second time. It protects nothing here: old bytes are in the log and on the disk all the
-    // same, and keys are sealed.
+    // the journal a second time. No protection to rely on: old bytes stay in the log and on the disk either
+    // way; keys are sealed.
     database.run(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
