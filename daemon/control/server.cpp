@@ -151,8 +151,9 @@ struct ControlServer::Impl {
         client->out = std::move(line);
         client->out += '\n';
         client->ready.wait_for(io::Ready::kWrite);
-        // A call may have taken its time; the client's own begins anew.
-        client->deadline.arm(loop.now().steady + limits.patience);
+        // A call may have taken its time; the client's own begins anew. The loop's time is that before the
+        // call.
+        client->deadline.arm(SystemClock{}.now().steady + limits.patience);
         write(client);
     }
 
