@@ -45,11 +45,10 @@ public:
     std::vector<std::string> received() const;
     // Everything that it wrote to its log.
     std::string log() const;
+    // Until `text` is in the log at or after byte `from`; throws when the broker ends or takes too long.
+    void wait_for_log(const std::string& text, std::size_t from = 0);
 
 private:
-    // Until `text` is in the log at or after byte `from`; throws when the broker ends or takes too long.
-    void wait_for_log(const std::string& text, std::size_t from);
-
     Options options_;
     TemporaryDirectory directory_;
     std::uint16_t port_;
