@@ -237,7 +237,7 @@ def a_full_disk(stage):
     holder = stage.start(["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=48m,mode=0700 tmpfs {state} && "
                           "exec sleep 600"], stage.folder / "holder.log")
     wait_for(lambda: "tmpfs " + str(state) in pathlib.Path(f"/proc/{holder.pid}/mounts").read_text(), 10, "the disk")
-    enter = ["nsenter", "-t", holder.pid, "-m"]
+    enter = ["nsenter", "-t", holder.pid, "-m", "-r"]
     gateway.prefix = enter
     filler = pathlib.Path(f"/proc/{holder.pid}/root{state}") / "filler"
 
