@@ -63,8 +63,9 @@ class Stage:
         self.processes = []
 
     def __enter__(self):
-        # SIGTERM leaves as Ctrl-C does: through __exit__.
+        # SIGTERM, and a terminal that is closed, leave as Ctrl-C does: through __exit__.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
         return self
 
     def __exit__(self, *_):
