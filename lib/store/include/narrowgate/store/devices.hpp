@@ -35,6 +35,17 @@ struct CredentialInfo {
     std::optional<WallTime> not_before;
     std::optional<WallTime> not_after;
     std::optional<WallTime> revoked;
+    CredentialId replaces = 0;  // the one in whose place it comes (rotation); 0: none
+    // "revoked" by an operator, "retired" when its successor proved itself, "replaced" by an import's key.
+    std::optional<std::string> why_revoked;
+};
+
+// The next credential of a device.
+struct Rotation {
+    std::string identity;  // empty: the newest one's with "#2", or the next such number
+    Secret psk;            // 1 to kMaxPskBytes bytes
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> not_after;
 };
 
 struct Device {
@@ -55,6 +66,7 @@ struct CredentialRow {
     std::optional<WallTime> not_before;
     std::optional<WallTime> not_after;
     std::optional<WallTime> revoked;
+    CredentialId replaces = 0;  // the one in whose place it comes; 0: none
 };
 
 // What an import did, or would do. Nothing was changed when `errors` is not empty.
@@ -69,5 +81,18 @@ struct ImportResult {
     std::vector<CredentialId> revoked;  // credentials that a changed key replaced; their sessions are gone
     std::vector<LineError> errors;      // every line that is wrong
 };
+
+// One line of the audit trail: who changed what. Kept with the change, by the same commit.
+struct AuditEntry {
+    WallTime at{};
+    std::string actor;    // as the caller of the change named it; "gateway" for what it did by itself
+    std::string action;   // "add", "import", "rotate", "revoke", "retire" …
+    std::string subject;  // a device or an identity
+    std::string detail;
+
+    bool operator==(const AuditEntry&) const = default;
+};
+
+inline constexpr std::size_t kAuditEntriesKept = 100'000;
 
 }  // namespace narrowgate::store
