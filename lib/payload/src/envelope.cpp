@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/payload/envelope.hpp"
 
-#include <limits>
-
 #include "cbor_value.hpp"
 #include "json_text.hpp"
 #include "json_value.hpp"
@@ -11,15 +9,6 @@
 
 namespace narrowgate::payload {
 namespace {
-
-// What was acknowledged is rendered whatever the fleet's limits are by now. Only the bounds that keep memory
-// flat for input that nobody checked are left.
-constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
-constexpr Limits kRenderLimits{.max_records = kAny,
-                               .max_depth = 64,
-                               .max_items = kAny,
-                               .max_name_bytes = kAny,
-                               .max_rendered_bytes = std::size_t{1024} * 1024};
 
 std::optional<std::string> append_text(ByteView payload, std::string& out) {
     if (!is_utf8(payload)) return "text that is not UTF-8";
@@ -55,18 +44,19 @@ std::optional<std::string> append_content(std::optional<ContentFormat> format, B
     if (*format == kTextPlain) return append_text(payload, out);
     if (payload.empty()) return "no payload";
 
-    const bool is_senml = *format == kSenmlJson || *format == kSenmlCbor;
-    out += is_senml ? "\"senml\":" : "\"value\":";
-    switch (*format) {
-        case kSenmlJson:
-            return resolve_senml_json(payload, limits, received, out);
-        case kSenmlCbor:
-            return resolve_senml_cbor(payload, limits, received, out);
-        case kJson:
-            return convert_json(payload, limits, out);
-        default:
-            return convert_cbor(payload, limits, out);
+    if (is_senml(format)) {
+        SenmlJsonForm form;
+        out += "\"senml\":";
+        return append_senml(*format, payload, limits, received, form, out);
     }
+    out += "\"value\":";
+    return *format == kJson ? convert_json(payload, limits, out) : convert_cbor(payload, limits, out);
+}
+
+std::optional<std::string> append_senml(ContentFormat format, ByteView payload, const Limits& limits,
+                                        WallTime received, RecordForm& form, std::string& out) {
+    return format == kSenmlJson ? resolve_senml_json(payload, limits, received, form, out)
+                                : resolve_senml_cbor(payload, limits, received, form, out);
 }
 
 std::string render_envelope(const Reading& reading) {

@@ -14,8 +14,8 @@ using Step = CborCounter::Step;
 
 class Walk {
 public:
-    Walk(ByteView payload, const Limits& limits, WallTime received, std::string& out)
-        : reader_(payload), limits_(limits), pack_(limits, received, out) {}
+    Walk(ByteView payload, const Limits& limits, WallTime received, RecordForm& form, std::string& out)
+        : reader_(payload), limits_(limits), pack_(limits, received, form, out) {}
 
     std::optional<std::string> run() {
         if (read_pack()) return std::nullopt;
@@ -120,8 +120,8 @@ private:
 }  // namespace
 
 std::optional<std::string> resolve_senml_cbor(ByteView payload, const Limits& limits, WallTime received,
-                                              std::string& out) {
-    return Walk(payload, limits, received, out).run();
+                                              RecordForm& form, std::string& out) {
+    return Walk(payload, limits, received, form, out).run();
 }
 
 }  // namespace narrowgate::payload

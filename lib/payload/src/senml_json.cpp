@@ -15,8 +15,8 @@ using nlohmann::json;
 // Depth 0 is outside the pack, 1 in it, 2 in a record; deeper is the value of a label that is not known.
 class Walk final : public json::json_sax_t {
 public:
-    Walk(const Limits& limits, WallTime received, std::string& out)
-        : limits_(limits), pack_(limits, received, out) {}
+    Walk(const Limits& limits, WallTime received, RecordForm& form, std::string& out)
+        : limits_(limits), pack_(limits, received, form, out) {}
 
     bool null() override {
         return take([](auto& pack, auto label) { return pack.refuse_type(label); });
@@ -105,9 +105,9 @@ private:
 }  // namespace
 
 std::optional<std::string> resolve_senml_json(ByteView payload, const Limits& limits, WallTime received,
-                                              std::string& out) {
+                                              RecordForm& form, std::string& out) {
     if (auto reason = refuse_json_bytes(payload)) return reason;
-    Walk walk(limits, received, out);
+    Walk walk(limits, received, form, out);
     if (!json::sax_parse(payload.begin(), payload.end(), &walk) || !walk.finish()) return walk.reason();
     return std::nullopt;
 }

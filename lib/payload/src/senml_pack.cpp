@@ -66,9 +66,10 @@ std::string_view name_of(SenmlLabel label) {
     return std::ranges::find(kLabels, label, &std::pair<std::string_view, SenmlLabel>::second)->first;
 }
 
-SenmlPack::SenmlPack(const Limits& limits, WallTime received, std::string& out)
+SenmlPack::SenmlPack(const Limits& limits, WallTime received, RecordForm& form, std::string& out)
     : limits_(limits),
       received_(Decimal::from_time(received)),
+      form_(form),
       out_(out),
       start_(out.size()),
       version_(kVersion) {}
@@ -245,34 +246,20 @@ bool SenmlPack::resolve_time() {
 void SenmlPack::write_record() {
     const Resolved place{.time = record_.time.approximate(), .begin = out_.size() + 1, .end = 0};
     out_ += records_.empty() ? '[' : ',';
-    out_ += "{\"n\":";
-    append_json_string(out_, record_.name);
-    if (!record_.unit.empty()) {
-        out_ += ",\"u\":";
-        append_json_string(out_, record_.unit);
-    }
+    ResolvedRecord record{.name = record_.name, .unit = record_.unit, .time = record_.time};
     if (record_.value) {
-        out_ += ",\"v\":";
-        record_.value->append_to(out_);
-    } else if (has(SenmlLabel::kStringValue) || has(SenmlLabel::kDataValue)) {
-        out_ += has(SenmlLabel::kStringValue) ? ",\"vs\":" : ",\"vd\":";
-        append_json_string(out_, record_.text);
+        record.value = record_.value;
+    } else if (has(SenmlLabel::kStringValue)) {
+        record.text = record_.text;
+    } else if (has(SenmlLabel::kDataValue)) {
+        record.data = record_.text;
     } else if (has(SenmlLabel::kBooleanValue)) {
-        out_ += record_.boolean ? ",\"vb\":true" : ",\"vb\":false";
+        record.boolean = record_.boolean;
     }
-    if (record_.sum) {
-        out_ += ",\"s\":";
-        record_.sum->append_to(out_);
-    }
-    out_ += ",\"t\":";
-    record_.time.append_to(out_);
-    if (record_.update_time) {
-        out_ += ",\"ut\":";
-        record_.update_time->append_to(out_);
-    }
-    // Section 4.6: the version stays in resolved records unless it is the default.
-    if (version_ != kVersion) fmt::format_to(std::back_inserter(out_), ",\"bver\":{}", version_);
-    out_ += '}';
+    record.sum = record_.sum;
+    record.update_time = record_.update_time;
+    if (version_ != kVersion) record.version = version_;
+    form_.append(record, out_);
 
     if (!records_.empty() && place.time < records_.back().time) in_order_ = false;
     records_.push_back(place);

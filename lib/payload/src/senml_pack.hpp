@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rules of a SenML pack (RFC 8428), the same for JSON and CBOR: the parsers hand in fields, resolved
-// records come out as JSON (section 4.6). Checking and converting are one walk, so that they cannot disagree.
+// records come out as a JSON array (section 4.6), each in the form that is asked for. Checking and converting
+// are one walk, so that they cannot disagree.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "decimal.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/payload/validate.hpp"
+#include "record_form.hpp"
 
 namespace narrowgate::payload {
 
@@ -44,8 +46,9 @@ std::string_view name_of(SenmlLabel label);
 // rule is broken; then reason() says which, and no further call is allowed.
 class SenmlPack {
 public:
-    // Relative times count from `received`. Resolved records are appended to `out`, which must outlive this.
-    SenmlPack(const Limits& limits, WallTime received, std::string& out);
+    // Relative times count from `received`. Resolved records are appended to `out`, which must outlive this,
+    // as must `form`.
+    SenmlPack(const Limits& limits, WallTime received, RecordForm& form, std::string& out);
 
     bool begin_record();
     bool add_number(SenmlLabel label, const Decimal& number);
@@ -100,6 +103,7 @@ private:
 
     const Limits& limits_;
     const Decimal received_;
+    RecordForm& form_;
     std::string& out_;
     const std::size_t start_;
 
