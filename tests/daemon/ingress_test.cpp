@@ -106,12 +106,12 @@ TEST_F(IngressTest, ASessionGoesOnAfterACrashFromAnotherAddress) {
     node.client.measure(world_.clock.now());
     world_.run(seconds(1));
     world_.restart();
-    node.link.rebind();
+    world_.rebind(node);
     node.client.measure(world_.clock.now());
     world_.run(seconds(1));
     EXPECT_EQ(node.client.counts().acked, 2u);
     EXPECT_EQ(node.client.counts().handshakes, 1u);
-    EXPECT_EQ(world_.journal.sessions.begin()->second.path.remote, node.address());
+    EXPECT_EQ(world_.journal.sessions.begin()->second.path.remote, world_.address_of(node));
 }
 
 // The attacker has seen every datagram, and sends each again from an address of its own: before a crash,
@@ -137,7 +137,7 @@ TEST_F(IngressTest, CapturedDatagramsFromElsewhereMoveAndStoreNothing) {
     attack();
     EXPECT_EQ(world_.journal.readings.size(), 5u);
     ASSERT_EQ(world_.journal.sessions.size(), 1u);
-    EXPECT_EQ(world_.journal.sessions.begin()->second.path.remote, node.address());
+    EXPECT_EQ(world_.journal.sessions.begin()->second.path.remote, world_.address_of(node));
     node.client.measure(world_.clock.now());
     world_.run(seconds(1));
     EXPECT_EQ(node.client.counts().acked, 6u);
@@ -295,7 +295,7 @@ TEST_P(IngressLifeTest, CrashesAndBadLinksLoseNothingAndCostNoHandshake) {
             world.restart();
         }
         World::Node& node = *nodes[random() % nodes.size()];
-        if (random() % 200 == 0) node.link.rebind();
+        if (random() % 200 == 0) world.rebind(node);
         if (random() % 100 == 0) node.client.measure(world.clock.now());
         world.clock.advance(milliseconds(10));
     }

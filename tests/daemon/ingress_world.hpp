@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A gateway shard, its journal and its nodes in virtual time: the real Ingress with all rooms behind it, real
-// mbedTLS nodes behind simulated links, and a journal in memory whose commits, failures and crashes a test
-// decides.
+// mbedTLS nodes behind simulated links and a NAT, and a journal in memory whose commits, failures and crashes
+// a test decides.
 #pragma once
 
 #include <array>
@@ -17,8 +17,9 @@
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/ingress.hpp"
 #include "fakes/manual_clock.hpp"
-#include "sim/link.hpp"
+#include "sim/nat.hpp"
 #include "sim/node_client.hpp"
+#include "sim/recording.hpp"
 
 namespace narrowgate::daemon::testing {
 
@@ -89,28 +90,22 @@ private:
 class World {
 public:
     struct Node {
-        Node(sim::NodeOptions options, sim::LinkOptions link_options, std::uint64_t seed, std::uint16_t port)
-            : client(options, seed), link(link_options, seed + 1), first_port(port) {}
+        Node(const sim::NodeOptions& options, std::uint64_t seed, const Address& its_address)
+            : client(options, seed), inside(its_address) {}
 
         sim::NodeClient client;
-        sim::Link link;
-        std::uint16_t first_port;  // of its first NAT binding; each rebinding takes the next
-
-        Address address() const {
-            Address address = *Address::from_text("192.0.2.1:1");
-            address.port = static_cast<std::uint16_t>(first_port + link.binding());
-            return address;
-        }
+        const Address inside;  // its address behind the NAT
     };
 
-    // What was seen on the wire, with where it went: for attackers and for audits.
+    // What came to the gateway and what it sent, with the address it came from or went to: for attackers.
     struct Captured {
         sim::Direction direction;
         Path path;
         Bytes datagram;
     };
 
-    explicit World(dtls::Options options = {}) : options_(options) {
+    explicit World(dtls::Options options = {}, sim::NatOptions nat = {}, std::uint64_t seed = 1)
+        : options_(options), nat_(with_gateway(nat), seed) {
         for (std::size_t i = 0; i < cookie_key_.size(); ++i)
             cookie_key_[i] = static_cast<std::uint8_t>(i);
         restart();
@@ -127,10 +122,17 @@ public:
         directory_.add(std::move(row));
         options.dtls.identity = identity;
         options.dtls.psk = psk;
-        const auto port = static_cast<std::uint16_t>(10'000 + 1'000 * nodes_.size());
-        nodes_.push_back(std::make_unique<Node>(options, link, 1000 + nodes_.size(), port));
+        Address inside = *Address::from_text("10.0.0.1:1");
+        inside.port = static_cast<std::uint16_t>(1 + nodes_.size());
+        nat_.attach(inside, link);
+        nodes_.push_back(std::make_unique<Node>(options, 1000 + nodes_.size(), inside));
         return *nodes_.back();
     }
+
+    // The NAT forgets a node: its next uplink comes from another address.
+    void rebind(const Node& node) { nat_.rebind(node.inside, clock.now().steady); }
+    // Where the NAT lets a node speak from. The node must have sent something since it was forgotten.
+    Address address_of(const Node& node) const { return outside(nat_.port_of(node.inside).value()); }
 
     // kill -9 and a new start: what was not committed is gone, what was is loaded.
     void restart() {
@@ -186,12 +188,9 @@ public:
         if (const auto due = ingress_->next_deadline(); due && *due <= now.steady) ingress_->advance(now);
         for (const auto& node : nodes_) {
             node->client.advance(now);
-            while (auto datagram = node->client.next_datagram())
-                node->link.send(sim::Direction::kUp, *datagram, now.steady);
-            while (auto datagram = node->link.take(sim::Direction::kUp, now.steady)) {
-                const Path path{gateway, node->address()};
-                captured.push_back({sim::Direction::kUp, path, *datagram});
-                ingress_->on_datagram(*datagram, path, now);
+            while (auto datagram = node->client.next_datagram()) {
+                recorded.push_back({sim::Recorded::Kind::kUp, now.wall, node->inside, 0, *datagram});
+                nat_.from_inside(node->inside, *datagram, now.steady);
             }
         }
         deliver();
@@ -202,27 +201,51 @@ public:
     fakes::ManualClock clock;
     MemoryJournal journal;
     std::vector<Captured> captured;
+    // Every datagram as its sender sent it: for the nonce audit.
+    std::vector<sim::Recorded> recorded;
     const Address gateway = *Address::from_text("198.51.100.1:5684");
 
 private:
     static Bytes to_bytes(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
 
-    // What the gateway sent goes down the links of the nodes that own the addresses; the rest is lost.
+    // What the gateway sent goes to the NAT; then all that has come through it by now reaches its end.
     void deliver() {
         const Now now = clock.now();
         for (auto& [path, datagram] : std::exchange(outgoing_, {})) {
             captured.push_back({sim::Direction::kDown, path, datagram});
-            for (const auto& node : nodes_) {
-                if (node->address() == path.remote) {
-                    node->link.send_down(datagram, node->link.binding(), now.steady);
+            const auto port = static_cast<std::uint16_t>(path.remote.port - kFirstOutsidePort);
+            if (path.remote != outside(port)) continue;  // of somebody who is not behind the NAT
+            const Address inside = nat_.holder_of(port).value_or(Address{});
+            recorded.push_back({sim::Recorded::Kind::kDown, now.wall, inside, port, datagram});
+            nat_.from_outside(port, gateway, datagram, now.steady);
+        }
+        while (auto passage = nat_.take(now.steady)) {
+            if (passage->kind == sim::Nat::Passage::Kind::kDown) {
+                for (const auto& node : nodes_) {
+                    if (node->inside == passage->inside) node->client.receive(passage->datagram, now);
                 }
+                continue;
             }
-        }
-        for (const auto& node : nodes_) {
-            while (auto datagram = node->link.take(sim::Direction::kDown, now.steady)) {
-                node->client.receive(*datagram, now);
+            if (passage->opens_mapping) {
+                recorded.push_back(
+                    {sim::Recorded::Kind::kMapped, now.wall, passage->inside, passage->port, {}});
             }
+            const Path path{gateway, outside(passage->port)};
+            captured.push_back({sim::Direction::kUp, path, passage->datagram});
+            ingress_->on_datagram(passage->datagram, path, now);
         }
+    }
+
+    static constexpr std::uint16_t kFirstOutsidePort = 10'000;
+    static Address outside(std::uint16_t port) {
+        Address address = *Address::from_text("192.0.2.1:1");
+        address.port = static_cast<std::uint16_t>(kFirstOutsidePort + port);
+        return address;
+    }
+
+    sim::NatOptions with_gateway(sim::NatOptions options) const {
+        options.gateway = gateway;
+        return options;
     }
 
     static std::shared_ptr<const Policies> meters() {
@@ -239,11 +262,13 @@ private:
     CredentialDirectory directory_{clock};
     std::shared_ptr<const Policies> policies_ = meters();
     std::deque<std::pair<Path, Bytes>> outgoing_;
+    sim::Nat nat_;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::unique_ptr<Ingress> ingress_;
 
 public:
     CredentialDirectory& directory() { return directory_; }
+    sim::Nat& nat() { return nat_; }
 };
 
 }  // namespace narrowgate::daemon::testing

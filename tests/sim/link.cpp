@@ -33,14 +33,6 @@ void Link::send(Direction direction, ByteView datagram, SteadyTime now) {
     }
 }
 
-void Link::send_down(ByteView datagram, std::uint64_t binding, SteadyTime now) {
-    if (binding == binding_) {
-        send(Direction::kDown, datagram, now);
-    } else {
-        ++lanes_[index(Direction::kDown)].counts.unroutable;
-    }
-}
-
 std::optional<Bytes> Link::take(Direction direction, SteadyTime now) {
     auto& on_the_way = lanes_[index(direction)].on_the_way;
     if (on_the_way.empty() || on_the_way.begin()->first > now) return std::nullopt;

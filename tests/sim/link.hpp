@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The way between one node and the gateway, in virtual time: an NB-IoT cell that delays, loses, repeats and
-// reorders, and a NAT behind it that may give the node another address at any moment.
+// The way between one node and its cell, in virtual time: it delays, loses, repeats and reorders.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +19,7 @@ struct LinkOptions {
     double loss = 0;         // probabilities a datagram, 0 to 1
     double duplication = 0;
     double reorder = 0;           // such a datagram is held back for another `delay` + `jitter`
-    std::size_t max_bytes = 512;  // of UDP payload; what is longer is lost (SARA-N2: 512)
+    std::size_t max_bytes = 512;  // of UDP payload, each way; what is longer is lost (SARA-N2: 512)
 };
 
 enum class Direction : std::uint8_t { kUp, kDown };
@@ -31,7 +30,15 @@ struct LinkCounts {
     std::uint64_t duplicated = 0;
     std::uint64_t reordered = 0;
     std::uint64_t oversized = 0;
-    std::uint64_t unroutable = 0;  // down, to an address that the NAT no longer maps
+
+    LinkCounts& operator+=(const LinkCounts& part) {
+        carried += part.carried;
+        lost += part.lost;
+        duplicated += part.duplicated;
+        reordered += part.reordered;
+        oversized += part.oversized;
+        return *this;
+    }
 };
 
 // Thread: its owner's.
@@ -39,17 +46,12 @@ class Link {
 public:
     Link(const LinkOptions& options, std::uint64_t seed) : options_(options), random_(seed) {}
 
-    // Puts a datagram on its way. Down: `binding` is the NAT binding it was addressed to.
+    // Puts a datagram on its way.
     void send(Direction direction, ByteView datagram, SteadyTime now);
-    void send_down(ByteView datagram, std::uint64_t binding, SteadyTime now);
 
     // The next datagram that has arrived by `now`, in order of arrival; nothing when none has.
     std::optional<Bytes> take(Direction direction, SteadyTime now);
     std::optional<SteadyTime> next_arrival() const;
-
-    // The NAT forgets the node: from now on its datagrams come from another address.
-    void rebind() { ++binding_; }
-    std::uint64_t binding() const { return binding_; }
 
     const LinkCounts& counts(Direction direction) const { return lanes_[index(direction)].counts; }
 
@@ -64,7 +66,6 @@ private:
 
     LinkOptions options_;
     std::mt19937_64 random_;
-    std::uint64_t binding_ = 0;
     Lane lanes_[2];
 };
 

@@ -65,17 +65,5 @@ TEST(Link, LosesWhatIsLongerThanItsLimit) {
     EXPECT_EQ(link.counts(Direction::kUp).oversized, 1U);
 }
 
-TEST(Link, RoutesNothingToAnAddressThatTheNatHasForgotten) {
-    fakes::ManualClock clock;
-    Link link({}, 1);
-    const std::uint64_t before = link.binding();
-    link.rebind();
-    link.send_down(kDatagram, before, clock.now().steady);
-    EXPECT_FALSE(link.take(Direction::kDown, clock.now().steady));
-    link.send_down(kDatagram, link.binding(), clock.now().steady);
-    EXPECT_TRUE(link.take(Direction::kDown, clock.now().steady));
-    EXPECT_EQ(link.counts(Direction::kDown).unroutable, 1U);
-}
-
 }  // namespace
 }  // namespace narrowgate::sim

@@ -11,7 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "sim/counts_json.hpp"
 
 namespace narrowgate::sim {
 namespace {
@@ -32,15 +33,6 @@ nlohmann::json to_json(const Traffic& up, const Traffic& down) {
 void add(Traffic& sum, const Traffic& part) {
     sum.datagrams += part.datagrams;
     sum.udp_payload_bytes += part.udp_payload_bytes;
-}
-
-void add(LinkCounts& sum, const LinkCounts& part) {
-    sum.carried += part.carried;
-    sum.lost += part.lost;
-    sum.duplicated += part.duplicated;
-    sum.reordered += part.reordered;
-    sum.oversized += part.oversized;
-    sum.unroutable += part.unroutable;
 }
 
 std::string_view word(NodeEvent::Kind kind) {
@@ -168,8 +160,7 @@ void NodeFleet::turn(Node& node, Now now) {
         node.next_reading += options_.interval;
     }
     if (node.next_rebind && now.steady >= *node.next_rebind) {
-        node.link.rebind();
-        // The old socket stays when no new one is to be had: a NAT that keeps its binding is no error.
+        // The old socket stays when no new one is to be had: a node that keeps its address is no error.
         (void)open_socket(node);
         const double mean = static_cast<double>(options_.rebind_every->count());
         const double wait = std::exponential_distribution(1 / mean)(random_);
@@ -228,8 +219,8 @@ void NodeFleet::report(Now now, bool final) {
         add(sum.handshake_down, counts.handshake_down);
         add(sum.reading_up, counts.reading_up);
         add(sum.reading_down, counts.reading_down);
-        add(link[0], node->link.counts(Direction::kUp));
-        add(link[1], node->link.counts(Direction::kDown));
+        link[0] += node->link.counts(Direction::kUp);
+        link[1] += node->link.counts(Direction::kDown);
     }
     nlohmann::json json{{"seconds", std::chrono::duration<double>(now.steady - started_).count()},
                         {"nodes", nodes_.size()},
@@ -248,11 +239,8 @@ void NodeFleet::report(Now now, bool final) {
                         {"handshake_traffic", to_json(sum.handshake_up, sum.handshake_down)},
                         {"reading_traffic", to_json(sum.reading_up, sum.reading_down)},
                         {"final", final}};
-    for (const auto& [name, counts] : {std::pair{"link_up", link[0]}, std::pair{"link_down", link[1]}}) {
-        json[name] = {{"carried", counts.carried},       {"lost", counts.lost},
-                      {"duplicated", counts.duplicated}, {"reordered", counts.reordered},
-                      {"oversized", counts.oversized},   {"unroutable", counts.unroutable}};
-    }
+    json["link_up"] = to_json(link[0]);
+    json["link_down"] = to_json(link[1]);
     fmt::print("{}\n", json.dump());
     std::fflush(stdout);
     events_.flush();

@@ -32,7 +32,7 @@ struct FleetOptions {
     std::uint64_t readings = 0;                // a node, then it is done; 0 is no limit
     std::optional<milliseconds> duration;      // of making readings; none is until a signal
     milliseconds drain{60'000};                // longest wait for acknowledgements after that
-    std::optional<milliseconds> rebind_every;  // mean time between a node's NAT rebindings
+    std::optional<milliseconds> rebind_every;  // mean time between a node's changes of its own address
     milliseconds report_interval{1'000};
     std::string events_path;  // one JSON line for each reading sent, acked, refused; none when empty
     std::uint64_t seed = 1;

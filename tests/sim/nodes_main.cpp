@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
     app.add_option("--duplicate", options.link.duplication, "Probability a datagram")
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--reorder", options.link.reorder, "Probability a datagram")->check(CLI::Range(0.0, 1.0));
-    app.add_option("--rebind-every", rebind, "Mean time between a node's NAT rebindings; 0 is never");
+    app.add_option("--rebind-every", rebind,
+                   "Mean time between a node's changes of its own address; 0 is never");
     app.add_option("--no-cid", options.without_cid, "Fraction of nodes without RFC 9146")
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--ack-timeout", ack_timeout, "ACK_TIMEOUT of RFC 7252")->check(CLI::PositiveNumber);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts of links, the NAT and the nonce audit as the simulators print them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "sim/nat.hpp"
+#include "sim/nonce_audit.hpp"
+
+namespace narrowgate::sim {
+
+inline nlohmann::json to_json(const LinkCounts& counts) {
+    return {{"carried", counts.carried},
+            {"lost", counts.lost},
+            {"duplicated", counts.duplicated},
+            {"reordered", counts.reordered},
+            {"oversized", counts.oversized}};
+}
+
+inline nlohmann::json to_json(const NatCounts& counts) {
+    return {{"mappings", counts.mappings},
+            {"timed_out", counts.timed_out},
+            {"rebound", counts.rebound},
+            {"reused", counts.reused},
+            {"no_port", counts.no_port},
+            {"unroutable", counts.unroutable},
+            {"filtered", counts.filtered},
+            {"captured", counts.captured},
+            {"replayed", counts.replayed},
+            {"spoofed", counts.spoofed},
+            {"replays_answered", counts.replays_answered},
+            {"replays_answered_again", counts.replays_answered_again}};
+}
+
+inline nlohmann::json to_json(const NonceAuditCounts& counts) {
+    return {{"datagrams", counts.datagrams},           {"records_up", counts.records_up},
+            {"records_down", counts.records_down},     {"sessions_up", counts.sessions_up},
+            {"sessions_down", counts.sessions_down},   {"repetitions", counts.repetitions},
+            {"plaintext", counts.plaintext},           {"replays", counts.replays},
+            {"unattributable", counts.unattributable}, {"unreadable", counts.unreadable},
+            {"foreign_nonces", counts.foreign_nonces}, {"collisions", counts.collisions}};
+}
+
+}  // namespace narrowgate::sim
