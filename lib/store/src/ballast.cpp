@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ballast.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,10 +20,15 @@ constexpr std::size_t kBlockBytes = 65'536;
 bool fill(sqlite3_vfs* layer, const std::filesystem::path& file, std::uint64_t bytes) {
     std::vector<std::uint64_t> memory(static_cast<std::size_t>(layer->szOsFile) / sizeof(std::uint64_t) + 1);
     auto* handle = reinterpret_cast<sqlite3_file*>(memory.data());
+    // The file layer would let others read it: it goes by what SQLite's databases have.
+    const int made = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (made < 0) return false;
+    const bool is_private = fchmod(made, 0600) == 0;
+    close(made);
     int granted = 0;
-    if (layer->xOpen(layer, file.c_str(), handle,
-                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_JOURNAL,
-                     &granted) != SQLITE_OK) {
+    if (!is_private || layer->xOpen(layer, file.c_str(), handle,
+                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_JOURNAL,
+                                    &granted) != SQLITE_OK) {
         if (handle->pMethods != nullptr) handle->pMethods->xClose(handle);
         return false;
     }

@@ -17,7 +17,8 @@ bool is_name(std::string_view text, std::size_t max_bytes) {
                                 [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// For messages: a name that is none may hold anything.
+}  // namespace
+
 std::string printable(std::string_view text) {
     return is_name(text, kMaxNameBytes) ? "\"" + std::string(text) + "\"" : "(unprintable)";
 }
@@ -50,12 +51,11 @@ Expected<void> check(const NewDevice& device) {
     return {};
 }
 
-}  // namespace
-
 DeviceTable::DeviceTable(Database& database, const Sealer& sealer, Meta& meta)
     : database_(database),
       sealer_(sealer),
       meta_(meta),
+      audit_(database),
       in_use_(database,
               "SELECT id, device, fleet, sealed, not_before, not_after FROM credential JOIN device"
               " ON device.name = credential.device WHERE identity = ?1 AND credential.revoked IS NULL"),
@@ -64,26 +64,33 @@ DeviceTable::DeviceTable(Database& database, const Sealer& sealer, Meta& meta)
                   "INSERT INTO device(name, fleet, added) VALUES(?1, ?2, ?3)"
                   " ON CONFLICT(name) DO UPDATE SET fleet = ?2, added = ?3, revoked = NULL"),
       put_credential_(database,
-                      "INSERT INTO credential(id, identity, device, sealed, added, not_before, not_after)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-      revoke_credential_(database, "UPDATE credential SET revoked = ?2 WHERE id = ?1"),
+                      "INSERT INTO credential(id, identity, device, sealed, added, not_before, not_after,"
+                      " replaces) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+      end_credential_(database,
+                      "UPDATE credential SET revoked = ?2, why = ?3 WHERE id = ?1 AND revoked IS NULL"),
       set_validity_(database, "UPDATE credential SET not_before = ?2, not_after = ?3 WHERE id = ?1"),
       set_fleet_(database, "UPDATE device SET fleet = ?2 WHERE name = ?1"),
       device_of_identity_(database,
                           "SELECT device FROM credential WHERE identity = ?1"
                           " ORDER BY revoked IS NOT NULL, id DESC LIMIT 1") {}
 
-Expected<CredentialId> DeviceTable::add(const NewDevice& device, WallTime now) {
+Expected<CredentialId> DeviceTable::add(const NewDevice& device, const By& by) {
     if (auto good = check(device); !good) return std::unexpected(good.error());
     if (const auto old = in_use(device.identity)) {
         return failure(
             fmt::format("identity \"{}\" is in use by device \"{}\"", device.identity, old->device),
             "revoke that device first, or choose another identity");
     }
-    return insert(device, now);
+    auto added = insert(device, by.at);
+    if (added) {
+        audit_.add({by.at, std::string(by.actor), "add", device.identity,
+                    device.name.empty() ? "fleet " + device.fleet
+                                        : "fleet " + device.fleet + ", device " + device.name});
+    }
+    return added;
 }
 
-ImportResult DeviceTable::import(std::span<const NewDevice> devices, WallTime now) {
+ImportResult DeviceTable::import(std::span<const NewDevice> devices, const By& by) {
     ImportResult result;
     std::unordered_set<std::string_view> seen;
     for (std::size_t i = 0; i < devices.size(); ++i) {
@@ -100,7 +107,7 @@ ImportResult DeviceTable::import(std::span<const NewDevice> devices, WallTime no
         }
         const auto old = in_use(device.identity);
         if (!old) {
-            if (auto added = insert(device, now); !added) {
+            if (auto added = insert(device, by.at); !added) {
                 result.errors.push_back({i, added.error()});
             } else {
                 result.added.push_back(device.identity);
@@ -114,103 +121,16 @@ ImportResult DeviceTable::import(std::span<const NewDevice> devices, WallTime no
                                       "correct the name, or revoke that device first"}});
             continue;
         }
-        const auto change = update(*old, device, now);
+        const auto change = update(*old, device, by.at);
         if (change == Change::kKey) result.revoked.push_back(old->id);
         (change == Change::kNone ? result.unchanged : result.changed).push_back(device.identity);
     }
+    if (!result.added.empty() || !result.changed.empty()) {
+        audit_.add({by.at, std::string(by.actor), "import", fmt::format("{} devices", devices.size()),
+                    fmt::format("{} added, {} changed, {} keys replaced", result.added.size(),
+                                result.changed.size(), result.revoked.size())});
+    }
     return result;
-}
-
-Expected<std::vector<CredentialId>> DeviceTable::revoke(std::string_view identity_or_name, WallTime now) {
-    const auto device = find(identity_or_name);
-    if (!device) {
-        return failure(fmt::format("there is no device {}", printable(identity_or_name)),
-                       "see the list of devices for identities and names");
-    }
-    if (device->revoked) {
-        return failure(
-            fmt::format("device \"{}\" was revoked at {}", device->name, to_rfc3339(*device->revoked)));
-    }
-    std::vector<CredentialId> revoked;
-    for (const auto& credential : device->credentials) {
-        if (credential.revoked) continue;
-        revoke_credential_.run(credential.id, now);
-        revoked.push_back(credential.id);
-    }
-    Statement(database_, "UPDATE device SET revoked = ?2 WHERE name = ?1").run(device->name, now);
-    return revoked;
-}
-
-std::vector<Device> DeviceTable::list() {
-    std::vector<Device> devices;
-    Statement select(
-        database_,
-        "SELECT device.name, fleet, device.added, device.revoked, credential.id, identity,"
-        " credential.added, not_before, not_after, credential.revoked FROM device"
-        " LEFT JOIN credential ON credential.device = device.name ORDER BY device.name, credential.id");
-    Query query(select);
-    while (query.next()) {
-        if (devices.empty() || text_of(query.blob(0)) != devices.back().name) {
-            devices.push_back({query.text(0), query.text(1), query.time(2), query.maybe_time(3), {}});
-        }
-        if (query.null(4)) continue;
-        devices.back().credentials.push_back({query.number(4), query.text(5), query.time(6),
-                                              query.maybe_time(7), query.maybe_time(8), query.maybe_time(9)});
-    }
-    return devices;
-}
-
-std::optional<Device> DeviceTable::find(std::string_view identity_or_name) {
-    const auto name = name_of(identity_or_name);
-    if (!name) return std::nullopt;
-    Statement select_device(database_, "SELECT name, fleet, added, revoked FROM device WHERE name = ?1");
-    Query query(select_device, *name);
-    if (!query.next()) return std::nullopt;
-    Device device{query.text(0), query.text(1), query.time(2), query.maybe_time(3), {}};
-    Statement select(database_,
-                     "SELECT id, identity, added, not_before, not_after, revoked FROM credential"
-                     " WHERE device = ?1 ORDER BY id");
-    Query credentials(select, *name);
-    while (credentials.next()) {
-        device.credentials.push_back({credentials.number(0), credentials.text(1), credentials.time(2),
-                                      credentials.maybe_time(3), credentials.maybe_time(4),
-                                      credentials.maybe_time(5)});
-    }
-    return device;
-}
-
-std::vector<std::string> DeviceTable::load(const std::function<void(CredentialRow&&)>& take) {
-    std::vector<std::string> bad;
-    Statement select(database_,
-                     "SELECT id, identity, device, fleet, sealed, not_before, not_after, credential.revoked"
-                     " FROM credential JOIN device ON device.name = credential.device ORDER BY id");
-    Query query(select);
-    while (query.next()) {
-        CredentialRow row;
-        row.id = query.number(0);
-        row.identity = query.text(1);
-        auto psk = sealer_.open(credential_binding(row.id, row.identity), query.blob(4));
-        if (!psk) {
-            bad.push_back(row.identity);
-            continue;
-        }
-        row.device = query.text(2);
-        row.fleet = query.text(3);
-        row.psk = std::move(*psk);
-        row.not_before = query.maybe_time(5);
-        row.not_after = query.maybe_time(6);
-        row.revoked = query.maybe_time(7);
-        take(std::move(row));
-    }
-    return bad;
-}
-
-DeviceTable::Counts DeviceTable::counts() {
-    const auto count = [&](const char* table) {
-        return static_cast<std::uint64_t>(
-            database_.integer(fmt::format("SELECT count(*) FROM {} WHERE revoked IS NULL", table)));
-    };
-    return {count("device"), count("credential")};
 }
 
 std::optional<DeviceTable::InUse> DeviceTable::in_use(std::string_view identity) {
@@ -235,17 +155,22 @@ Expected<CredentialId> DeviceTable::insert(const NewDevice& device, WallTime now
             }
         }
     }
-    if (new_device) put_device_.run(name, device.fleet, now);
-    return insert_credential(device, name, now);
+    if (new_device) {
+        put_device_.run(name, device.fleet, now);
+        count("devices", 1);
+    }
+    return insert_credential(device, name, 0, now);
 }
 
 // The id is part of what the key is sealed for, so it is known before the row is written.
-CredentialId DeviceTable::insert_credential(const NewDevice& device, const std::string& name, WallTime now) {
+CredentialId DeviceTable::insert_credential(const NewDevice& device, const std::string& name,
+                                            CredentialId replaces, WallTime now) {
     const CredentialId id = meta_.number("next_credential", 1);
     meta_.set_number("next_credential", id + 1);
-    put_credential_.run(id, device.identity, name,
-                        sealer_.seal(credential_binding(id, device.identity), device.psk.view()), now,
-                        device.not_before, device.not_after);
+    put_credential_.run(
+        id, device.identity, name, sealer_.seal(credential_binding(id, device.identity), device.psk.view()),
+        now, device.not_before, device.not_after, replaces == 0 ? std::nullopt : std::optional(replaces));
+    count("credentials", 1);
     return id;
 }
 
@@ -257,8 +182,8 @@ DeviceTable::Change DeviceTable::update(const InUse& old, const NewDevice& devic
     }
     const auto psk = sealer_.open(credential_binding(old.id, device.identity), old.sealed);
     if (!psk || !equal_in_constant_time(psk->view(), device.psk.view())) {
-        revoke_credential_.run(old.id, now);
-        insert_credential(device, old.device, now);
+        end_credential(old.id, now, "replaced");
+        insert_credential(device, old.device, 0, now);
         return Change::kKey;
     }
     if (device.not_before != old.not_before || device.not_after != old.not_after) {
@@ -268,14 +193,25 @@ DeviceTable::Change DeviceTable::update(const InUse& old, const NewDevice& devic
     return change;
 }
 
-std::optional<std::string> DeviceTable::name_of(std::string_view identity_or_name) {
-    {
-        Query query(device_of_identity_, identity_or_name);
-        if (query.next()) return query.text(0);
-    }
-    Query query(device_, identity_or_name);
-    if (query.next()) return std::string(identity_or_name);
-    return std::nullopt;
+bool DeviceTable::end_credential(CredentialId credential, WallTime now, std::string_view why) {
+    end_credential_.run(credential, now, why);
+    if (database_.changes() == 0) return false;
+    count("credentials", -1);
+    return true;
+}
+
+void DeviceTable::end_device(const std::string& name, WallTime now) {
+    Statement(database_, "UPDATE device SET revoked = ?2 WHERE name = ?1").run(name, now);
+    count("devices", -1);
+}
+
+DeviceTable::Counts DeviceTable::counts() {
+    return {meta_.number("devices", 0), meta_.number("credentials", 0)};
+}
+
+// Kept, not counted: a start must not read through a million rows.
+void DeviceTable::count(std::string_view what, int change) {
+    meta_.set_number(what, meta_.number(what, 0) + static_cast<std::uint64_t>(change));
 }
 
 }  // namespace narrowgate::store

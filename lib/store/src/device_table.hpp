@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit_trail.hpp"
 #include "journal.hpp"
 #include "narrowgate/store/devices.hpp"
 #include "sealer.hpp"
@@ -22,15 +23,28 @@ class DeviceTable {
 public:
     DeviceTable(Database& database, const Sealer& sealer, Meta& meta);
 
-    Expected<CredentialId> add(const NewDevice& device, WallTime now);
-    ImportResult import(std::span<const NewDevice> devices, WallTime now);
+    // --- Changes; each leaves its line in the audit trail
+    // ---------------------------------------------------
+    struct By {
+        std::string_view actor;
+        WallTime at{};
+    };
+    Expected<CredentialId> add(const NewDevice& device, const By& by);
+    ImportResult import(std::span<const NewDevice> devices, const By& by);
+    Expected<CredentialRow> rotate(std::string_view identity_or_name, Rotation&& rotation, const By& by);
     // The credentials that were in use and now are revoked.
-    Expected<std::vector<CredentialId>> revoke(std::string_view identity_or_name, WallTime now);
+    Expected<std::vector<CredentialId>> revoke(std::string_view identity_or_name, const By& by);
+    Expected<CredentialId> revoke_credential(std::string_view identity, const By& by);
+    // Its successor has proved itself. Nothing happens when it is not in use.
+    void retire(CredentialId credential, WallTime at);
 
+    // --- Looking
+    // --------------------------------------------------------------------------------------------
     std::vector<Device> list();
     std::optional<Device> find(std::string_view identity_or_name);
     // Returns the identities that could not be opened.
     std::vector<std::string> load(const std::function<void(CredentialRow&&)>& take);
+    std::vector<AuditEntry> audit(std::size_t count) { return audit_.newest(count); }
 
     struct Counts {
         std::uint64_t devices = 0;
@@ -51,21 +65,32 @@ private:
 
     std::optional<InUse> in_use(std::string_view identity);
     Expected<CredentialId> insert(const NewDevice& device, WallTime now);
-    CredentialId insert_credential(const NewDevice& device, const std::string& name, WallTime now);
+    CredentialId insert_credential(const NewDevice& device, const std::string& name, CredentialId replaces,
+                                   WallTime now);
     Change update(const InUse& old, const NewDevice& device, WallTime now);
+    bool end_credential(CredentialId credential, WallTime now, std::string_view why);
+    void end_device(const std::string& name, WallTime now);
     std::optional<std::string> name_of(std::string_view identity_or_name);
+    std::string next_identity(const std::string& identity);
+    void count(std::string_view what, int change);
 
     Database& database_;
     const Sealer& sealer_;
     Meta& meta_;
+    AuditTrail audit_;
     Statement in_use_;
     Statement device_;
     Statement put_device_;
     Statement put_credential_;
-    Statement revoke_credential_;
+    Statement end_credential_;
     Statement set_validity_;
     Statement set_fleet_;
     Statement device_of_identity_;
 };
+
+// Whether the fields are within their bounds, in words for the one who entered them.
+Expected<void> check(const NewDevice& device);
+// For messages: a name that is none may hold anything.
+std::string printable(std::string_view text);
 
 }  // namespace narrowgate::store

@@ -2,16 +2,18 @@
 #include "effects.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "varint.hpp"
 
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;      // first byte of the list
-constexpr std::size_t kIpv4Offset = 12;  // of the address in its IPv4-mapped form
+constexpr std::uint8_t kFormat = 2;                // first byte of the list
+constexpr std::uint8_t kFormatWithoutTraffic = 1;  // of stores of version 2 and before
+constexpr std::size_t kIpv4Offset = 12;            // of the address in its IPv4-mapped form
 
-enum Kind : std::uint8_t { kOpen = 1, kClose = 2, kMark = 3, kReply = 4 };
+enum Kind : std::uint8_t { kOpen = 1, kClose = 2, kMark = 3, kReply = 4, kSessionsEnd = 5, kEvent = 6 };
 
 // Flags of an address, of an opened session, of a mark and of a reply.
 constexpr std::uint8_t kIsV4 = 1;
@@ -41,26 +43,20 @@ Address take_address(ByteReader& reader) {
     return address;
 }
 
-void put_path(Bytes& out, const Path& path) {
-    put_address(out, path.local);
-    put_address(out, path.remote);
-}
-
-Path take_path(ByteReader& reader) {
-    Path path;
-    path.local = take_address(reader);
-    path.remote = take_address(reader);
-    return path;
-}
-
 Bytes copy(ByteView bytes) {
     return {bytes.begin(), bytes.end()};
+}
+
+template <class T>
+T saturated(std::uint64_t value) {
+    return static_cast<T>(std::min<std::uint64_t>(value, std::numeric_limits<T>::max()));
 }
 
 // A commit's effects have much in common: times are written as what passed since the one before, a mark's
 // local address only where it changes, a reply's session only when it is not that of the effect before.
 struct Common {
     std::int64_t time = 0;
+    std::uint64_t heard = 0;
     std::optional<Address> local;
     SessionId session = 0;
 };
@@ -81,6 +77,8 @@ public:
         ByteWriter(out_).u64(row.window);
         put_time(row.established);
         put_time(row.last_seen);
+        put_heard(row.heard);
+        put_traffic(out_, row.traffic);
         before_.session = row.id;
     }
     void operator()(const SessionClose& close) {
@@ -99,6 +97,8 @@ public:
         if (!same_local) put_address(out_, mark.path.local);
         put_address(out_, mark.path.remote);
         put_time(mark.last_seen);
+        put_heard(mark.heard);
+        put_traffic(out_, mark.traffic);
         before_.local = mark.path.local;
         before_.session = mark.session;
     }
@@ -112,11 +112,25 @@ public:
         put_prefixed(out_, reply.reply);
         before_.session = reply.session;
     }
+    void operator()(const SessionsEnd& end) {
+        ByteWriter(out_).u8(kSessionsEnd);
+        put_varint(out_, end.credential);
+    }
+    void operator()(const DeviceEvent& event) {
+        ByteWriter(out_).u8(kEvent);
+        put_prefixed(out_, bytes_of(event.device));
+        put_time(event.at);
+        put_prefixed(out_, event.body);
+    }
 
 private:
     void put_time(WallTime time) {
         put_signed_varint(out_, time.time_since_epoch().count() - before_.time);
         before_.time = time.time_since_epoch().count();
+    }
+    void put_heard(std::uint64_t heard) {
+        put_signed_varint(out_, static_cast<std::int64_t>(heard - before_.heard));
+        before_.heard = heard;
     }
 
     Bytes& out_;
@@ -125,7 +139,7 @@ private:
 
 class EffectReader {
 public:
-    explicit EffectReader(ByteReader& reader) : reader_(reader) {}
+    EffectReader(ByteReader& reader, bool with_traffic) : reader_(reader), with_traffic_(with_traffic) {}
 
     SealedSession open() {
         SealedSession session;
@@ -141,6 +155,7 @@ public:
         row.window = reader_.u64();
         row.established = take_time();
         row.last_seen = take_time();
+        take_use(row);
         before_.session = row.id;
         return session;
     }
@@ -161,6 +176,7 @@ public:
         mark.path.local = before_.local.value_or(Address{});
         mark.path.remote = take_address(reader_);
         mark.last_seen = take_time();
+        take_use(mark);
         before_.session = mark.session;
         return mark;
     }
@@ -175,18 +191,62 @@ public:
         reply.reply = copy(take_prefixed(reader_));
         return reply;
     }
+    SessionsEnd sessions_end() { return {take_varint(reader_)}; }
+    DeviceEvent event() {
+        DeviceEvent event;
+        event.device = text_of(take_prefixed(reader_));
+        event.at = take_time();
+        event.body = copy(take_prefixed(reader_));
+        return event;
+    }
 
 private:
     WallTime take_time() {
         before_.time = add_wrapping(before_.time, take_signed_varint(reader_));
         return WallTime(std::chrono::microseconds(before_.time));
     }
+    template <class T>
+    void take_use(T& out) {
+        if (!with_traffic_) return;
+        before_.heard += static_cast<std::uint64_t>(take_signed_varint(reader_));
+        out.heard = before_.heard;
+        out.traffic = take_traffic(reader_);
+    }
 
     ByteReader& reader_;
+    bool with_traffic_;
     Common before_;
 };
 
 }  // namespace
+
+void put_path(Bytes& out, const Path& path) {
+    put_address(out, path.local);
+    put_address(out, path.remote);
+}
+
+Path take_path(ByteReader& reader) {
+    Path path;
+    path.local = take_address(reader);
+    path.remote = take_address(reader);
+    return path;
+}
+
+void put_traffic(Bytes& out, const Traffic& traffic) {
+    put_varint(out, traffic.bytes_up);
+    put_varint(out, traffic.bytes_down);
+    put_varint(out, traffic.address_moves);
+    put_varint(out, traffic.repeats);
+}
+
+Traffic take_traffic(ByteReader& reader) {
+    Traffic traffic;
+    traffic.bytes_up = saturated<std::uint32_t>(take_varint(reader));
+    traffic.bytes_down = saturated<std::uint32_t>(take_varint(reader));
+    traffic.address_moves = saturated<std::uint16_t>(take_varint(reader));
+    traffic.repeats = saturated<std::uint16_t>(take_varint(reader));
+    return traffic;
+}
 
 Bytes encode_path(const Path& path) {
     Bytes out;
@@ -216,8 +276,9 @@ std::optional<std::vector<Effect>> decode_effects(ByteView bytes) {
     std::vector<Effect> effects;
     if (bytes.empty()) return effects;
     ByteReader reader(bytes);
-    if (reader.u8() != kFormat) return std::nullopt;
-    EffectReader effect(reader);
+    const auto format = reader.u8();
+    if (format != kFormat && format != kFormatWithoutTraffic) return std::nullopt;
+    EffectReader effect(reader, format == kFormat);
     while (reader.ok() && reader.remaining() != 0) {
         switch (reader.u8()) {
             case kOpen:
@@ -231,6 +292,12 @@ std::optional<std::vector<Effect>> decode_effects(ByteView bytes) {
                 break;
             case kReply:
                 effects.emplace_back(effect.reply());
+                break;
+            case kSessionsEnd:
+                effects.emplace_back(effect.sessions_end());
+                break;
+            case kEvent:
+                effects.emplace_back(effect.event());
                 break;
             default:
                 return std::nullopt;

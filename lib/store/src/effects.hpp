@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a journal page says about sessions, in order: opened, closed, marked, answered. On-disk form:
-// docs/store.md.
+// What a journal page says beside its readings, in order: sessions opened, closed, marked, answered, what
+// happened to devices. On-disk form: docs/store.md.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,18 @@ struct SessionClose {
     SessionId session = 0;
 };
 
-using Effect = std::variant<SealedSession, SessionClose, SessionMark, StoredReply>;
+// Every session of a credential ends: it was revoked, by the same commit.
+struct SessionsEnd {
+    CredentialId credential = 0;
+};
+
+using Effect = std::variant<SealedSession, SessionClose, SessionMark, StoredReply, SessionsEnd, DeviceEvent>;
+
+// Addresses and traffic, as journal pages and tables have them.
+void put_path(Bytes& out, const Path& path);
+Path take_path(ByteReader& reader);
+void put_traffic(Bytes& out, const Traffic& traffic);
+Traffic take_traffic(ByteReader& reader);
 
 Bytes encode_path(const Path& path);
 std::optional<Path> decode_path(ByteView bytes);

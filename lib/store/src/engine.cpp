@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "adoption.hpp"
 #include "narrowgate/base/crypto.hpp"
 #include "page_body.hpp"
 #include "schema.hpp"
@@ -39,6 +40,7 @@ struct Engine::Batch {
     Page page;
     std::vector<Effect> effects;
     std::vector<UpstreamMask> masks;  // one a reading
+    std::vector<CredentialId> retired;
     std::size_t refused = 0;
 
     bool empty() const { return effects.empty() && masks.empty(); }
@@ -72,12 +74,18 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
       sealer_(std::move(parts.sealer)),
       meta_(database_),
       journal_(database_),
-      sessions_(database_, sealer_),
+      sessions_(database_, sealer_, meta_.number("sessions", 0)),
       replies_(database_, options_.max_reply_bytes),
       devices_(database_, sealer_, meta_),
+      past_(database_),
       upstreams_(database_),
       ballast_(directory_.file("state.ballast"), options.ballast_bytes, options.file_layer),
-      ledger_(options_) {
+      ledger_(options_),
+      opened_(clock.now().steady),
+      next_tidying_(opened_),
+      next_cheap_fold_(opened_ + kCheapFoldPeriod),
+      next_fold_(opened_ + kFoldPeriod),
+      next_stamp_(opened_ + kStampPeriod) {
     sqlite3_wal_hook(
         database_.handle(),
         [](void* self, sqlite3*, const char*, int frames) {
@@ -100,7 +108,27 @@ Expected<void> Engine::recover() {
     folded_to_ = meta_.number("folded_to", 0);
     next_page_ = std::max(meta_.number("next_page", 1), journal_.last_page() + 1);
     next_reading_ = std::max(meta_.number("next_reading", 1), journal_.end_of_readings());
+    service_before_ = meta_.number("service_time", 0);
 
+    if (const auto lost = adopt_sessions_of_version_2(database_, sessions_); lost != 0) {
+        log_.warning("{}: {} sessions could not be read and are ended: their nodes will shake hands again",
+                     file().string(), lost);
+        count_bad_rows(lost);
+    }
+    replay();
+    load_ledger();
+    if (!ballast_.raise()) meet_full_disk();
+    try {
+        keep_up(Upkeep::kAll, false);
+    } catch (const SqlFault& fault) {
+        if (!fault.out_of_space()) throw;
+        keep_up(Upkeep::kAll, false);  // the ballast has been let go
+    }
+    update_counts();
+    return {};
+}
+
+void Engine::replay() {
     std::size_t bad = 0;
     journal_.for_each_effects(folded_to_, [&](PageNumber, ByteView bytes) {
         auto effects = decode_effects(bytes);
@@ -111,24 +139,12 @@ Expected<void> Engine::recover() {
         for (auto& effect : *effects)
             apply(std::move(effect));
     });
-    if (bad != 0) {
-        count_bad_rows(bad);
-        log_.error(
-            "{}: {} journal pages cannot be read: sessions that they opened or moved are as they were "
-            "before; "
-            "check the disk",
-            file().string(), bad);
-    }
-    load_ledger();
-    if (!ballast_.raise()) meet_full_disk();
-    try {
-        fold();
-    } catch (const SqlFault& fault) {
-        if (!fault.out_of_space()) throw;
-        fold();  // the ballast has been let go
-    }
-    update_counts();
-    return {};
+    if (bad == 0) return;
+    count_bad_rows(bad);
+    log_.error(
+        "{}: {} journal pages cannot be read: sessions that they opened or moved are as they were before; "
+        "check the disk",
+        file().string(), bad);
 }
 
 void Engine::load_ledger() {
@@ -160,11 +176,17 @@ void Engine::load_ledger() {
 }
 
 void Engine::apply(Effect&& effect) {
-    if (const auto* reply = std::get_if<StoredReply>(&effect)) {
-        replies_.add(*reply);
-    } else {
-        sessions_.apply(std::move(effect));
-    }
+    std::visit(
+        [this]<class T>(T&& one) {
+            if constexpr (std::is_same_v<T, StoredReply>) {
+                replies_.add(one);
+            } else if constexpr (std::is_same_v<T, DeviceEvent>) {
+                past_.apply(std::move(one));
+            } else {
+                sessions_.apply(std::move(one));
+            }
+        },
+        std::move(effect));
 }
 
 bool Engine::commit(std::span<const Unit> units, std::vector<Outcome>& outcomes) {
@@ -207,6 +229,12 @@ Engine::Batch Engine::assemble(std::span<const Unit> units, std::vector<Outcome>
         for (const auto session : unit.close)
             batch.effects.emplace_back(SessionClose{session});
         if (unit.mark) batch.effects.emplace_back(*unit.mark);
+        for (const auto& event : unit.events)
+            batch.effects.emplace_back(event);
+        if (unit.retire) {
+            batch.effects.emplace_back(SessionsEnd{*unit.retire});
+            batch.retired.push_back(*unit.retire);
+        }
         if (unit.reading && (unit.reading->upstreams & existing) != 0) {
             const auto& reading = *unit.reading;
             const std::size_t bytes = reading.payload.size() + reading.device.size() + reading.fleet.size() +
@@ -238,6 +266,8 @@ std::optional<SqlFault> Engine::write(const Batch& batch) {
     try {
         Transaction transaction(database_);
         journal_.append(batch.page);
+        for (const auto credential : batch.retired)
+            devices_.retire(credential, clock_.now().wall);
         transaction.commit();
         return std::nullopt;
     } catch (const SqlFault& fault) {
@@ -253,6 +283,7 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
     }
     for (auto& effect : batch.effects)
         apply(std::move(effect));
+    if (!batch.retired.empty()) update_counts();
     if (batch.page.count != 0) {
         PageEntry entry;
         entry.first = batch.page.first;
@@ -281,6 +312,30 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
     counters_.longest_commit_time = std::max(counters_.longest_commit_time, time);
 }
 
+void Engine::end_sessions_of(std::span<const CredentialId> credentials) {
+    if (credentials.empty()) return;
+    std::vector<Effect> effects;
+    for (const auto credential : credentials)
+        effects.emplace_back(SessionsEnd{credential});
+    Page page;
+    page.number = next_page_;
+    page.first = next_reading_;
+    page.upstreams = 0;
+    page.effects = encode_effects(effects);
+    journal_.append(page);
+}
+
+void Engine::finish_ending(std::span<const CredentialId> credentials) {
+    if (credentials.empty()) return;
+    ledger_.add_dead(next_page_++);
+    for (const auto credential : credentials)
+        sessions_.apply(SessionsEnd{credential});
+}
+
+seconds Engine::service_time() const {
+    return seconds(service_before_) + std::chrono::duration_cast<seconds>(clock_.now().steady - opened_);
+}
+
 void Engine::refuse(Refusal&& refusal) {
     const std::lock_guard lock(mutex_);
     refusals_.push_back(std::move(refusal));
@@ -297,6 +352,23 @@ void Engine::fill(Status& status) const {
 void Engine::count_bad_rows(std::size_t count) {
     const std::lock_guard lock(mutex_);
     counters_.bad_rows += count;
+}
+
+void Engine::count_bad_session(SessionId session) {
+    const std::lock_guard lock(mutex_);
+    if (bad_sessions_.insert(session).second) ++counters_.bad_rows;
+}
+
+void Engine::meet_bad_credential(const std::string& identity) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!bad_identities_.insert(identity).second) return;
+        ++counters_.bad_rows;
+    }
+    log_.warning(
+        "{}: the key of identity {} does not open under the sealing key: the node cannot connect; revoke the "
+        "device and add it again",
+        file().string(), identity);
 }
 
 void Engine::update_counts() {

@@ -9,9 +9,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "ballast.hpp"
+#include "device_past.hpp"
 #include "device_table.hpp"
 #include "journal.hpp"
 #include "ledger.hpp"
@@ -28,6 +30,10 @@
 #include "upstream_table.hpp"
 
 namespace narrowgate::store {
+
+inline constexpr seconds kCheapFoldPeriod{5};  // of a fold that writes few pages
+inline constexpr seconds kFoldPeriod{60};      // of any other
+inline constexpr seconds kStampPeriod{60};     // what a crash can take off the service time, at most
 
 // A reading that an upstream refused, until it is in the table.
 struct Refusal {
@@ -48,19 +54,27 @@ public:
 
     enum class Upkeep : std::uint8_t { kWhenDue, kProgress, kAll };
     // Writes progress and dead letters, folds the journal, deletes what nobody needs, checkpoints, makes the
-    // ballast again. `idle`: nothing waits to be committed. Throws SqlFault where it failed and was not
-    // merely due; what is not done stays due.
+    // ballast again. What is merely due is done a slice at a time, some tens of milliseconds each, so that
+    // commits go on in between: call it again soon while it is busy(). `idle`: nothing waits to be committed.
+    // Throws SqlFault where it failed and was not merely due; what is not done stays due.
     void keep_up(Upkeep what, bool idle);
+    bool busy() const { return (folding_to_.has_value() || more_dead_) && !paused_; }
     // Checkpoints for good; the last call.
     void close();
 
-    // For operations that see sessions as a whole.
-    void fold() { keep_up(Upkeep::kAll, false); }
+    // The sessions of these credentials, which the open transaction revokes: the end of them is a page of the
+    // journal in the same transaction. `finish_ending` follows its commit.
+    void end_sessions_of(std::span<const CredentialId> credentials);
+    void finish_ending(std::span<const CredentialId> credentials);
 
-    void refuse(Refusal&& refusal);   // Thread: any
-    void fill(Status& status) const;  // Thread: any
-    void count_bad_rows(std::size_t count);
-    void update_counts();  // after devices or sessions changed
+    seconds service_time() const;  // Thread: any
+
+    void refuse(Refusal&& refusal);                         // Thread: any
+    void fill(Status& status) const;                        // Thread: any
+    void count_bad_rows(std::size_t count);                 // Thread: any
+    void count_bad_session(SessionId session);              // once each. Thread: any
+    void meet_bad_credential(const std::string& identity);  // says so, once each. Thread: any
+    void update_counts();                                   // after devices changed
 
     std::filesystem::path file() const { return directory_.file("state.db"); }
     Database& database() { return database_; }
@@ -70,6 +84,7 @@ public:
     Meta& meta() { return meta_; }
     SessionTable& sessions() { return sessions_; }
     DeviceTable& devices() { return devices_; }
+    DevicePast& past() { return past_; }
     UpstreamTable& upstreams() { return upstreams_; }
     const Uuid& uuid() const { return uuid_; }
     const Sealer& sealer() const { return sealer_; }
@@ -87,10 +102,18 @@ private:
     void apply(Effect&& effect);
 
     Batch assemble(std::span<const Unit> units, std::vector<Outcome>& outcomes, bool with_readings);
+    void replay();
     std::optional<SqlFault> write(const Batch& batch);
     void take_over(Batch&& batch, std::size_t units, std::chrono::microseconds time);
 
-    void write_down(bool everything);
+    void do_all();
+    void do_a_slice(const Now& now);
+    bool fold_due(SteadyTime now) const;
+    void begin_fold();
+    void fold_slice();
+    void finish_fold();
+    void delete_dead();
+    void write_progress(std::span<const PageNumber> dead, bool fold);
     void write_refusals(std::span<const Refusal> refusals);
     void checkpoint(bool idle);
     void meet_full_disk();
@@ -108,6 +131,7 @@ private:
     SessionTable sessions_;
     ReplyTable replies_;
     DeviceTable devices_;
+    DevicePast past_;
     UpstreamTable upstreams_;
     Ballast ballast_;
     Ledger ledger_;
@@ -116,8 +140,18 @@ private:
     PageNumber next_page_ = 1;
     ReadingNumber next_reading_ = 1;
     PageNumber folded_to_ = 0;
+    std::optional<PageNumber> folding_to_;  // a fold is in progress
+    bool more_dead_ = false;                // there are more pages to be deleted than one slice takes
+    std::size_t undeletable_ = 0;           // pages that nobody needs, but are not folded yet
+    const SteadyTime opened_;
+    std::uint64_t service_before_ = 0;  // seconds, until this opening
     SteadyTime next_progress_{};
+    SteadyTime next_tidying_{};
+    SteadyTime next_cheap_fold_{};
     SteadyTime next_fold_{};
+    SteadyTime next_stamp_{};  // of the service time
+    SteadyTime next_try_{};    // after a failure
+    bool paused_ = false;      // until then
     SteadyTime next_look_for_room_{};
     std::uint64_t wal_bytes_ = 0;
     std::uint64_t last_wal_bytes_ = 0;
@@ -127,6 +161,8 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     Status counters_;
     std::vector<Refusal> refusals_;
+    std::unordered_set<SessionId> bad_sessions_;
+    std::unordered_set<std::string> bad_identities_;
 };
 
 }  // namespace narrowgate::store

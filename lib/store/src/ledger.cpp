@@ -52,9 +52,15 @@ void Ledger::add_dead(PageNumber page) {
     dead_.push_back(page);
 }
 
-std::vector<PageNumber> Ledger::take_dead() {
+std::vector<PageNumber> Ledger::take_dead(PageNumber last, std::size_t count) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(dead_, {});
+    std::vector<PageNumber> taken;
+    std::erase_if(dead_, [&](PageNumber page) {
+        if (page > last || taken.size() >= count) return false;
+        taken.push_back(page);
+        return true;
+    });
+    return taken;
 }
 
 std::size_t Ledger::dead_count() const {

@@ -65,9 +65,9 @@ public:
     void set_head(ReadingNumber head);
     void add_page(PageEntry entry);
     void add_dead(PageNumber page);  // one that holds no readings
-    // Pages on disk that nobody needs any more. Handed out once; give them back when they could not be
-    // deleted.
-    std::vector<PageNumber> take_dead();
+    // Pages on disk that nobody needs any more, up to `last`, at most `count`. Handed out once; give them
+    // back when they could not be deleted.
+    std::vector<PageNumber> take_dead(PageNumber last, std::size_t count);
     std::size_t dead_count() const;
 
     // --- Room. `claimed` is what readings of the same commit have been granted before.

@@ -58,16 +58,23 @@ void ReplyTable::add(const StoredReply& reply) {
     unfolded_bytes_ += list.bytes().size() - before;
 }
 
+void ReplyTable::begin_fold() {
+    folding_ = std::exchange(unfolded_, {});
+    unfolded_bytes_ = 0;
+}
+
 void ReplyTable::fold(WallTime now) {
-    if (!stored_bytes_) {
-        stored_bytes_ = static_cast<std::uint64_t>(
-            database_.integer("SELECT coalesce(sum(length(body)), 0) FROM reply_page"));
-    }
-    for (const auto& list : unfolded_) {
+    count_stored();
+    for (const auto& list : folding_) {
         if (list.expires() <= now) continue;
         insert_.run(list.expires(), list.bytes());
         *stored_bytes_ += list.bytes().size();
     }
+    expire(now);
+}
+
+void ReplyTable::expire(WallTime now) {
+    count_stored();
     std::optional<std::int64_t> upto;
     {
         Query query(oldest_);
@@ -79,9 +86,14 @@ void ReplyTable::fold(WallTime now) {
     if (upto) remove_.run(*upto);
 }
 
-void ReplyTable::folded() {
-    unfolded_.clear();
-    unfolded_bytes_ = 0;
+void ReplyTable::fold_done() {
+    folding_.clear();
+}
+
+void ReplyTable::count_stored() {
+    if (stored_bytes_) return;
+    stored_bytes_ = static_cast<std::uint64_t>(
+        database_.integer("SELECT coalesce(sum(length(body)), 0) FROM reply_page"));
 }
 
 std::size_t ReplyTable::load(WallTime now, const std::function<void(StoredReply&&)>& take) {

@@ -41,22 +41,28 @@ public:
     void add(const StoredReply& reply);
     std::size_t unfolded_bytes() const { return unfolded_bytes_; }
 
-    // Within the caller's transaction: writes what was added and has not expired; then deletes expired rows
-    // from the oldest on, and whatever exceeds the bound.
+    // What was added so far is what the next fold writes, and no more.
+    void begin_fold();
+    // Within the caller's transaction: writes that, less what has expired; then deletes expired rows from the
+    // oldest on, and whatever exceeds the bound.
     void fold(WallTime now);
-    void folded();                             // … which was committed
+    void expire(WallTime now);                 // the latter alone
+    void fold_done();                          // … which was committed
     void recount() { stored_bytes_.reset(); }  // … or rolled back
 
     // Every reply in a row that has not expired, oldest first; returns how many rows cannot be read.
     std::size_t load(WallTime now, const std::function<void(StoredReply&&)>& take);
 
 private:
+    void count_stored();
+
     Database& database_;
     std::uint64_t max_bytes_;
     Statement insert_;
     Statement oldest_;
     Statement remove_;
     std::vector<ReplyList> unfolded_;
+    std::vector<ReplyList> folding_;
     std::size_t unfolded_bytes_ = 0;
     std::optional<std::uint64_t> stored_bytes_;  // in rows; nothing: to be counted
 };

@@ -35,6 +35,27 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
     R"(CREATE TABLE dead_letter(id INTEGER PRIMARY KEY AUTOINCREMENT, upstream TEXT NOT NULL,
                                 number INTEGER NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
                                 body BLOB NOT NULL) STRICT)",
+    // 3: sessions in two parts, `session` and `mark_block`; what was in the one table waits in `session_2`
+    // for
+    // the engine, which has the key for it (adoption.cpp). Credentials that replace each other, the past of
+    // devices, the audit trail.
+    R"(DROP INDEX session_by_credential;
+       ALTER TABLE session RENAME TO session_2;
+       CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,
+                            sealed BLOB NOT NULL, established INTEGER NOT NULL, path BLOB) STRICT;
+       CREATE INDEX session_by_cid ON session(cid) WHERE path IS NULL;
+       CREATE INDEX session_by_path ON session(path) WHERE path IS NOT NULL;
+       CREATE INDEX session_by_credential ON session(credential);
+       CREATE TABLE mark_block(first INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+       ALTER TABLE credential ADD COLUMN replaces INTEGER;
+       ALTER TABLE credential ADD COLUMN why TEXT;
+       UPDATE credential SET why = 'revoked' WHERE revoked IS NOT NULL;
+       CREATE TABLE device_past(device TEXT PRIMARY KEY, events BLOB NOT NULL) STRICT, WITHOUT ROWID;
+       CREATE TABLE audit(number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
+                          action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+       INSERT INTO meta SELECT 'devices', count(*) FROM device WHERE revoked IS NULL;
+       INSERT INTO meta SELECT 'credentials', count(*) FROM credential WHERE revoked IS NULL;
+       INSERT INTO meta VALUES('sessions', 0))",
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -76,8 +77,8 @@ Expected<Secret> read_key(const std::filesystem::path& path, mode_t forbidden) {
     if (hex.size() == 2 * kKeyBytes) {
         if (auto key = from_hex(hex)) return Secret(std::move(*key));
     }
-    return failure(fmt::format("{}: is not a sealing key", path.string()),
-                   "it must hold 64 hexadecimal digits, or 32 bytes; restore it from a backup");
+    return failure(fmt::format("the file {} does not hold a sealing key", path.string()),
+                   "it must hold 64 hexadecimal digits, or 32 bytes; put back the right key");
 }
 
 Expected<Secret> make_key(const std::filesystem::path& path) {
@@ -113,6 +114,21 @@ std::optional<Bytes> check_value(Database& database) {
 }
 
 }  // namespace
+
+Sealer::Sealer(Secret key)
+    : key_(std::move(key)),
+      mark_key_(
+          crypto::hkdf_sha256(key_.view(), {}, bytes_of("narrowgate store mark"), crypto::kSha256Bytes)) {}
+
+std::uint32_t Sealer::mark_tag(SessionId session, ByteView mark) const {
+    std::array<std::uint8_t, sizeof(SessionId) + 255> text{};
+    for (std::size_t i = 0; i < sizeof(SessionId); ++i)
+        text[i] = static_cast<std::uint8_t>(session >> (8 * i));
+    const auto size = std::min(mark.size(), text.size() - sizeof(SessionId));
+    std::ranges::copy(mark.first(size), text.begin() + sizeof(SessionId));
+    const auto digest = crypto::hmac_sha256(mark_key_.view(), ByteView(text).first(sizeof(SessionId) + size));
+    return ByteReader(digest).u32();
+}
 
 Bytes Sealer::seal(ByteView additional_data, ByteView plaintext) const {
     Bytes out(kSaltBytes);

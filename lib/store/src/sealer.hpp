@@ -20,15 +20,19 @@ namespace narrowgate::store {
 // Thread: any; immutable.
 class Sealer {
 public:
-    explicit Sealer(Secret key) : key_(std::move(key)) {}
+    explicit Sealer(Secret key);
 
     // 16 bytes of salt, the ciphertext, 16 bytes of tag.
     Bytes seal(ByteView additional_data, ByteView plaintext) const;
     // Nothing when `sealed` was not made by this key for this additional data.
     std::optional<Secret> open(ByteView additional_data, ByteView sealed) const;
+    // Shows that this store wrote this mark for this session. Not that it is the last: a mark of before that
+    // was put back goes unnoticed, as a database of before would.
+    std::uint32_t mark_tag(SessionId session, ByteView mark) const;
 
 private:
     Secret key_;
+    Secret mark_key_;
 };
 
 // What a sealed value is bound to. A credential stands for its identity: its own row binds the two.

@@ -1,154 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_table.hpp"
 
-#include <fmt/format.h>
-
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace narrowgate::store {
 namespace {
 
-constexpr const char* kColumns =
-    "session.id, credential, cid, session.sealed, confirmed, path, lease_end, right_edge, window, "
-    "established,"
-    " last_seen";
+constexpr std::size_t kMarksABlock = 50;
+constexpr std::size_t kPagesARow = 4;  // a session opened or closed: its row and up to three indices
+constexpr std::size_t kSlicePages = 512;
 
 }  // namespace
 
-SessionTable::SessionTable(Database& database, const Sealer& sealer)
+SessionTable::SessionTable(Database& database, const Sealer& sealer, std::uint64_t count)
     : database_(database),
       sealer_(sealer),
       insert_(database,
-              "INSERT OR REPLACE INTO session(id, credential, cid, sealed, confirmed, path, lease_end, "
-              "right_edge,"
-              " window, established, last_seen) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
-      update_(database,
-              "UPDATE session SET confirmed = ?2, path = ?3, lease_end = ?4, right_edge = ?5, window = ?6,"
-              " last_seen = ?7 WHERE id = ?1"),
+              "INSERT INTO session(id, credential, cid, sealed, established, path) VALUES(?1, ?2, ?3, ?4, ?5,"
+              " ?6) ON CONFLICT(id) DO NOTHING"),
+      replace_(database,
+               "UPDATE session SET credential = ?2, cid = ?3, sealed = ?4, established = ?5, path = ?6"
+               " WHERE id = ?1"),
       remove_(database, "DELETE FROM session WHERE id = ?1"),
-      remove_of_(database, "DELETE FROM session WHERE credential = ?1"),
-      known_(database,
-             "SELECT 1 FROM session JOIN credential ON credential.id = session.credential"
-             " WHERE session.id = ?1 AND credential.revoked IS NULL") {
-    recount();
-}
+      of_credential_(database, "SELECT id FROM session WHERE credential = ?1"),
+      credential_in_use_(database, "SELECT 1 FROM credential WHERE id = ?1 AND revoked IS NULL"),
+      block_(database, "SELECT first, body FROM mark_block WHERE first <= ?1 ORDER BY first DESC LIMIT 1"),
+      next_block_(database, "SELECT first FROM mark_block WHERE first > ?1 ORDER BY first LIMIT 1"),
+      put_block_(database,
+                 "INSERT INTO mark_block(first, body) VALUES(?1, ?2) ON CONFLICT(first) DO UPDATE SET body ="
+                 " ?2"),
+      remove_block_(database, "DELETE FROM mark_block WHERE first = ?1"),
+      count_(count) {}
 
 SealedSession SessionTable::seal(const SessionRow& row) const {
     SealedSession session;
     session.sealed = sealer_.seal(session_binding(row.id, row.credential, row.cid), row.secret.view());
-    session.row.id = row.id;
-    session.row.credential = row.credential;
-    session.row.cid = row.cid;
-    session.row.confirmed = row.confirmed;
-    session.row.path = row.path;
-    session.row.lease_end = row.lease_end;
-    session.row.right_edge = row.right_edge;
-    session.row.window = row.window;
-    session.row.established = row.established;
-    session.row.last_seen = row.last_seen;
+    session.row = {.id = row.id,
+                   .credential = row.credential,
+                   .cid = row.cid,
+                   .secret = {},
+                   .confirmed = row.confirmed,
+                   .path = row.path,
+                   .lease_end = row.lease_end,
+                   .right_edge = row.right_edge,
+                   .window = row.window,
+                   .established = row.established,
+                   .last_seen = row.last_seen,
+                   .heard = row.heard,
+                   .traffic = row.traffic};
     return session;
 }
 
-void SessionTable::apply(Effect&& effect) {
-    if (auto* open = std::get_if<SealedSession>(&effect)) {
-        auto& change = changes_[open->row.id];
-        change.open = std::move(*open);
-        change.mark.reset();
-    } else if (const auto* close = std::get_if<SessionClose>(&effect)) {
-        changes_[close->session] = {.closed = true, .open = {}, .mark = {}};
+std::size_t SessionTable::fold_cost() const {
+    const auto blocks = static_cast<std::size_t>(count_ / kMarksABlock) + 1;
+    return std::min(changes_.marks(), blocks) + changes_.rows() * kPagesARow;
+}
+
+void SessionTable::begin_fold() {
+    if (changes_.empty()) return;
+    Fold fold{.changes = std::exchange(changes_, {}), .marks = {}};
+    try {
+        for (const auto credential : fold.changes.ended()) {
+            Query query(of_credential_, credential);
+            while (query.next()) {
+                // One opened since then is not of the table, or has been judged by its credential.
+                const SessionId id = query.number(0);
+                if (fold.changes.find(id) == nullptr) fold.changes.close(id);
+            }
+        }
+    } catch (const SqlFault&) {
+        changes_ = std::move(fold.changes);
+        throw;
+    }
+    fold.marks = fold.changes.mark_changes();
+    folding_ = std::move(fold);
+}
+
+// A block at a time: the changes that fall into it, and its rewriting.
+bool SessionTable::fold_slice() {
+    auto& marks = folding_->marks;
+    gained_ = 0;
+    std::size_t at = folding_->next;
+    for (std::size_t pages = 0; at < marks.size() && pages < kSlicePages; ++pages) {
+        std::int64_t first = std::numeric_limits<std::int64_t>::min();
+        Bytes old;
+        {
+            Query query(block_, marks[at].id);
+            if (query.next()) {
+                first = query.integer(0);
+                const auto body = query.blob(1);
+                old.assign(body.begin(), body.end());
+            }
+        }
+        std::optional<std::int64_t> end;
+        {
+            Query query(next_block_, first);
+            if (query.next()) end = query.integer(0);
+        }
+        const std::size_t begin = at;
+        for (; at < marks.size() && (!end || key_of(marks[at].id) < *end); ++at) {
+            if (pages >= kSlicePages && at != begin) break;
+            const auto* row = folding_->changes.find(marks[at].id);
+            if (row == nullptr) continue;
+            pages += kPagesARow;
+            if (row->closed) remove(marks[at].id);
+            if (row->open && !Query(credential_in_use_, row->open->row.credential).next()) {
+                remove(marks[at].id);
+                marks[at].kind = MarkChange::Kind::kErase;
+            } else if (row->open) {
+                put(*row->open);
+            }
+        }
+        write_block(first, merge(old, std::span(marks).subspan(begin, at - begin), sealer_));
+    }
+    folding_->after_slice = at;
+    return at == marks.size();
+}
+
+void SessionTable::slice_done() {
+    folding_->next = folding_->after_slice;
+    count_ = count_after();
+    gained_ = 0;
+}
+
+void SessionTable::fold_done() {
+    slice_done();
+    folding_.reset();
+}
+
+void SessionTable::put(const SealedSession& session) {
+    const auto& row = session.row;
+    // Only where a session has no CID is it ever looked for by its path.
+    const auto path = row.cid.empty() ? std::optional(encode_path(row.path)) : std::nullopt;
+    insert_.run(row.id, row.credential, row.cid, session.sealed, row.established, path);
+    if (database_.changes() == 0) {
+        replace_.run(row.id, row.credential, row.cid, session.sealed, row.established, path);
     } else {
-        const auto& mark = std::get<SessionMark>(effect);
-        changes_[mark.session].mark = mark;
+        ++gained_;
     }
 }
 
-void SessionTable::fold() {
-    for (const auto& [id, change] : changes_) {
-        if (change.closed) remove_.run(id);
-        if (change.open) {
-            const auto& row = change.open->row;
-            insert_.run(row.id, row.credential, row.cid, change.open->sealed, row.confirmed,
-                        encode_path(row.path), row.lease_end, row.right_edge, row.window, row.established,
-                        row.last_seen);
-        }
-        if (change.mark) {
-            const auto& mark = *change.mark;
-            update_.run(id, mark.confirmed, encode_path(mark.path), mark.lease_end, mark.right_edge,
-                        mark.window, mark.last_seen);
-        }
+void SessionTable::remove(SessionId session) {
+    remove_.run(session);
+    gained_ -= static_cast<std::uint64_t>(database_.changes());
+}
+
+void SessionTable::write_block(std::int64_t first, std::span<const MarkBlock> blocks) {
+    if (blocks.empty()) {
+        remove_block_.run(first);
+        return;
     }
-}
-
-void SessionTable::folded() {
-    bool sessions_changed = false;
-    for (const auto& [id, change] : changes_)
-        sessions_changed |= change.closed || change.open.has_value();
-    changes_.clear();
-    if (sessions_changed) recount();
-}
-
-std::uint64_t SessionTable::remove_of(CredentialId credential) {
-    remove_of_.run(credential);
-    return static_cast<std::uint64_t>(database_.changes());
-}
-
-void SessionTable::recount() {
-    count_ = static_cast<std::uint64_t>(database_.integer("SELECT count(*) FROM session"));
-}
-
-std::optional<SessionRow> SessionTable::read(const Query& query) {
-    SessionRow row;
-    row.id = query.number(0);
-    row.credential = query.number(1);
-    const auto cid = query.blob(2);
-    const auto path = decode_path(query.blob(5));
-    if (!path || cid.size() > kMaxCidBytes) return std::nullopt;
-    row.cid.assign(cid.begin(), cid.end());
-    row.confirmed = query.integer(4) != 0;
-    row.path = *path;
-    row.lease_end = query.number(6);
-    row.right_edge = query.number(7);
-    row.window = query.number(8);
-    row.established = query.time(9);
-    row.last_seen = query.time(10);
-    return row;
-}
-
-std::vector<SessionId> SessionTable::load(const std::function<void(SessionRow&&)>& take) {
-    std::vector<SessionId> bad;
-    Statement select(database_,
-                     fmt::format("SELECT {} FROM session JOIN credential"
-                                 " ON credential.id = session.credential WHERE credential.revoked IS NULL",
-                                 kColumns));
-    Query query(select);
-    while (query.next()) {
-        auto row = read(query);
-        auto secret = row ? sealer_.open(session_binding(row->id, row->credential, row->cid), query.blob(3))
-                          : std::optional<Secret>();
-        if (!secret) {
-            bad.push_back(query.number(0));
-            continue;
-        }
-        row->secret = std::move(*secret);
-        take(std::move(*row));
-    }
-    return bad;
-}
-
-std::vector<SessionRow> SessionTable::last(std::size_t count) {
-    std::vector<SessionRow> rows;
-    Statement select(database_,
-                     fmt::format("SELECT {} FROM session ORDER BY last_seen DESC LIMIT ?1", kColumns));
-    Query query(select, count);
-    while (query.next()) {
-        if (auto row = read(query)) rows.push_back(std::move(*row));
-    }
-    return rows;
-}
-
-bool SessionTable::known(SessionId session) {
-    Query query(known_, session);
-    return query.next();
+    // The first piece stays where its block was: what lies between belongs to it.
+    put_block_.run(first, blocks.front().body);
+    for (const auto& block : blocks.subspan(1))
+        put_block_.run(key_of(block.first), block.body);
 }
 
 }  // namespace narrowgate::store

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sessions: the table, and what the journal says about them since it was last folded into it.
+// Sessions in the tables: `session` holds what never changes, `mark_block` the rest (mark.hpp). The journal
+// is folded into both by slices, so that commits go on in between.
 #pragma once
 
-#include <functional>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
-#include "effects.hpp"
-#include "narrowgate/base/log.hpp"
+#include "mark.hpp"
 #include "sealer.hpp"
+#include "session_changes.hpp"
 #include "sqlite.hpp"
 
 namespace narrowgate::store {
@@ -18,48 +17,60 @@ namespace narrowgate::store {
 // Throws SqlFault. Thread: the writer's.
 class SessionTable {
 public:
-    SessionTable(Database& database, const Sealer& sealer);
+    // `count`: of the sessions in the table.
+    SessionTable(Database& database, const Sealer& sealer, std::uint64_t count);
 
     SealedSession seal(const SessionRow& row) const;
 
     // Remembers an effect that is in the journal.
-    void apply(Effect&& effect);
-    std::size_t unfolded() const { return changes_.size(); }  // sessions with effects
-    // Writes them to the table; inside the caller's transaction, and folded() after its commit.
-    void fold();
-    void folded();
+    template <class T>
+    void apply(T&& effect) {
+        changes_.apply(std::forward<T>(effect));
+    }
+    const SessionChanges& unfolded() const { return changes_; }
+    // About how many database pages a fold would write now.
+    std::size_t fold_cost() const;
 
-    // Both expect a folded table.
+    // A fold takes over what is unfolded now; none may be in progress.
+    void begin_fold();
+    bool folding() const { return folding_.has_value(); }
+    // Writes the next part of it, within the caller's transaction. True when that was the last: then
+    // fold_done() follows the commit, and slice_done() otherwise.
+    bool fold_slice();
+    void slice_done();
+    void fold_done();
+
     std::uint64_t count() const { return count_; }
-    std::uint64_t remove_of(CredentialId credential);  // returns how many
-    void recount();
-
-    // Hands over every session of a credential in use. Returns the ids of the rows that could not be read.
-    std::vector<SessionId> load(const std::function<void(SessionRow&&)>& take);
-    // Without their secrets, the one seen last first.
-    std::vector<SessionRow> last(std::size_t count);
-    bool known(SessionId session);  // and its credential in use
-    void remove(SessionId session) { remove_.run(session); }
+    // … after the slice that was written last.
+    std::uint64_t count_after() const { return count_ + gained_; }
 
 private:
-    // A row without its secret; nothing when a column cannot be read.
-    static std::optional<SessionRow> read(const Query& query);
-
-    struct Change {
-        bool closed = false;
-        std::optional<SealedSession> open;
-        std::optional<SessionMark> mark;
+    struct Fold {
+        SessionChanges changes;
+        std::vector<MarkChange> marks;
+        std::size_t next = 0;         // of marks
+        std::size_t after_slice = 0;  // next, once the slice is committed
     };
+
+    void put(const SealedSession& session);
+    void remove(SessionId session);
+    void write_block(std::int64_t first, std::span<const MarkBlock> blocks);
 
     Database& database_;
     const Sealer& sealer_;
     Statement insert_;
-    Statement update_;
+    Statement replace_;
     Statement remove_;
-    Statement remove_of_;
-    Statement known_;
-    std::unordered_map<SessionId, Change> changes_;
+    Statement of_credential_;
+    Statement credential_in_use_;
+    Statement block_;
+    Statement next_block_;
+    Statement put_block_;
+    Statement remove_block_;
+    SessionChanges changes_;
+    std::optional<Fold> folding_;
     std::uint64_t count_ = 0;
+    std::uint64_t gained_ = 0;  // by the slice being written; wraps where it lost some
 };
 
 }  // namespace narrowgate::store

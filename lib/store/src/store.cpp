@@ -3,13 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <type_traits>
 #include <utility>
 
+#include "credential_reader.hpp"
 #include "engine.hpp"
 #include "page_reader.hpp"
+#include "session_reader.hpp"
 #include "writer.hpp"
 
 namespace narrowgate::store {
@@ -20,6 +23,9 @@ bool is_within_bounds(const Unit& unit) {
         return false;
     }
     if (unit.reply && unit.reply->reply.size() > kMaxReplyBytes) return false;
+    for (const auto& event : unit.events) {
+        if (event.device.size() > kMaxNameBytes || event.body.size() > kMaxDeviceEventBytes) return false;
+    }
     if (!unit.reading) return true;
     const auto& reading = *unit.reading;
     return reading.device.size() <= kMaxNameBytes && reading.fleet.size() <= kMaxNameBytes &&
@@ -71,6 +77,25 @@ struct Store::Impl {
         }
     }
 
+    // Has `change(devices)` make its changes, and the sessions of the credentials that `ended(result)` names
+    // end in the same commit.
+    template <class Change, class Ended>
+    auto change_devices(std::string_view actor, Change change, Ended ended) {
+        using Result = std::invoke_result_t<Change, DeviceTable&, const DeviceTable::By&>;
+        return on_writer([&](Engine& opened) -> Result {
+            Transaction transaction(opened.database());
+            Result result = change(opened.devices(), DeviceTable::By{actor, opened.clock().now().wall});
+            if (!result) return result;
+            const std::optional<std::vector<CredentialId>> credentials = ended(*result);
+            if (!credentials) return result;  // rolled back
+            opened.end_sessions_of(*credentials);
+            transaction.commit();
+            opened.finish_ending(*credentials);
+            opened.update_counts();
+            return result;
+        });
+    }
+
     std::unique_ptr<Engine> engine;
     Writer writer;
 };
@@ -100,25 +125,56 @@ bool Store::submit(Unit&& unit) {
     return impl_->writer.submit(std::move(unit));
 }
 
+seconds Store::service_time() const {
+    return impl_->engine->service_time();
+}
+
+Expected<std::unique_ptr<SessionReader>> Store::session_reader(std::function<void(SessionId)> bad) {
+    auto& engine = *impl_->engine;
+    try {
+        return std::make_unique<SessionTableReader>(engine.file(), engine.options().file_layer,
+                                                    engine.sealer(),
+                                                    [&engine, bad = std::move(bad)](SessionId session) {
+                                                        engine.count_bad_session(session);
+                                                        bad(session);
+                                                    });
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(engine.file()));
+    }
+}
+
+Expected<std::unique_ptr<CredentialReader>> Store::credential_reader() {
+    auto& engine = *impl_->engine;
+    try {
+        return std::make_unique<CredentialTableReader>(
+            engine.file(), engine.options().file_layer, engine.sealer(),
+            [&engine](const std::string& identity) { engine.meet_bad_credential(identity); });
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(engine.file()));
+    }
+}
+
 Expected<void> Store::load_sessions(const std::function<void(SessionRow&&)>& take) {
-    auto bad = impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<std::vector<SessionId>> {
-        return SessionTable(snapshot.database, impl_->engine->sealer()).load(take);
-    });
-    if (!bad) return std::unexpected(bad.error());
-    if (bad->empty()) return {};
+    std::vector<SessionId> bad;
+    auto reader = session_reader([&](SessionId session) { bad.push_back(session); });
+    if (!reader) return std::unexpected(reader.error());
+    for (bool more = true; more;) {
+        const auto read = (*reader)->next(1'024, take);
+        if (!read) return std::unexpected(read.error());
+        more = *read;
+    }
+    if (bad.empty()) return {};
     impl_->engine->log().warning(
-        "{}: {} stored sessions do not open under the sealing key and are ended: their nodes will shake "
-        "hands again; "
-        "if nobody edited the database, check the disk",
-        impl_->engine->file().string(), bad->size());
+        "{}: {} stored sessions cannot be opened and are ended: their nodes will shake hands again; if "
+        "nobody "
+        "edited the database, check the disk",
+        impl_->engine->file().string(), bad.size());
     return impl_->on_writer([&](Engine& engine) -> Expected<void> {
-        Transaction transaction(engine.database());
-        for (const auto session : *bad)
-            engine.sessions().remove(session);
-        transaction.commit();
-        engine.count_bad_rows(bad->size());
-        engine.sessions().recount();
-        engine.update_counts();
+        Unit unit;
+        unit.close = std::move(bad);
+        std::vector<Outcome> outcomes;
+        engine.commit({&unit, 1}, outcomes);
+        engine.keep_up(Engine::Upkeep::kAll, false);
         return {};
     });
 }
@@ -126,54 +182,63 @@ Expected<void> Store::load_sessions(const std::function<void(SessionRow&&)>& tak
 Expected<void> Store::load_replies(const std::function<void(StoredReply&&)>& take) {
     const auto now = impl_->engine->clock().now().wall;
     return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<void> {
-        SessionTable sessions(snapshot.database, impl_->engine->sealer());
         ReplyTable replies(snapshot.database, impl_->engine->options().max_reply_bytes);
-        const auto bad = replies.load(now, [&](StoredReply&& reply) {
-            if (sessions.known(reply.session)) take(std::move(reply));
-        });
-        impl_->engine->count_bad_rows(bad);
+        impl_->engine->count_bad_rows(replies.load(now, take));
         return {};
     });
 }
 
-Expected<CredentialId> Store::add_device(const NewDevice& device) {
-    return impl_->on_writer([&](Engine& engine) -> Expected<CredentialId> {
-        Transaction transaction(engine.database());
-        auto added = engine.devices().add(device, engine.clock().now().wall);
-        if (!added) return added;
-        transaction.commit();
-        engine.update_counts();
-        return added;
+Expected<CredentialId> Store::add_device(const NewDevice& device, std::string_view actor) {
+    return impl_->change_devices(
+        actor, [&](DeviceTable& devices, const auto& by) { return devices.add(device, by); },
+        [](CredentialId) { return std::optional(std::vector<CredentialId>{}); });
+}
+
+Expected<ImportResult> Store::import_devices(std::span<const NewDevice> devices, bool dry_run,
+                                             std::string_view actor) {
+    return impl_->change_devices(
+        actor,
+        [&](DeviceTable& table, const auto& by) -> Expected<ImportResult> {
+            return table.import(devices, by);
+        },
+        [&](const ImportResult& result) -> std::optional<std::vector<CredentialId>> {
+            if (dry_run || !result.errors.empty()) return std::nullopt;
+            return result.revoked;
+        });
+}
+
+Expected<CredentialRow> Store::rotate_device(std::string_view identity_or_name, Rotation rotation,
+                                             std::string_view actor) {
+    return impl_->change_devices(
+        actor,
+        [&](DeviceTable& devices, const auto& by) {
+            return devices.rotate(identity_or_name, std::move(rotation), by);
+        },
+        [](const CredentialRow&) { return std::optional(std::vector<CredentialId>{}); });
+}
+
+Expected<std::vector<CredentialId>> Store::revoke_device(std::string_view identity_or_name,
+                                                         std::string_view actor) {
+    return impl_->change_devices(
+        actor, [&](DeviceTable& devices, const auto& by) { return devices.revoke(identity_or_name, by); },
+        [](const std::vector<CredentialId>& revoked) { return std::optional(revoked); });
+}
+
+Expected<CredentialId> Store::revoke_credential(std::string_view identity, std::string_view actor) {
+    return impl_->change_devices(
+        actor, [&](DeviceTable& devices, const auto& by) { return devices.revoke_credential(identity, by); },
+        [](CredentialId revoked) { return std::optional(std::vector{revoked}); });
+}
+
+Expected<std::vector<DeviceEvent>> Store::device_events(std::string_view device, std::size_t count) {
+    return impl_->on_writer([&](Engine& engine) -> Expected<std::vector<DeviceEvent>> {
+        return engine.past().newest(device, count);
     });
 }
 
-Expected<ImportResult> Store::import_devices(std::span<const NewDevice> devices, bool dry_run) {
-    return impl_->on_writer([&](Engine& engine) -> Expected<ImportResult> {
-        engine.fold();
-        Transaction transaction(engine.database());
-        auto result = engine.devices().import(devices, engine.clock().now().wall);
-        if (!result.errors.empty() || dry_run) return result;  // rolled back
-        for (const auto credential : result.revoked)
-            engine.sessions().remove_of(credential);
-        transaction.commit();
-        engine.sessions().recount();
-        engine.update_counts();
-        return result;
-    });
-}
-
-Expected<std::vector<CredentialId>> Store::revoke_device(std::string_view identity_or_name) {
-    return impl_->on_writer([&](Engine& engine) -> Expected<std::vector<CredentialId>> {
-        engine.fold();
-        Transaction transaction(engine.database());
-        auto revoked = engine.devices().revoke(identity_or_name, engine.clock().now().wall);
-        if (!revoked) return revoked;
-        for (const auto credential : *revoked)
-            engine.sessions().remove_of(credential);
-        transaction.commit();
-        engine.sessions().recount();
-        engine.update_counts();
-        return revoked;
+Expected<std::vector<AuditEntry>> Store::audit(std::size_t count) {
+    return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<std::vector<AuditEntry>> {
+        return AuditTrail(snapshot.database).newest(count);
     });
 }
 
@@ -192,14 +257,8 @@ Expected<std::optional<Device>> Store::find_device(std::string_view identity_or_
 Expected<void> Store::load_credentials(const std::function<void(CredentialRow&&)>& take) {
     return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<void> {
         const auto bad = DeviceTable(snapshot.database, impl_->engine->sealer(), snapshot.meta).load(take);
-        for (const auto& identity : bad) {
-            impl_->engine->log().warning(
-                "{}: the key of identity {} does not open under the sealing key: the node cannot connect; "
-                "revoke "
-                "the device and add it again",
-                impl_->engine->file().string(), identity);
-        }
-        impl_->engine->count_bad_rows(bad.size());
+        for (const auto& identity : bad)
+            impl_->engine->meet_bad_credential(identity);
         return {};
     });
 }
@@ -314,9 +373,28 @@ Expected<std::vector<DeadLetter>> Store::dead_letters(std::size_t count) {
 }
 
 Expected<std::vector<SessionRow>> Store::last_sessions(std::size_t count) {
-    return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<std::vector<SessionRow>> {
-        return SessionTable(snapshot.database, impl_->engine->sealer()).last(count);
-    });
+    auto& engine = *impl_->engine;
+    try {
+        // The newest so far, the oldest of them on top.
+        const auto newer = [](const SessionRow& left, const SessionRow& right) {
+            return left.last_seen > right.last_seen;
+        };
+        std::vector<SessionRow> last;
+        SessionTableReader reader(engine.file(), engine.options().file_layer, engine.sealer(),
+                                  [](SessionId) {});
+        reader.for_each_plain([&](SessionRow&& row) {
+            if (last.size() == count && (count == 0 || !newer(row, last.front()))) return;
+            last.push_back(std::move(row));
+            std::ranges::push_heap(last, newer);
+            if (last.size() <= count) return;
+            std::ranges::pop_heap(last, newer);
+            last.pop_back();
+        });
+        std::ranges::sort(last, newer);
+        return last;
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(engine.file()));
+    }
 }
 
 Expected<void> Store::flush() {

@@ -12,14 +12,22 @@ namespace narrowgate::store {
 namespace {
 
 constexpr milliseconds kProgressPeriod{250};  // what a crash can make us deliver again, at most
-constexpr seconds kFoldPeriod{5};
-constexpr seconds kRoomPeriod{5};  // how often a full disk is tried again
-// Enough that a busy session's many marks become one update (tests/bench/store_spike.cpp), few enough that a
-// start after a crash replays in a blink.
-constexpr PageNumber kFoldPages = 512;
-constexpr std::size_t kFoldSessions = 8'192;
-constexpr std::size_t kFoldReplyBytes = std::size_t{4} << 20;
-constexpr std::size_t kDeadPages = 1'024;
+constexpr seconds kTidyingPeriod{5};          // of pages and replies that nobody needs any more
+constexpr seconds kTryPeriod{5};              // what failed is tried again
+constexpr seconds kRoomPeriod{5};             // how often a full disk is tried again
+
+// A fold rewrites the database page of each block of marks that it touches. Among few sessions that is little
+// for many marks, and is done soon; among a million it pays to wait until many marks share a page
+// (tests/bench/session_store_bench.cpp).
+constexpr std::size_t kCheapFoldPages = 1'024;
+// Bounds of what is unfolded: its memory, and what a start after a crash has to replay.
+constexpr std::size_t kFoldMarks = std::size_t{1} << 18;  // some 40 bytes each
+constexpr std::size_t kFoldRows = 8'192;                  // some 400 bytes each
+constexpr std::size_t kFoldEvents = 4'096;                // at most 600 bytes each
+constexpr std::size_t kFoldReplyBytes = std::size_t{8} << 20;
+constexpr PageNumber kFoldPages = 65'536;
+
+constexpr std::size_t kDeadPages = 1'024;  // deleted in one transaction, and worth one of its own
 
 constexpr std::uint64_t kBusyCheckpointBytes = std::uint64_t{16} << 20;
 constexpr std::uint64_t kIdleCheckpointBytes = std::uint64_t{1} << 20;
@@ -36,73 +44,154 @@ void Engine::keep_up(Upkeep what, bool idle) {
         refusals = !refusals_.empty();
     }
     if (disk_full && now.steady >= next_look_for_room_) look_for_room();
-    if (now.steady >= next_fold_) ledger_.make_room(now.wall);  // by age
-
-    const bool progress_due = (ledger_.changed() || refusals) && now.steady >= next_progress_;
-    const bool fold_due = now.steady >= next_fold_ || next_page_ - 1 - folded_to_ >= kFoldPages ||
-                          sessions_.unfolded() >= kFoldSessions ||
-                          replies_.unfolded_bytes() >= kFoldReplyBytes || ledger_.dead_count() >= kDeadPages;
-    if (what != Upkeep::kWhenDue || progress_due || fold_due) {
-        try {
-            write_down(what == Upkeep::kAll || fold_due);
-        } catch (const SqlFault& fault) {
-            if (fault.out_of_space()) meet_full_disk();
-            failed(fault, "upkeep");
-            next_progress_ = now.steady + kProgressPeriod;
-            next_fold_ = now.steady + kFoldPeriod;
-            if (what != Upkeep::kWhenDue) throw;
+    try {
+        if (what == Upkeep::kAll) {
+            do_all();
+        } else if (what == Upkeep::kProgress ||
+                   ((ledger_.changed() || refusals) && now.steady >= next_progress_)) {
+            write_progress({}, false);
+        } else if (now.steady >= next_try_) {
+            do_a_slice(now);
         }
+        paused_ = false;
+    } catch (const SqlFault& fault) {
+        if (fault.out_of_space()) meet_full_disk();
+        failed(fault, "upkeep");
+        paused_ = true;
+        next_progress_ = now.steady + kProgressPeriod;
+        next_try_ = now.steady + kTryPeriod;
+        if (what != Upkeep::kWhenDue) throw;
     }
     checkpoint(idle);
 }
 
-void Engine::write_down(bool everything) {
+void Engine::do_all() {
+    ledger_.make_room(clock_.now().wall);
+    while (folding_to_ || folded_to_ + 1 != next_page_) {
+        if (!folding_to_) begin_fold();
+        fold_slice();
+    }
+    do {
+        delete_dead();
+    } while (more_dead_);
+}
+
+void Engine::do_a_slice(const Now& now) {
+    if (folding_to_) {
+        fold_slice();
+    } else if (fold_due(now.steady)) {
+        begin_fold();
+        fold_slice();
+    } else if (more_dead_ || now.steady >= next_tidying_ ||
+               ledger_.dead_count() >= undeletable_ + kDeadPages) {
+        ledger_.make_room(now.wall);  // by age
+        delete_dead();
+    }
+}
+
+bool Engine::fold_due(SteadyTime now) const {
+    const auto& sessions = sessions_.unfolded();
+    if (sessions.marks() >= kFoldMarks || sessions.rows() >= kFoldRows || past_.unfolded() >= kFoldEvents ||
+        replies_.unfolded_bytes() >= kFoldReplyBytes || next_page_ - 1 - folded_to_ >= kFoldPages) {
+        return true;
+    }
+    if (folded_to_ + 1 == next_page_) return false;
+    return now >= next_fold_ || (now >= next_cheap_fold_ && sessions_.fold_cost() <= kCheapFoldPages);
+}
+
+void Engine::begin_fold() {
+    sessions_.begin_fold();
+    past_.begin_fold();
+    replies_.begin_fold();
+    folding_to_ = next_page_ - 1;
+}
+
+// A part of the sessions, then of the devices' past. Each may be done twice, should we crash before the last
+// part has moved `folded_to`.
+void Engine::fold_slice() {
+    if (sessions_.folding()) {
+        Transaction transaction(database_);
+        const bool last = sessions_.fold_slice();
+        if (sessions_.count_after() != sessions_.count())
+            meta_.set_number("sessions", sessions_.count_after());
+        transaction.commit();
+        last ? sessions_.fold_done() : sessions_.slice_done();
+        const std::lock_guard lock(mutex_);
+        counters_.sessions = sessions_.count();
+    } else if (past_.folding()) {
+        Transaction transaction(database_);
+        const bool last = past_.fold_slice();
+        transaction.commit();
+        last ? past_.fold_done() : past_.slice_done();
+    }
+    if (!sessions_.folding() && !past_.folding()) finish_fold();
+}
+
+void Engine::finish_fold() {
+    write_progress({}, true);
+    const auto now = clock_.now().steady;
+    next_cheap_fold_ = now + kCheapFoldPeriod;
+    next_fold_ = now + kFoldPeriod;
+    next_stamp_ = now + kStampPeriod;
+    folded_to_ = *std::exchange(folding_to_, std::nullopt);
+    replies_.fold_done();
+    more_dead_ = ledger_.dead_count() != 0;
+}
+
+void Engine::delete_dead() {
     const auto now = clock_.now();
-    // Dead pages before progress before refusals: each may be committed only with those after it.
-    auto dead = everything ? ledger_.take_dead() : std::vector<PageNumber>{};
+    const auto dead = ledger_.take_dead(folded_to_, kDeadPages);
+    try {
+        write_progress(dead, false);
+    } catch (const SqlFault&) {
+        for (const auto page : dead)
+            ledger_.add_dead(page);
+        throw;
+    }
+    more_dead_ = dead.size() == kDeadPages;
+    if (more_dead_) return;
+    undeletable_ = ledger_.dead_count();
+    next_tidying_ = now.steady + kTidyingPeriod;
+}
+
+// Dead pages before progress before refusals: each may be committed only with those after it.
+void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
+    const auto now = clock_.now();
     const auto progress = ledger_.take_changed();
     std::vector<Refusal> refusals;
     {
         const std::lock_guard lock(mutex_);
         refusals.swap(refusals_);
     }
-    const bool fold =
-        everything && (sessions_.unfolded() != 0 || !dead.empty() || folded_to_ + 1 != next_page_);
-    if (fold || !progress.empty() || !refusals.empty() || everything) {
-        try {
-            Transaction transaction(database_);
-            write_refusals(refusals);
-            for (const auto& upstream : progress)
-                upstreams_.set_progress(upstream.id, upstream.done);
-            if (fold) {
-                sessions_.fold();
-                journal_.remove(dead);
-                meta_.set_number("folded_to", next_page_ - 1);
-                meta_.set_number("next_page", next_page_);
-                meta_.set_number("next_reading", next_reading_);
-            }
-            if (everything) replies_.fold(now.wall);
-            transaction.commit();
-        } catch (const SqlFault&) {
-            replies_.recount();
-            for (const auto page : dead)
-                ledger_.add_dead(page);
-            for (const auto& upstream : progress)
-                ledger_.mark_changed(upstream.id);
-            const std::lock_guard lock(mutex_);
-            refusals_.insert(refusals_.begin(), std::make_move_iterator(refusals.begin()),
-                             std::make_move_iterator(refusals.end()));
-            throw;
+    try {
+        Transaction transaction(database_);
+        write_refusals(refusals);
+        for (const auto& upstream : progress)
+            upstreams_.set_progress(upstream.id, upstream.done);
+        journal_.remove({dead.begin(), dead.end()});
+        if (fold) {
+            replies_.fold(now.wall);
+            meta_.set_number("folded_to", *folding_to_);
+            meta_.set_number("next_page", next_page_);
+            meta_.set_number("next_reading", next_reading_);
+        } else {
+            replies_.expire(now.wall);
         }
+        if (fold || now.steady >= next_stamp_) {
+            meta_.set_number("service_time", static_cast<std::uint64_t>(service_time().count()));
+        }
+        transaction.commit();
+    } catch (const SqlFault&) {
+        replies_.recount();
+        for (const auto& upstream : progress)
+            ledger_.mark_changed(upstream.id);
+        const std::lock_guard lock(mutex_);
+        refusals_.insert(refusals_.begin(), std::make_move_iterator(refusals.begin()),
+                         std::make_move_iterator(refusals.end()));
+        throw;
     }
     next_progress_ = now.steady + kProgressPeriod;
-    if (!everything) return;
-    next_fold_ = now.steady + kFoldPeriod;
-    folded_to_ = next_page_ - 1;
-    sessions_.folded();
-    replies_.folded();
-    const std::lock_guard lock(mutex_);
-    counters_.sessions = sessions_.count();
+    if (now.steady >= next_stamp_) next_stamp_ = now.steady + kStampPeriod;
 }
 
 void Engine::write_refusals(std::span<const Refusal> refusals) {

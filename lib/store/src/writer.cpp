@@ -46,7 +46,7 @@ WriterPulse Writer::pulse() const {
 
 void Writer::run() {
     for (bool closed = false; !closed;) {
-        Inbox::Work work = inbox_.take(kPatience);
+        Inbox::Work work = inbox_.take(engine_.busy() ? milliseconds{0} : kPatience);
         turns_.fetch_add(1);
         commit_all(work.units);
         commit_since_ = engine_.clock().now().steady.time_since_epoch().count();

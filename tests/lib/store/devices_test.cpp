@@ -38,7 +38,7 @@ TEST_F(DevicesTest, AnAddedDeviceIsThereWithItsKeyAfterAReopen) {
 
 TEST_F(DevicesTest, AnIdentityIsGivenOnce) {
     add_device("wm-0001");
-    const auto again = store_->add_device(new_device("wm-0001"));
+    const auto again = store_->add_device(new_device("wm-0001"), kActor);
     ASSERT_FALSE(again.has_value());
     EXPECT_NE(again.error().what.find("wm-0001"), std::string::npos);
     EXPECT_FALSE(again.error().cure.empty());
@@ -53,23 +53,23 @@ TEST_F(DevicesTest, RotationGivesADeviceASecondCredential) {
     EXPECT_EQ((*device)->credentials.size(), 2U);
     auto other_fleet = new_device("wm-0001#3", "wm-0001");
     other_fleet.fleet = "gas-meters";
-    EXPECT_FALSE(store_->add_device(other_fleet).has_value());
+    EXPECT_FALSE(store_->add_device(other_fleet, kActor).has_value());
 }
 
 // RFC 4279 section 5.3 is the least a PSK implementation must bear; here it is also the most.
 TEST_F(DevicesTest, TakesTheLargestIdentityAndKeyAndNothingLarger) {
     auto device = new_device(std::string(128, 'i'));
     device.psk = Secret(Bytes(64, 0x55));
-    EXPECT_TRUE(store_->add_device(device).has_value());
-    EXPECT_FALSE(store_->add_device(new_device(std::string(129, 'j'))).has_value());
+    EXPECT_TRUE(store_->add_device(device, kActor).has_value());
+    EXPECT_FALSE(store_->add_device(new_device(std::string(129, 'j')), kActor).has_value());
     auto long_key = new_device("k");
     long_key.psk = Secret(Bytes(65, 0x55));
-    EXPECT_FALSE(store_->add_device(long_key).has_value());
+    EXPECT_FALSE(store_->add_device(long_key, kActor).has_value());
     auto no_key = new_device("l");
     no_key.psk = Secret();
-    EXPECT_FALSE(store_->add_device(no_key).has_value());
-    EXPECT_FALSE(store_->add_device(new_device("line\nbreak")).has_value());
-    EXPECT_FALSE(store_->add_device(new_device("\xff")).has_value());
+    EXPECT_FALSE(store_->add_device(no_key, kActor).has_value());
+    EXPECT_FALSE(store_->add_device(new_device("line\nbreak"), kActor).has_value());
+    EXPECT_FALSE(store_->add_device(new_device("\xff"), kActor).has_value());
 }
 
 TEST_F(DevicesTest, RevocationEndsTheDevicesSessionsInTheSameCommit) {
@@ -79,23 +79,23 @@ TEST_F(DevicesTest, RevocationEndsTheDevicesSessionsInTheSameCommit) {
     open_session(1, first);
     open_session(2, second);
     open_session(3, other);
-    const auto revoked = store_->revoke_device("wm-0001");
+    const auto revoked = store_->revoke_device("wm-0001", kActor);
     ASSERT_TRUE(revoked.has_value());
     EXPECT_EQ(*revoked, (std::vector<CredentialId>{first, second}));
-    EXPECT_EQ(store_->status().sessions, 1U);
     EXPECT_EQ(store_->status().credentials, 1U);
     reopen();
+    EXPECT_EQ(store_->status().sessions, 1U);
     const auto rows = sessions();
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_TRUE(rows.contains(3));
-    EXPECT_FALSE(store_->revoke_device("wm-0001").has_value());
-    EXPECT_FALSE(store_->revoke_device("nobody").has_value());
+    EXPECT_FALSE(store_->revoke_device("wm-0001", kActor).has_value());
+    EXPECT_FALSE(store_->revoke_device("nobody", kActor).has_value());
 }
 
 // A handshake that was in flight while its device was revoked.
 TEST_F(DevicesTest, ASessionOpenedAfterRevocationIsNotLoaded) {
     const auto id = add_device("wm-0001");
-    ASSERT_TRUE(store_->revoke_device("wm-0001").has_value());
+    ASSERT_TRUE(store_->revoke_device("wm-0001", kActor).has_value());
     open_session(1, id);
     reopen();
     EXPECT_TRUE(sessions().empty());
@@ -103,7 +103,7 @@ TEST_F(DevicesTest, ASessionOpenedAfterRevocationIsNotLoaded) {
 
 TEST_F(DevicesTest, ARevokedDeviceMayComeBackWithANewCredential) {
     const auto before = add_device("wm-0001");
-    ASSERT_TRUE(store_->revoke_device("wm-0001").has_value());
+    ASSERT_TRUE(store_->revoke_device("wm-0001", kActor).has_value());
     const auto after = add_device("wm-0001");
     EXPECT_NE(before, after);
     const auto rows = credentials();
@@ -119,7 +119,7 @@ TEST_F(DevicesTest, AnImportIsAllOrNothingAndNamesEveryBadLine) {
     lines.push_back(new_device(""));
     lines.push_back(new_device("wm-0002"));
     lines.push_back(new_device("wm-0001", "another-name"));
-    const auto result = store_->import_devices(lines, false);
+    const auto result = store_->import_devices(lines, false, kActor);
     ASSERT_TRUE(result.has_value());
     ASSERT_EQ(result->errors.size(), 3U);
     EXPECT_EQ(result->errors[0].index, 1U);
@@ -140,7 +140,7 @@ TEST_F(DevicesTest, AnImportChangesWhatDiffersAndADryRunOnlySaysSo) {
     lines[0].psk = Secret(bytes_of("another key, 16+"));
     lines[1].fleet = "gas-meters";
     for (const bool dry_run : {true, false}) {
-        const auto result = store_->import_devices(lines, dry_run);
+        const auto result = store_->import_devices(lines, dry_run, kActor);
         ASSERT_TRUE(result.has_value());
         EXPECT_TRUE(result->errors.empty());
         EXPECT_EQ(result->added, (std::vector<std::string>{"wm-0004"}));
@@ -148,6 +148,7 @@ TEST_F(DevicesTest, AnImportChangesWhatDiffersAndADryRunOnlySaysSo) {
         EXPECT_EQ(result->unchanged, (std::vector<std::string>{"wm-0003"}));
         EXPECT_EQ(result->revoked, (std::vector<CredentialId>{rekeyed}));
         EXPECT_EQ(credentials().size(), dry_run ? 3U : 5U);
+        reopen();
         EXPECT_EQ(store_->status().sessions, dry_run ? 2U : 1U);
     }
     const auto rows = credentials();

@@ -92,6 +92,8 @@ TEST(EffectsTest, HaveTheDocumentedBytes) {
     mark.confirmed = true;
     mark.path = {*Address::from_text("192.0.2.1:5684"), *Address::from_text("198.51.100.7:9")};
     mark.last_seen = WallTime(std::chrono::microseconds(3));
+    mark.heard = 4;
+    mark.traffic = {300, 5, 1, 2};
     SessionMark second = mark;
     second.confirmed = false;
     std::vector<Effect> effects;
@@ -100,8 +102,10 @@ TEST(EffectsTest, HaveTheDocumentedBytes) {
     effects.emplace_back(second);
     effects.emplace_back(StoredReply{8, 1, mark.last_seen, {}});
     effects.emplace_back(SessionClose{9});
+    effects.emplace_back(SessionsEnd{300});
+    effects.emplace_back(DeviceEvent{"d", mark.last_seen, {0xee}});
     EXPECT_EQ(to_hex(encode_effects(effects)),
-              "01"  // format
+              "02"  // format
               "03"
               "0000000000000007"  // mark of session 7
               "01"
@@ -111,6 +115,8 @@ TEST(EffectsTest, HaveTheDocumentedBytes) {
               "01c00002011634"  // local address
               "01c63364070009"
               "06"  // remote address; 3 µs, zigzag
+              "08"
+              "ac02050102"  // heard at 4 s, zigzag; 300 bytes up, 5 down, one move, two repeats
               "04"
               "00"
               "1234"
@@ -124,6 +130,8 @@ TEST(EffectsTest, HaveTheDocumentedBytes) {
               "0c"
               "01c63364070009"
               "00"  // the same local address
+              "00"
+              "ac02050102"
               "04"
               "01"
               "0000000000000008"
@@ -131,7 +139,13 @@ TEST(EffectsTest, HaveTheDocumentedBytes) {
               "00"
               "00"
               "02"
-              "0000000000000009");
+              "0000000000000009"
+              "05"
+              "ac02"  // every session of credential 300
+              "06"
+              "0164"
+              "00"
+              "01ee");
 }
 
 // A cut between two effects is a shorter list, which SQLite's own length rules out; a cut inside one is

@@ -43,9 +43,9 @@ TEST_F(LedgerTest, APageDiesWhenEveryUpstreamHasAllOfIt) {
     page(3, 3);
     acknowledge(0, 1, 4);
     acknowledge(1, 1, 3);
-    EXPECT_TRUE(ledger_.take_dead().empty());
+    EXPECT_TRUE(ledger_.take_dead(~PageNumber{0}, 1000).empty());
     acknowledge(1, 3, 4);
-    EXPECT_EQ(ledger_.take_dead(), (std::vector<PageNumber>{1}));
+    EXPECT_EQ(ledger_.take_dead(~PageNumber{0}, 1000), (std::vector<PageNumber>{1}));
 }
 
 // Readings of other upstreams in between must not leave a hole each, or the progress grows without bound.
@@ -61,7 +61,7 @@ TEST_F(LedgerTest, ProgressIsOneRangeThoughEveryOtherPageIsForSomebodyElse) {
     for (int i = 199; i > 0; i -= 2)
         acknowledge(1, static_cast<ReadingNumber>(1 + 2 * i), 3 + 2 * static_cast<ReadingNumber>(i));
     EXPECT_EQ(ledger_.progress(1).ranges(), (std::vector<Range>{{1, 401}}));
-    EXPECT_EQ(ledger_.take_dead().size(), 200U);
+    EXPECT_EQ(ledger_.take_dead(~PageNumber{0}, 1000).size(), 200U);
 }
 
 TEST_F(LedgerTest, AnAcknowledgementOfWhatIsNotForTheUpstreamChangesNothing) {
@@ -102,7 +102,7 @@ TEST_F(LedgerTest, ReadingsOfOnePageMayHaveDifferentUpstreams) {
     EXPECT_EQ(pending(0), 0U);
     EXPECT_EQ(ledger_.progress(0).ranges(), (std::vector<Range>{{1, 4}}));
     ledger_.forget_upstream(1);
-    EXPECT_EQ(ledger_.take_dead().size(), 1U);
+    EXPECT_EQ(ledger_.take_dead(~PageNumber{0}, 1000).size(), 1U);
 }
 
 }  // namespace

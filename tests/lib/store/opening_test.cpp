@@ -24,6 +24,19 @@ protected:
             << sqlite3_errmsg(database);
         sqlite3_close(database);
     }
+    // Makes of a store of today one of version 2, without sessions.
+    void make_version_2() const {
+        run_sql(
+            "DROP TABLE session; DROP TABLE mark_block; DROP TABLE device_past; DROP TABLE audit;"
+            "ALTER TABLE credential DROP COLUMN replaces; ALTER TABLE credential DROP COLUMN why;"
+            "DELETE FROM meta WHERE name IN ('devices', 'credentials', 'sessions', 'service_time');"
+            "CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,"
+            " sealed BLOB NOT NULL, confirmed INTEGER NOT NULL, path BLOB NOT NULL,"
+            " lease_end INTEGER NOT NULL, right_edge INTEGER NOT NULL, window INTEGER NOT NULL,"
+            " established INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT;"
+            "CREATE INDEX session_by_credential ON session(credential);"
+            "PRAGMA user_version = 2");
+    }
     // The open must fail, and say so in words that name `what` and `cure`.
     void expect_refusal(const std::string& what, const std::string& cure) {
         store_.reset();
@@ -66,8 +79,8 @@ TEST_F(OpeningTest, ADirectoryThatCannotBeMadeIsNamedWithItsCure) {
 TEST_F(OpeningTest, ANewerStoreIsRefused) {
     open();
     store_.reset();
-    run_sql("PRAGMA user_version = 3");
-    expect_refusal("version 3", "newer");
+    run_sql("PRAGMA user_version = 4");
+    expect_refusal("version 4", "newer");
 }
 
 TEST_F(OpeningTest, SomebodyElsesDatabaseIsLeftAlone) {
@@ -122,7 +135,7 @@ TEST_F(OpeningTest, ASealingKeyThatIsNoneIsRefused) {
     open();
     store_.reset();
     write("state.key", "secret\n");
-    expect_refusal("is not a sealing key", "64 hexadecimal digits");
+    expect_refusal("does not hold a sealing key", "64 hexadecimal digits");
 }
 
 TEST_F(OpeningTest, TheSystemdCredentialIsTheSealingKeyWhenThereIsOne) {
@@ -146,6 +159,7 @@ TEST_F(OpeningTest, AStoreOfVersionOneIsBroughtUpWithAllItHolds) {
     add_device("wm-0001");
     store_.reset();
     // A page of one reading: device "d", fleet "f", resource "r", no Content-Format, payload aabb, for bit 0.
+    make_version_2();
     run_sql(
         "DROP TABLE dead_letter; DELETE FROM sqlite_sequence; PRAGMA user_version = 1;"
         "INSERT INTO page VALUES(90, 7, 1, 1, 3, x'01060301640166017201000102000001"
@@ -161,6 +175,47 @@ TEST_F(OpeningTest, AStoreOfVersionOneIsBroughtUpWithAllItHolds) {
     store_->dead_letter(aws, 7, "refused");
     ASSERT_TRUE(store_->flush().has_value());
     EXPECT_EQ(store_->dead_letters(1)->size(), 1U);
+}
+
+// Version 2 as it was: a session is one row, effects know nothing of traffic. Its sealed keys are those of
+// today's form.
+TEST_F(OpeningTest, ASessionOfVersionTwoGoesOn) {
+    open();
+    const auto credential = add_device("wm-0001");
+    for (const SessionId id : {SessionId{11}, SessionId{12}, ~SessionId{0}}) {
+        Unit unit;
+        unit.open = session(id, credential);
+        if (id == 12) unit.open->cid.clear();
+        ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+    }
+    store_.reset();
+    run_sql("CREATE TABLE kept AS SELECT * FROM session");
+    make_version_2();
+    // Path 192.0.2.1:5684, 198.51.100.7:5683. The page marks session 11: edge 9, all of the window, lease
+    // 1024.
+    run_sql(
+        "INSERT INTO session SELECT id, credential, cid, sealed, 0, x'01c0000201163401c63364071633',"
+        " 1024, 1, 3, 5000000, 6000000 FROM kept; DROP TABLE kept;"
+        "INSERT INTO page SELECT value + 1, 1, 0, 0, 0, x'',"
+        " x'0103000000000000000b010900800801c0000201163401c6336407163300' FROM meta WHERE name = "
+        "'folded_to'");
+    open();
+    const auto rows = sessions();
+    ASSERT_EQ(rows.size(), 3U);
+    EXPECT_EQ(rows.at(11).right_edge, 9U);
+    EXPECT_EQ(rows.at(11).lease_end, 1024U);
+    EXPECT_TRUE(rows.at(11).confirmed);
+    EXPECT_EQ(rows.at(12).right_edge, 1U);
+    EXPECT_EQ(rows.at(12).window, 3U);
+    EXPECT_EQ(rows.at(12).path, path_from(5683));
+    EXPECT_EQ(rows.at(12).heard, 0U);
+    EXPECT_EQ(text_of(rows.at(11).secret.view()), "master secret of session 11");
+    EXPECT_EQ(rows.at(~SessionId{0}).last_seen, WallTime(seconds(6)));
+    EXPECT_EQ(store_->status().sessions, 3U);
+    EXPECT_EQ(store_->status().credentials, 1U);
+    reopen();
+    EXPECT_EQ(sessions().size(), 3U);
+    EXPECT_EQ(store_->status().bad_rows, 0U);
 }
 
 TEST_F(OpeningTest, AnUnreadablePageCostsNothingElse) {

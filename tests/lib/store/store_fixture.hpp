@@ -81,6 +81,8 @@ private:
     std::vector<std::uint64_t> order_;
 };
 
+inline constexpr std::string_view kActor = "user test (1000)";
+
 inline Path path_from(std::uint16_t port) {
     return {*Address::from_text("192.0.2.1:5684"),
             *Address::from_text("198.51.100.7:" + std::to_string(port))};
@@ -121,7 +123,7 @@ protected:
     Outcome commit(Unit unit) { return completions_->wait_for(submit(std::move(unit))).outcome; }
 
     CredentialId add_device(const std::string& identity, const std::string& name = {}) {
-        const auto added = store_->add_device(new_device(identity, name));
+        const auto added = store_->add_device(new_device(identity, name), kActor);
         EXPECT_TRUE(added.has_value()) << added.error().text();
         return added.value_or(0);
     }
@@ -143,7 +145,7 @@ protected:
         return row;
     }
     SessionMark mark(SessionId id, std::uint64_t right_edge) const {
-        return {id, right_edge, ~std::uint64_t{0}, 2048, true, path_from(40'000), clock_.now().wall};
+        return {id, right_edge, ~std::uint64_t{0}, 2048, true, path_from(40'000), clock_.now().wall, 0, {}};
     }
     NewReading reading(Bytes payload, UpstreamMask upstreams = 1) const {
         return {"wm-0001",          "water-meters",    "telemetry", 112,

@@ -127,7 +127,7 @@ TEST_F(StoreTest, CommitsWhatWaitsWhenItIsStopped) {
     store_->stop();
     EXPECT_EQ(completions_->wait_for(last).outcome, Outcome::kCommitted);
     EXPECT_FALSE(store_->submit(reading_unit(payload_of(51))));
-    EXPECT_FALSE(store_->add_device(new_device("late")).has_value());
+    EXPECT_FALSE(store_->add_device(new_device("late"), kActor).has_value());
     reopen();
     EXPECT_EQ(waiting(upstream("aws")).size(), 50U);
 }

@@ -28,7 +28,7 @@ struct UpstreamStatus {
 
 // Counters are since start unless they say otherwise.
 struct Status {
-    std::uint64_t sessions = 0;     // on disk; lags behind by a few seconds
+    std::uint64_t sessions = 0;     // in the table; lags behind by up to a minute
     std::uint64_t devices = 0;      // not revoked
     std::uint64_t credentials = 0;  // not revoked
     std::uint64_t readings_waiting = 0;

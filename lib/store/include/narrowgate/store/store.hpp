@@ -16,6 +16,7 @@
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/store/devices.hpp"
+#include "narrowgate/store/loading.hpp"
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/range_set.hpp"
 #include "narrowgate/store/reading.hpp"
@@ -60,32 +61,52 @@ public:
     // A field larger than unit.hpp allows is the caller's mistake: aborts.
     [[nodiscard]] bool submit(Unit&& unit);
 
-    // --- Start-up: before the first submit(). Callbacks run on the caller's thread.
-    // --------------------------
+    // --- Start-up ----------------------------------------------------------------------------------------
 
-    // Every session whose credential is not revoked. A row that cannot be opened ends that session alone: it
-    // is deleted, counted (Status::bad_rows) and logged (one line for all).
-    Expected<void> load_sessions(const std::function<void(SessionRow&&)>& take);
-    // Every reply of such a session that has not expired, oldest first.
+    // How long this store has been open over its whole life, by the steady clock. A crash loses at most a
+    // minute of it.
+    seconds service_time() const;
+    // `bad` is told of each session whose row or mark cannot be opened; the caller closes it by a unit. It is
+    // counted once in Status::bad_rows, whoever meets it how often; the caller logs one line for all.
+    Expected<std::unique_ptr<SessionReader>> session_reader(std::function<void(SessionId)> bad);
+    Expected<std::unique_ptr<CredentialReader>> credential_reader();
+    // Every reply that has not expired, oldest first; also of sessions that have ended since. Callbacks run
+    // on the caller's thread.
     Expected<void> load_replies(const std::function<void(StoredReply&&)>& take);
 
-    // --- Devices: durable when the call returns. The caller waits for the writer; not from its callbacks.
-    // ---
+    // For commands without a daemon, and for tests: every session, every credential (revoked ones too, by
+    // id), on the caller's thread. What cannot be opened is counted, logged (one line for all), and a session
+    // deleted.
+    Expected<void> load_sessions(const std::function<void(SessionRow&&)>& take);
+    Expected<void> load_credentials(const std::function<void(CredentialRow&&)>& take);
+
+    // --- Devices: durable when the call returns, with a line in the audit trail for `actor` (who asked for
+    // it: "user alice (1000)"). The caller waits for the writer; not from its callbacks.
 
     // Fails when the identity is in use, when the name belongs to a device of another fleet, or when a field
     // is out of bounds. A revoked identity or device may be added again.
-    Expected<CredentialId> add_device(const NewDevice& device);
+    Expected<CredentialId> add_device(const NewDevice& device, std::string_view actor);
     // All or nothing. With `dry_run` nothing is changed and the result says what would be.
-    Expected<ImportResult> import_devices(std::span<const NewDevice> devices, bool dry_run);
-    // By identity or device name. Revokes every credential of the device and deletes their sessions, all in
-    // one commit; returns these credentials, whose live sessions the caller ends now.
-    Expected<std::vector<CredentialId>> revoke_device(std::string_view identity_or_name);
+    Expected<ImportResult> import_devices(std::span<const NewDevice> devices, bool dry_run,
+                                          std::string_view actor);
+    // Adds the next credential of a device, in whose newest one's place it comes: both are valid until a unit
+    // retires that one. By identity or device name. Fails when the device is revoked or a rotation is under
+    // way, and says which identity waits. Returns the row as it is loaded later.
+    Expected<CredentialRow> rotate_device(std::string_view identity_or_name, Rotation rotation,
+                                          std::string_view actor);
+    // By identity or device name. Revokes every credential of the device and ends their sessions, all in one
+    // commit; returns these credentials, whose live sessions the caller ends now.
+    Expected<std::vector<CredentialId>> revoke_device(std::string_view identity_or_name,
+                                                      std::string_view actor);
+    // Revokes this credential alone, which it returns, and ends its sessions. A device whose last one goes is
+    // revoked with it.
+    Expected<CredentialId> revoke_credential(std::string_view identity, std::string_view actor);
     Expected<std::vector<Device>> devices();  // by name
     // By identity or device name; nothing when there is none.
     Expected<std::optional<Device>> find_device(std::string_view identity_or_name);
-    // Every credential with its key, revoked ones too, by id: for the handshakes, and for an export with
-    // keys. One that cannot be opened is left out, counted and logged. Callbacks run on the caller's thread.
-    Expected<void> load_credentials(const std::function<void(CredentialRow&&)>& take);
+    // What units said about the device, newest first, at most kDeviceEventsKept.
+    Expected<std::vector<DeviceEvent>> device_events(std::string_view device, std::size_t count);
+    Expected<std::vector<AuditEntry>> audit(std::size_t count);  // newest first
 
     // --- Upstreams ----------------------------------------------------------------------------------------
 
@@ -113,7 +134,7 @@ public:
     // The last `count` readings that still wait for anybody, newest first.
     Expected<std::vector<StoredReading>> last_readings(std::size_t count);
     Expected<std::vector<DeadLetter>> dead_letters(std::size_t count);  // newest first
-    // The sessions seen last, newest first, without their secrets; some seconds behind.
+    // The sessions seen last, newest first, without their secrets; up to a minute behind. Looks at all.
     Expected<std::vector<SessionRow>> last_sessions(std::size_t count);
 
     // --- Ending -------------------------------------------------------------------------------------------
