@@ -14,10 +14,16 @@ namespace {
 constexpr seconds kStoreRetry{1};
 // DISCONNECT is written in this time or not at all.
 constexpr milliseconds kDisconnectLimit{1000};
+// AWS IoT Core meters messages in units of 5 KB begun.
+constexpr std::size_t kUnitBytes = 5 * 1024;
+
+std::size_t size_of(const mqtt::Publish& message) {
+    return message.topic.size() + message.content_type.size() + message.payload.size();
+}
 
 }  // namespace
 
-Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, const Profile& profile,
+Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Profile& profile,
                  std::shared_ptr<const Routes> routes, Log& log, std::uint64_t seed)
     : options_(std::move(options)),
       source_(source),
@@ -26,6 +32,7 @@ Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, cons
       log_(log),
       routes_(std::move(routes)),
       lanes_(source),
+      pace_(options_.pace),
       reconnect_wait_(options_.reconnect, seed),
       throttle_wait_(options_.throttle, seed + 1),
       pause_wait_(options_.pause, seed + 2) {
@@ -50,7 +57,8 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
 
 void Courier::turn(const Now& now) {
     if (phase_ == Phase::kOver) return;
-    for (std::optional<SteadyTime>* const resumes : {&backlog_resumes_, &all_resumes_, &store_resumes_}) {
+    for (std::optional<SteadyTime>* const resumes :
+         {&backlog_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
     if (!acknowledged_.empty()) {
@@ -76,6 +84,7 @@ void Courier::turn(const Now& now) {
                       "the broker drops publishes (a limit of its rate?) or hangs: read its log"},
                      now);
     }
+    if (suspects_.due() && now.steady >= *suspects_.due()) condemn_suspects();
     if (phase_ == Phase::kWaiting && now.steady >= next_connect_) connect(now);
     if (phase_ == Phase::kConnected && !stop_by_) publish(now);
 }
@@ -94,11 +103,13 @@ std::optional<SteadyTime> Courier::deadline() const {
             break;
         case Phase::kConnected:
             if (!in_flight_.empty()) at(in_flight_.begin()->second.sent + options_.answer_limit);
-            for (const auto& resumes : {backlog_resumes_, all_resumes_, store_resumes_}) {
+            for (const auto& resumes :
+                 {backlog_resumes_, all_resumes_, store_resumes_, pace_resumes_, company_until_}) {
                 if (resumes) at(*resumes);
             }
             break;
     }
+    if (suspects_.due()) at(*suspects_.due());
     if (stop_by_) at(*stop_by_);
     return first;
 }
@@ -121,6 +132,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     status_.state.reconnects = connections_++;
     log_.info("upstream {}: connected", options_.name);
     if (!refusals_.is_pausing()) set_trouble({});
+    poison_.connected();
     lanes_.begin();
 }
 
@@ -129,6 +141,17 @@ void Courier::disconnected(const Error& error, const Now& now) {
     if (stood && now.steady - phase_since_ >= options_.stable_after) reconnect_wait_.reset();
     if (stood || !status_.state.since) status_.state.since = now.wall;
     status_.state.connected = false;
+    if (stood && !in_flight_.empty()) {
+        const auto& oldest = in_flight_.begin()->second.numbers;
+        const bool alone = in_flight_.size() == 1 && oldest.size() == 1;
+        if (const auto culprit = poison_.lost(oldest.front(), alone)) {
+            log_.warning(
+                "upstream {}: the broker ends the connection whenever reading {} is sent; see "
+                "narrowgate store show",
+                options_.name, *culprit);
+            dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
+        }
+    }
     // What is in flight may have arrived or not: all of it is sent again, under the same ids.
     in_flight_.clear();
     backlog_in_flight_ = 0;
@@ -171,8 +194,11 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
     }
     for (const ReadingNumber number : sent.numbers) {
         lanes_.done(number);
+        alone_.erase(number);
+        poison_.taken(number);
         acknowledged_.push_back(number);
     }
+    condemn_suspects();
     status_.state.delivered += sent.numbers.size();
     refusals_.taken();
     reconnect_wait_.reset();
@@ -188,20 +214,27 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     const bool was_pausing = refusals_.is_pausing();
     const Consequence consequence = refusals_.refused(code);
     if (consequence == Consequence::kDeadLetter) {
-        if (refusals_.is_first()) {
-            log_.warning("upstream {}: {}; see narrowgate store show", options_.name, refusals_.words());
+        if (refusals_.is_first()) log_.warning("upstream {}: {}", options_.name, refusals_.words());
+        if (sent.numbers.size() == 1) {
+            lanes_.set_aside(sent.numbers.front());
+            suspects_.add(sent.numbers.front(), refusals_.words(), now.steady);
+            return;
         }
-        for (const ReadingNumber number : sent.numbers)
-            dead_letter(number, refusals_.words());
-        return;
+        // One of them may be the reason: each is tried alone.
+        alone_.insert(sent.numbers.begin(), sent.numbers.end());
     }
     for (const ReadingNumber number : sent.numbers)
         lanes_.put_back(number);
+    if (consequence == Consequence::kDeadLetter) return;
     if (consequence == Consequence::kRetryLater) {
         // One wait for all answers of the same moment.
         if (!backlog_resumes_) backlog_resumes_ = now.steady + throttle_wait_.next();
         return;
     }
+    // It refuses whatever comes: nothing was wrong with these.
+    alone_.clear();
+    for (const Suspects::Suspect& suspect : suspects_.take())
+        lanes_.put_back(suspect.number);
     // What was in flight when the pause began is refused too, and does not make it longer.
     if (was_pausing && all_resumes_) return;
     all_resumes_ = now.steady + pause_wait_.next();
@@ -212,11 +245,13 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
 }
 
 std::size_t Courier::window() const {
-    if (refusals_.is_pausing()) return 1;
+    if (refusals_.is_pausing() || poison_.is_careful()) return 1;
     return std::min(options_.window, server_window_);
 }
 
 void Courier::publish(const Now& now) {
+    company_until_.reset();
+    pace_resumes_.reset();
     while (phase_ == Phase::kConnected && !all_resumes_ && !store_resumes_ && in_flight_.size() < window()) {
         if (publish_from(LaneName::kLive, now)) continue;
         const std::size_t share = std::max<std::size_t>(window() * options_.backlog_percent / 100, 1);
@@ -226,6 +261,9 @@ void Courier::publish(const Now& now) {
 }
 
 bool Courier::publish_from(LaneName lane, const Now& now) {
+    const auto earlier = [](std::optional<SteadyTime>& at, SteadyTime when) {
+        at = at ? std::min(*at, when) : when;
+    };
     if (store_resumes_) return false;
     const auto waiting = lanes_.waiting(lane);
     if (!waiting) {
@@ -237,23 +275,49 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
         return false;
     }
     if (waiting->empty()) return false;
-
-    Parcel parcel = profile_.next(*waiting, *routes_);
-    const std::size_t count = std::clamp<std::size_t>(parcel.count, 1, waiting->size());
-    InFlight sending{.numbers = {}, .sent = now.steady, .lane = lane};
-    for (const Reading& reading : waiting->first(count))
-        sending.numbers.push_back(reading.number);
+    if (!pace_.allows(lane, now.steady)) {
+        earlier(pace_resumes_, pace_.allowed_at(lane));
+        return false;
+    }
+    std::size_t skipped = 0;
+    const auto readings = offered(*waiting, skipped);
+    Parcel parcel = profile_.next(readings, *routes_, now.wall);
+    if (parcel.wait) {
+        earlier(company_until_, now.steady + *parcel.wait);
+        return false;
+    }
+    std::vector<ReadingNumber> numbers;
+    numbers.reserve(parcel.places.size());
+    for (std::size_t& place : parcel.places) {
+        numbers.push_back(readings[place].number);
+        place += skipped;
+    }
     if (parcel.publish && !fits(*parcel.publish)) {
         parcel.reason = fmt::format("a message of {} bytes, and the broker takes packets of {} at most",
                                     parcel.publish->payload.size(), *largest_packet_);
         parcel.publish.reset();
+        if (numbers.size() > 1) {
+            alone_.insert(numbers.begin(), numbers.end());
+            return true;
+        }
     }
-    if (!parcel.publish) {
-        lanes_.take(lane, count);
-        for (const ReadingNumber number : sending.numbers)
-            dead_letter(number, parcel.reason);
-        return true;
-    }
+    if (parcel.publish) return send(lane, std::move(parcel), std::move(numbers), now);
+    lanes_.take(lane, parcel.places);
+    for (const ReadingNumber number : numbers)
+        dead_letter(number, parcel.reason);
+    return true;
+}
+
+std::span<const Reading> Courier::offered(std::span<const Reading> waiting, std::size_t& skipped) const {
+    if (waiting.size() > 1 && poison_.comes_later(waiting.front().number)) skipped = 1;
+    waiting = waiting.subspan(skipped);
+    if (poison_.is_careful() || alone_.contains(waiting.front().number)) return waiting.first(1);
+    if (alone_.empty()) return waiting;
+    const auto is_alone = [this](const Reading& reading) { return alone_.contains(reading.number); };
+    return waiting.first(static_cast<std::size_t>(std::ranges::find_if(waiting, is_alone) - waiting.begin()));
+}
+
+bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, const Now& now) {
     const std::uint64_t token = next_token_++;
     if (!link_.publish(token, *parcel.publish)) {
         // The link will say why in an event. With nothing in flight there might be none to wait for.
@@ -265,23 +329,32 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
         }
         return false;
     }
-    lanes_.take(lane, count);
+    const std::size_t bytes = size_of(*parcel.publish);
+    pace_.spend(bytes);
+    lanes_.take(lane, parcel.places);
     ++status_.published;
+    status_.published_readings += numbers.size();
+    status_.published_bytes += bytes;
+    status_.published_units += (bytes + kUnitBytes - 1) / kUnitBytes;
     if (lane == LaneName::kBacklog) ++backlog_in_flight_;
-    in_flight_.emplace(token, std::move(sending));
+    in_flight_.emplace(token, InFlight{.numbers = std::move(numbers), .sent = now.steady, .lane = lane});
     return true;
 }
 
 bool Courier::fits(const mqtt::Publish& message) const {
     // Fixed header, packet identifier, lengths and the property (MQTT 5 section 3.3): fewer than 32 bytes.
     constexpr std::size_t kOverheadBytes = 32;
-    return !largest_packet_ ||
-           message.topic.size() + message.payload.size() + message.content_type.size() + kOverheadBytes <=
-               *largest_packet_;
+    return !largest_packet_ || size_of(message) + kOverheadBytes <= *largest_packet_;
+}
+
+void Courier::condemn_suspects() {
+    for (const Suspects::Suspect& suspect : suspects_.take())
+        dead_letter(suspect.number, suspect.reason);
 }
 
 void Courier::dead_letter(ReadingNumber number, const std::string& reason) {
     lanes_.done(number);
+    alone_.erase(number);
     source_.dead_letter(number, reason);
     ++status_.state.dead_letters;
 }

@@ -11,16 +11,21 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "daemon/status.hpp"
 #include "daemon/upstream/lanes.hpp"
 #include "daemon/upstream/link.hpp"
+#include "daemon/upstream/pace.hpp"
+#include "daemon/upstream/poison.hpp"
 #include "daemon/upstream/profile.hpp"
 #include "daemon/upstream/reading_source.hpp"
 #include "daemon/upstream/refusals.hpp"
 #include "daemon/upstream/routes.hpp"
+#include "daemon/upstream/suspects.hpp"
 #include "narrowgate/base/backoff.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -33,6 +38,8 @@ struct CourierOptions {
     std::size_t window = 64;
     // Of the window, what the backlog may take, in percent: the rest is free for what is new.
     unsigned backlog_percent = 75;
+    // What the broker takes of one connection.
+    PaceLimits pace;
     // After this the link has forgotten the attempt, and it is given up. Above its own time-out.
     seconds connect_limit{120};
     // A publish without an answer for so long will have none: AWS IoT Core drops what is above its rate and
@@ -55,8 +62,11 @@ struct CourierOptions {
 struct CourierStatus {
     UpstreamState state;
     std::size_t in_flight = 0;
-    std::uint64_t published = 0;  // sent, repeats included
-    std::uint64_t refused = 0;    // PUBACKs that said no
+    std::uint64_t published = 0;  // messages sent, repeats included
+    std::uint64_t published_readings = 0;
+    std::uint64_t published_bytes = 0;  // topic, content type and payload
+    std::uint64_t published_units = 0;  // of 5 KB begun, as AWS meters them
+    std::uint64_t refused = 0;          // PUBACKs that said no
     std::optional<SteadyTime> next_attempt;
 };
 
@@ -64,7 +74,7 @@ struct CourierStatus {
 class Courier {
 public:
     // All references outlive this. `seed` spreads the waits of many gateways.
-    Courier(CourierOptions options, ReadingSource& source, Link& link, const Profile& profile,
+    Courier(CourierOptions options, ReadingSource& source, Link& link, Profile& profile,
             std::shared_ptr<const Routes> routes, Log& log, std::uint64_t seed);
 
     // What the link says.
@@ -104,8 +114,13 @@ private:
     void publish(const Now& now);
     // False when there is nothing to send in that lane, or no sending.
     bool publish_from(LaneName lane, const Now& now);
+    // The part of what waits that the next message may be made of, and how many are left out before it.
+    std::span<const Reading> offered(std::span<const Reading> waiting, std::size_t& skipped) const;
+    bool send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, const Now& now);
     bool fits(const mqtt::Publish& message) const;
     void dead_letter(ReadingNumber number, const std::string& reason);
+    // The broker takes other readings: those that it refused are refused for good.
+    void condemn_suspects();
     std::size_t window() const;
     void set_trouble(std::string words);
 
@@ -115,12 +130,17 @@ private:
     // Not owned.
     ReadingSource& source_;
     Link& link_;
-    const Profile& profile_;
+    Profile& profile_;
     Log& log_;
 
     std::shared_ptr<const Routes> routes_;
     Lanes lanes_;
     Refusals refusals_;
+    Suspects suspects_;
+    Poison poison_;
+    std::set<ReadingNumber>
+        alone_;  // each to be sent in a message of its own: one of their batch was refused
+    Pace pace_;
     Backoff reconnect_wait_;
     Backoff throttle_wait_;
     Backoff pause_wait_;
@@ -139,6 +159,8 @@ private:
     std::optional<SteadyTime> backlog_resumes_;  // the broker wants less
     std::optional<SteadyTime> all_resumes_;      // nothing passes
     std::optional<SteadyTime> store_resumes_;    // the store could not be read
+    std::optional<SteadyTime> pace_resumes_;     // as fast as the broker takes
+    std::optional<SteadyTime> company_until_;    // a batch that is not full waits
     std::optional<SteadyTime> stop_by_;
     // Acknowledged and not yet told to the source: once a turn for all of them.
     std::vector<ReadingNumber> acknowledged_;

@@ -14,38 +14,78 @@ void Lanes::begin() {
 
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
     Lane& lane = lane_of(name);
-    while (lane.taken == lane.ready.size()) {
-        lane.ready.clear();
-        lane.taken = 0;
-        // Taken before the store is read: what is committed meanwhile is looked for the next time.
-        const ReadingNumber end = name == LaneName::kLive ? source_.head() : lane.end;
-        if (lane.next >= end) return std::span<const Reading>();
-        auto readings = source_.read(lane.next, kReadAheadCount, kReadAheadBytes);
-        if (!readings) return std::unexpected(std::move(readings.error()));
-        if (readings->empty() || readings->front().number >= end) {
-            lane.next = end;
-            return std::span<const Reading>();
-        }
-        std::erase_if(*readings, [&](const Reading& reading) { return reading.number >= end; });
-        lane.next = readings->back().number + 1;
-        // The backlog is read again from where something came back: what is in flight from behind that is met
-        // again.
-        std::erase_if(*readings, [&](const Reading& reading) { return in_flight_.contains(reading.number); });
-        lane.ready = std::move(*readings);
+    // Taken before the store is read: what is committed meanwhile is looked for the next time.
+    const ReadingNumber end = name == LaneName::kLive ? source_.head() : lane.end;
+    if (lane.left() < kLowWater && lane.next < end) {
+        // What is ready goes out even if the store cannot be read now.
+        if (auto filled = fill(lane, end); !filled && lane.left() == 0)
+            return std::unexpected(std::move(filled.error()));
     }
     return std::span<const Reading>(lane.ready).subspan(lane.taken);
 }
 
-void Lanes::take(LaneName name, std::size_t count) {
+Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
+    lane.ready.erase(lane.ready.begin(), lane.ready.begin() + static_cast<std::ptrdiff_t>(lane.taken));
+    lane.taken = 0;
+    while (lane.ready.size() < kLowWater && lane.next < end) {
+        auto readings = source_.read(lane.next, kReadAheadCount, kReadAheadBytes);
+        if (!readings) return std::unexpected(std::move(readings.error()));
+        if (readings->empty() || readings->front().number >= end) {
+            lane.next = end;
+            break;
+        }
+        for (Reading& reading : *readings) {
+            if (reading.number >= end) break;
+            lane.next = reading.number + 1;
+            // The backlog is read again from where something came back: what is in flight from behind that is
+            // met again.
+            if (in_flight_.contains(reading.number) || aside_.contains(reading.number)) continue;
+            lane.ready.push_back(std::move(reading));
+        }
+    }
+    return {};
+}
+
+void Lanes::take(LaneName name, std::span<const std::size_t> places) {
     Lane& lane = lane_of(name);
-    for (std::size_t i = 0; i < count; ++i)
-        in_flight_.insert(lane.ready.at(lane.taken++).number);
+    for (const std::size_t place : places)
+        in_flight_.insert(lane.ready.at(lane.taken + place).number);
+    std::size_t from_front = 0;
+    while (from_front < places.size() && places[from_front] == from_front)
+        ++from_front;
+    if (from_front == places.size()) {
+        lane.taken += from_front;
+        return;
+    }
+    std::vector<Reading> left;
+    left.reserve(lane.left() - places.size());
+    auto next = places.begin();
+    for (std::size_t place = 0; place < lane.left(); ++place) {
+        if (next != places.end() && *next == place) {
+            ++next;
+        } else {
+            left.push_back(std::move(lane.ready[lane.taken + place]));
+        }
+    }
+    lane.ready = std::move(left);
+    lane.taken = 0;
+}
+
+void Lanes::done(ReadingNumber number) {
+    in_flight_.erase(number);
+    aside_.erase(number);
+}
+
+void Lanes::set_aside(ReadingNumber number) {
+    in_flight_.erase(number);
+    aside_.insert(number);
 }
 
 void Lanes::put_back(ReadingNumber number) {
     in_flight_.erase(number);
+    aside_.erase(number);
     ReadingNumber from = std::min(backlog_.next, number);
-    if (backlog_.taken < backlog_.ready.size()) from = std::min(from, backlog_.ready[backlog_.taken].number);
+    if (backlog_.left() > 0) from = std::min(from, backlog_.ready[backlog_.taken].number);
     backlog_ = {.next = from, .end = std::max(backlog_.end, number + 1), .ready = {}, .taken = 0};
 }
 

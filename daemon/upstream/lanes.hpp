@@ -18,41 +18,51 @@ enum class LaneName : std::uint8_t { kLive, kBacklog };
 // Thread: the upstream's.
 class Lanes {
 public:
-    // Read ahead of need, a lane: one look into the store for many publishes.
-    static constexpr std::size_t kReadAheadCount = 128;
+    // Read ahead of need, a lane: one look into the store for many publishes, and enough to fill a batch.
+    static constexpr std::size_t kReadAheadCount = 256;
     static constexpr std::size_t kReadAheadBytes = 256 * 1024;
 
     // `source` outlives this.
     explicit Lanes(ReadingSource& source) : source_(source) {}
 
     // A connection begins: nothing is in flight, all that is not done is backlog, and what comes from now on
-    // is live.
+    // is live. What is set aside stays so.
     void begin();
 
-    // The oldest readings of a lane that are not in flight; empty when there are none for now. Valid until
-    // the next call. Fails when the store does.
+    // The oldest readings of a lane that are neither in flight nor set aside, ascending; empty when there are
+    // none for now. Valid until the next call. Fails when the store does.
     Expected<std::span<const Reading>> waiting(LaneName lane);
-    // The first `count` of them go into flight.
-    void take(LaneName lane, std::size_t count);
-    // A reading in flight is done, whichever way.
-    void done(ReadingNumber number) { in_flight_.erase(number); }
-    // A reading in flight is to be sent again, by the backlog lane, in its place there.
+    // Those at these places of what waiting() returned last, ascending, go into flight.
+    void take(LaneName lane, std::span<const std::size_t> places);
+    // A reading in flight or set aside is done, whichever way.
+    void done(ReadingNumber number);
+    // A reading in flight or set aside is to be sent again, by the backlog lane, in its place there.
     void put_back(ReadingNumber number);
+    // A reading in flight is neither done nor to be sent until somebody decides.
+    void set_aside(ReadingNumber number);
 
 private:
+    // When fewer are left, the store is looked into again.
+    static constexpr std::size_t kLowWater = kReadAheadCount / 2;
+
     struct Lane {
         ReadingNumber next = 0;  // where the store is read next
         ReadingNumber end = 0;   // of the backlog: one past its last
         std::vector<Reading> ready;
-        std::size_t taken = 0;  // of `ready`
+        std::size_t taken = 0;  // of `ready`, from its front
+
+        std::size_t left() const { return ready.size() - taken; }
     };
 
     Lane& lane_of(LaneName name) { return name == LaneName::kLive ? live_ : backlog_; }
+    // Reads on until enough is ready or there is nothing more.
+    Expected<void> fill(Lane& lane, ReadingNumber end);
 
     ReadingSource& source_;
     Lane live_;
     Lane backlog_;
     std::set<ReadingNumber> in_flight_;
+    std::set<ReadingNumber> aside_;
 };
 
 }  // namespace narrowgate::daemon

@@ -9,12 +9,11 @@ namespace {
 
 class MqttProfile final : public Profile {
 public:
-    Parcel next(std::span<const Reading> waiting, const Routes& routes) const override {
+    Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime) override {
         const Reading& reading = waiting.front();
         const TopicTemplate* topic = routes.find(reading.fleet, reading.resource);
         if (topic == nullptr) {
-            return {.count = 1,
-                    .publish = std::nullopt,
+            return {.places = {0},
                     .reason = fmt::format("fleet {} has no route of {} to this upstream any more",
                                           reading.fleet, reading.resource)};
         }
@@ -24,8 +23,7 @@ public:
                                      .resource = reading.resource,
                                      .gateway = routes.gateway()});
         if (publish.topic.size() > TopicTemplate::kMaxTopicBytes) {
-            return {
-                .count = 1, .publish = std::nullopt, .reason = "the topic would be longer than 65535 bytes"};
+            return {.places = {0}, .reason = "the topic would be longer than 65535 bytes"};
         }
         publish.payload = payload::render_envelope({.id = reading.id,
                                                     .device = reading.device,
@@ -35,7 +33,7 @@ public:
                                                     .content_format = reading.content_format,
                                                     .payload = reading.payload});
         publish.content_type = "application/json";
-        return {.count = 1, .publish = std::move(publish), .reason = {}};
+        return {.places = {0}, .publish = std::move(publish)};
     }
 };
 

@@ -3,11 +3,13 @@
 // A profile knows a cloud: it turns readings into what that cloud wants published.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "daemon/upstream/reading_source.hpp"
 #include "daemon/upstream/routes.hpp"
@@ -15,11 +17,13 @@
 
 namespace narrowgate::daemon {
 
-// Readings from the front of a queue, made into one message, or found to have no place there.
+// Readings of a queue, made into one message, or found to have no place there, or left to wait for company.
 struct Parcel {
-    std::size_t count = 1;                 // readings from the front that this settles; at least 1
-    std::optional<mqtt::Publish> publish;  // nothing: they cannot be sent
-    std::string reason;                    // and why; in words, for the dead letter
+    // Of the queue, ascending; at least one, but when it is to wait.
+    std::vector<std::size_t> places{};
+    std::optional<mqtt::Publish> publish{};           // nothing: they cannot be sent
+    std::string reason{};                             // and why; in words, for the dead letter
+    std::optional<std::chrono::microseconds> wait{};  // take nothing now; ask again after this, or with more
 };
 
 // Thread: the upstream's.
@@ -27,9 +31,9 @@ class Profile {
 public:
     virtual ~Profile() = default;
 
-    // `waiting` has at least one reading, the oldest first. How many a parcel takes is the profile's
-    // decision.
-    virtual Parcel next(std::span<const Reading> waiting, const Routes& routes) const = 0;
+    // `waiting` has at least one reading, the oldest first. Which ones a parcel takes is the profile's
+    // decision; readings of one device keep their order on each topic.
+    virtual Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) = 0;
 };
 
 // For any broker: one reading a message, the JSON envelope, the topic of the reading's route.

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
+#include <vector>
 
 #include "fakes/memory_upstream.hpp"
 
@@ -13,6 +15,21 @@ namespace {
 ReadingNumber front(Lanes& lanes, LaneName lane) {
     const auto waiting = lanes.waiting(lane);
     return waiting && !waiting->empty() ? waiting->front().number : 0;
+}
+
+// The first so many that wait.
+void take(Lanes& lanes, LaneName lane, std::size_t count) {
+    std::vector<std::size_t> places(count);
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    lanes.take(lane, places);
+}
+
+std::vector<ReadingNumber> numbers(Lanes& lanes, LaneName lane) {
+    std::vector<ReadingNumber> numbers;
+    const auto waiting = lanes.waiting(lane);
+    for (const Reading& reading : *waiting)
+        numbers.push_back(reading.number);
+    return numbers;
 }
 
 TEST(LanesTest, WhatWasThereBeforeIsBacklogAndWhatComesIsLive) {
@@ -33,15 +50,60 @@ TEST(LanesTest, WhatComesBackTakesItsPlaceInTheBacklogAndOthersInFlightAreNotSen
     lanes.begin();
     source.add_many(5);
     (void)lanes.waiting(LaneName::kLive);
-    lanes.take(LaneName::kLive, 5);
+    take(lanes, LaneName::kLive, 5);
     lanes.put_back(4);
     lanes.put_back(2);
     EXPECT_EQ(front(lanes, LaneName::kBacklog), 2U);
-    lanes.take(LaneName::kBacklog, 1);
+    take(lanes, LaneName::kBacklog, 1);
     EXPECT_EQ(front(lanes, LaneName::kBacklog), 4U);
-    lanes.take(LaneName::kBacklog, 1);
+    take(lanes, LaneName::kBacklog, 1);
     EXPECT_EQ(front(lanes, LaneName::kBacklog), 0U);
     EXPECT_EQ(front(lanes, LaneName::kLive), 0U);
+}
+
+// A batch takes those that go together; the others keep their order.
+TEST(LanesTest, ReadingsFromTheMiddleCanBeTaken) {
+    fakes::MemorySource source;
+    source.add_many(6);
+    Lanes lanes(source);
+    lanes.begin();
+    (void)lanes.waiting(LaneName::kBacklog);
+    take(lanes, LaneName::kBacklog, 1);
+    (void)lanes.waiting(LaneName::kBacklog);
+    lanes.take(LaneName::kBacklog, std::vector<std::size_t>{1, 3});
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{2, 4, 6}));
+    lanes.put_back(3);
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{2, 3, 4, 6}));
+}
+
+TEST(LanesTest, MoreIsReadBeforeTheLastIsGone) {
+    fakes::MemorySource source;
+    source.add_many(1000);
+    Lanes lanes(source);
+    lanes.begin();
+    while (true) {
+        const std::size_t left = numbers(lanes, LaneName::kBacklog).size();
+        if (left == 0) break;
+        const auto last = numbers(lanes, LaneName::kBacklog).back();
+        EXPECT_TRUE(last == 1000 || left >= 100) << left << " left before " << last;
+        take(lanes, LaneName::kBacklog, std::min<std::size_t>(left, 30));
+    }
+    EXPECT_LE(source.reads, 10U);
+}
+
+TEST(LanesTest, WhatIsSetAsideStaysThereOverAReconnectUntilItIsDecided) {
+    fakes::MemorySource source;
+    source.add_many(3);
+    Lanes lanes(source);
+    lanes.begin();
+    (void)lanes.waiting(LaneName::kBacklog);
+    take(lanes, LaneName::kBacklog, 2);
+    lanes.set_aside(1);
+    lanes.set_aside(2);
+    lanes.begin();
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{3}));
+    lanes.put_back(2);
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{2, 3}));
 }
 
 // Any order of commits, takes, answers, refusals and losses: nothing is lost, nothing is in flight twice.
@@ -67,7 +129,7 @@ TEST(LanesTest, AnyOrderOfEventsDeliversEachReadingAndNeverHoldsOneTwice) {
         const auto take_one = [&](LaneName lane) {
             const ReadingNumber number = front(lanes, lane);
             if (number == 0) return false;
-            lanes.take(lane, 1);
+            take(lanes, lane, 1);
             EXPECT_TRUE(in_flight.insert(number).second) << "seed " << seed << ": " << number << " twice";
             return true;
         };
