@@ -123,12 +123,13 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     if (!upstreams) return give_up(upstreams.error());
 
     // Operators.
-    DeviceService devices(**store, names_of(config.fleets), [&](CredentialChanges&& changes) {
+    const auto change = [&](CredentialChanges&& changes) {
         credentials.remove(changes.removed);
         for (store::CredentialRow& row : changes.added)
             credentials.add(std::move(row));
         (*shard)->end_sessions_of(std::move(changes.removed));
-    });
+    };
+    DeviceService devices(**store, clock, names_of(config.fleets), {.changed = change});
     StatusCollector status(**loop, {.gateway = config.gateway.name,
                                     .version = std::string(kVersion),
                                     .store = **store,

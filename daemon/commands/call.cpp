@@ -27,6 +27,7 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
         return std::unexpected(CallFailure{
             .code = ExitCode::kConfiguration, .error = {}, .mistakes = std::move(config.error())});
     }
+    const Caller caller = this_caller();
     if (auto owner = become_owner_of(config->gateway.state_directory); !owner)
         return failed(std::move(owner.error()));
     Log log(LogLevel::kWarning);
@@ -36,11 +37,11 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
     std::set<std::string> fleets;
     for (const Fleet& fleet : config->fleets)
         fleets.insert(fleet.name);
-    DeviceService devices(**store, std::move(fleets), {});
+    DeviceService devices(**store, invocation.clock, std::move(fleets), {});
     ControlCalls calls;
     add_device_calls(calls, devices);
     add_store_calls(calls, **store);
-    auto result = calls.call(call, arguments);
+    auto result = calls.call(call, arguments, caller);
     if (!result) return failed(std::move(result.error()));
     return *std::move(result);
 }

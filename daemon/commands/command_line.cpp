@@ -85,6 +85,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
 
     Invocation invocation{.console = console, .clock = clock, .run = run};
     if (run) add_run_command(app, invocation);
+    add_audit_command(app, invocation);
     add_check_command(app, invocation);
     add_device_command(app, invocation);
     add_status_command(app, invocation);

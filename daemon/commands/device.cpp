@@ -4,32 +4,18 @@
 #include <memory>
 #include <ostream>
 
-#include "daemon/commands/invocation.hpp"
+#include "daemon/commands/device_arguments.hpp"
 #include "daemon/commands/secret_file.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/control/calls.hpp"
-#include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 using nlohmann::json;
 
-// 16 bytes: as strong as the AES-128 of the cipher suites.
-constexpr std::size_t kGeneratedPskBytes = 16;
-constexpr std::size_t kMaxPskFileBytes = 4096;
 // A control request holds the file as a JSON string, in which every line end takes two bytes.
 constexpr std::size_t kMaxImportBytes = kMaxControlRequestBytes / 2;
-
-struct DeviceArguments {
-    std::string device;
-    std::string fleet;
-    std::string name;
-    std::filesystem::path file;
-    bool generate = false;
-    bool dry_run = false;
-    bool with_keys = false;
-};
 
 ExitCode add(const Invocation& invocation, const DeviceArguments& arguments) {
     if (arguments.generate == !arguments.file.empty()) {
@@ -37,20 +23,13 @@ ExitCode add(const Invocation& invocation, const DeviceArguments& arguments) {
                                      "name a file that holds the key in hexadecimal, or let one be made"},
                                ExitCode::kUsage);
     }
-    Secret key;
-    if (arguments.generate) {
-        Bytes random(kGeneratedPskBytes);
-        crypto::fill_random(random);
-        std::string digits = to_hex(random);
-        wipe(random);
-        key = Secret(bytes_of(digits));
-        wipe_text(digits);
-    } else {
-        auto read = read_secret_file(arguments.file, invocation.console.in, kMaxPskFileBytes);
-        if (!read) return invocation.fail(read.error());
-        key = *std::move(read);
-    }
-    json call{{"identity", arguments.device}, {"fleet", arguments.fleet}, {"psk", text_of(key.view())}};
+    json call{{"identity", arguments.device}, {"fleet", arguments.fleet}};
+    if (const auto set = set_validity(call, arguments); !set)
+        return invocation.fail(set.error(), ExitCode::kUsage);
+    auto read = read_or_generate_key(invocation, arguments);
+    if (!read) return invocation.fail(read.error());
+    const Secret key = *std::move(read);
+    call["psk"] = text_of(key.view());
     if (!arguments.name.empty()) call["name"] = arguments.name;
     const auto result = call_daemon_or_store(invocation, "device.add", call);
     wipe_text(call["psk"].get_ref<std::string&>());
@@ -126,38 +105,6 @@ ExitCode list(const Invocation& invocation) {
     return ExitCode::kOk;
 }
 
-ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
-    json call{{"device", arguments.device}};
-    const auto result = call_daemon_or_store(invocation, "device.show", call);
-    if (!result) return result.error().tell(invocation);
-    const json& device = result->at("device");
-    if (invocation.json) return invocation.print(device);
-    std::vector<std::vector<std::string>> rows{
-        {"device", device.at("name").get<std::string>()},
-        {"fleet", device.at("fleet").get<std::string>()},
-        {"added", device.at("added").get<std::string>()},
-        {"state", state_of(device.at("revoked"))},
-    };
-    for (const json& credential : device.at("credentials")) {
-        rows.push_back(
-            {"credential",
-             fmt::format("{}, added {}, {}", credential.at("identity").get<std::string>(),
-                         credential.at("added").get<std::string>(), state_of(credential.at("revoked")))});
-    }
-    invocation.console.out << render_table(rows);
-    return ExitCode::kOk;
-}
-
-ExitCode revoke(const Invocation& invocation, const DeviceArguments& arguments) {
-    json call{{"device", arguments.device}};
-    const auto result = call_daemon_or_store(invocation, "device.revoke", call);
-    if (!result) return result.error().tell(invocation);
-    if (invocation.json) return invocation.print(*result);
-    invocation.console.out << fmt::format("{} is revoked: its keys open no session any more.\n",
-                                          arguments.device);
-    return ExitCode::kOk;
-}
-
 ExitCode export_table(const Invocation& invocation, const DeviceArguments& arguments) {
     json call{{"with_keys", arguments.with_keys}};
     auto result = call_daemon_or_store(invocation, "device.export", call);
@@ -166,18 +113,6 @@ ExitCode export_table(const Invocation& invocation, const DeviceArguments& argum
     invocation.console.out << csv;
     wipe_text(csv);
     return ExitCode::kOk;
-}
-
-using Command = ExitCode (*)(const Invocation&, const DeviceArguments&);
-
-CLI::App* add_command(CLI::App& device, Invocation& invocation, std::shared_ptr<DeviceArguments> arguments,
-                      const std::string& name, const std::string& description, Command command) {
-    CLI::App* sub = device.add_subcommand(name, description);
-    add_config_option(*sub, invocation);
-    sub->callback([&invocation, arguments, command] {
-        invocation.action = [&invocation, arguments, command] { return command(invocation, *arguments); };
-    });
-    return sub;
 }
 
 constexpr const char* kAddFooter =
@@ -191,8 +126,10 @@ constexpr const char* kAddFooter =
     "  narrowgate device add wm-0001 --fleet water-meters --psk-file wm-0001.psk\n"
     "  vault read ... | narrowgate device add wm-0001 --fleet water-meters --psk-file -\n"
     "\n"
-    "A second identity with the --name of a known device is a further key of that device (rotation); both\n"
-    "work. `device revoke` shuts the device out with all its keys.\n";
+    "A second identity with the --name of a known device is a further credential of that device; both work\n"
+    "for good. To replace one by the next, see `device rotate`. A credential opens sessions from "
+    "--valid-from\n"
+    "until --valid-until; a session that it opened goes on after that: `device revoke` ends it.\n";
 constexpr const char* kImportFooter =
     "FILE has a device a line, with or without this heading:\n"
     "  identity,fleet,psk_hex[,name]\n"
@@ -214,7 +151,8 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
         "itself, as the owner of the state directory.\n");
     const auto arguments = std::make_shared<DeviceArguments>();
 
-    CLI::App* command = add_command(*device, invocation, arguments, "add", "Let a node connect", add);
+    CLI::App* command =
+        add_device_subcommand(*device, invocation, arguments, "add", "Let a node connect", add);
     command->add_option("identity", arguments->device, "The node's PSK identity")
         ->required()
         ->type_name("IDENTITY");
@@ -227,10 +165,12 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
     command->add_flag("--generate", arguments->generate, "Make a random key of 16 bytes and print it");
     command->add_option("--name", arguments->name, "The device's name; the identity when not given")
         ->type_name("NAME");
+    add_validity_options(*command, *arguments);
     add_json_option(*command, invocation);
     command->footer(kAddFooter);
 
-    command = add_command(*device, invocation, arguments, "import", "Let many nodes connect", import_file);
+    command = add_device_subcommand(*device, invocation, arguments, "import", "Let many nodes connect",
+                                    import_file);
     command->add_option("file", arguments->file, "CSV file; - is standard input")
         ->required()
         ->type_name("FILE");
@@ -238,32 +178,18 @@ void add_device_command(CLI::App& app, Invocation& invocation) {
     add_json_option(*command, invocation);
     command->footer(kImportFooter);
 
-    command = add_command(*device, invocation, arguments, "list", "Every device",
-                          [](const Invocation& its, const DeviceArguments&) { return list(its); });
+    command = add_device_subcommand(*device, invocation, arguments, "list", "Every device",
+                                    [](const Invocation& its, const DeviceArguments&) { return list(its); });
     add_json_option(*command, invocation);
     command->footer(
         "A line for each device, revoked ones too, with the number of its valid credentials. Shows no key.\n"
         "\n"
         "For scripts: narrowgate device list --json | jq '.[] | select(.revoked == null) | .name'\n");
 
-    command = add_command(*device, invocation, arguments, "show", "One device and its credentials", show);
-    command->add_option("device", arguments->device, "Its name or an identity")
-        ->required()
-        ->type_name("DEVICE");
-    add_json_option(*command, invocation);
+    add_device_show_command(*device, invocation, arguments);
+    add_device_life_commands(*device, invocation, arguments);
 
-    command->footer("Every credential with the time when it was added and, if so, revoked. Shows no key.\n");
-
-    command = add_command(*device, invocation, arguments, "revoke", "Shut a device out for good", revoke);
-    command->add_option("device", arguments->device, "Its name or an identity")
-        ->required()
-        ->type_name("DEVICE");
-    add_json_option(*command, invocation);
-    command->footer(
-        "All its keys become invalid and a live session of it ends at once. Its readings that wait for\n"
-        "upstreams are still delivered. `device add` with another key lets it in again.\n");
-
-    command = add_command(*device, invocation, arguments, "export", "Devices as CSV", export_table);
+    command = add_device_subcommand(*device, invocation, arguments, "export", "Devices as CSV", export_table);
     command->add_flag("--with-keys", arguments->with_keys, "With the keys, as `import` reads it");
     command->footer(
         "Writes every credential that is not revoked to standard output.\n"

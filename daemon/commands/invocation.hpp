@@ -38,6 +38,7 @@ struct Invocation {
 void add_config_option(CLI::App& command, Invocation& invocation);
 void add_json_option(CLI::App& command, Invocation& invocation);
 
+void add_audit_command(CLI::App& app, Invocation& invocation);
 void add_run_command(CLI::App& app, Invocation& invocation);
 void add_check_command(CLI::App& app, Invocation& invocation);
 void add_device_command(CLI::App& app, Invocation& invocation);

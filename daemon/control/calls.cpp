@@ -27,19 +27,25 @@ std::unexpected<Error> bad_argument(std::string_view name, std::string_view expe
 }  // namespace
 
 void ControlCalls::add(std::string name, Handler handler) {
+    add(std::move(name), ChangeHandler([handler = std::move(handler)](json& arguments, const Caller&) {
+            return handler(arguments);
+        }));
+}
+
+void ControlCalls::add(std::string name, ChangeHandler handler) {
     if (!handlers_.emplace(std::move(name), std::move(handler)).second) std::abort();
 }
 
-Expected<json> ControlCalls::call(std::string_view name, json& arguments) const {
+Expected<json> ControlCalls::call(std::string_view name, json& arguments, const Caller& caller) const {
     const auto handler = handlers_.find(name);
     if (handler == handlers_.end()) {
         return failure(fmt::format("there is no call \"{}\"", name.substr(0, 64)),
                        "use the narrowgate command of the same version as the daemon");
     }
-    return handler->second(arguments);
+    return handler->second(arguments, caller);
 }
 
-std::string ControlCalls::answer(std::string_view request) const {
+std::string ControlCalls::answer(std::string_view request, const Caller& caller) const {
     json document = json::parse(request, nullptr, false);
     if (!document.is_object())
         return control_error({"the request is no JSON object", "send one object on one line"});
@@ -57,7 +63,7 @@ std::string ControlCalls::answer(std::string_view request) const {
     if (arguments.is_null()) arguments = json::object();
     if (!arguments.is_object())
         return control_error({"the request's arguments are no object", "send an object as \"with\""});
-    auto result = call(name, arguments);
+    auto result = call(name, arguments, caller);
     if (!result) return control_error(result.error());
     return dump({{"version", kControlVersion}, {"ok", true}, {"result", *std::move(result)}});
 }

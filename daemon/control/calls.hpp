@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/control/caller.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/secret.hpp"
 
@@ -31,17 +32,22 @@ public:
     // Gets what stood behind "with" (an object), which it may change: it wipes secrets that it takes out.
     // What it returns stands behind "result".
     using Handler = std::function<Expected<nlohmann::json>(nlohmann::json& arguments)>;
+    // Likewise, for calls that change something: the audit trail names who asked.
+    using ChangeHandler =
+        std::function<Expected<nlohmann::json>(nlohmann::json& arguments, const Caller& caller)>;
 
     // A second handler of one name is a mistake in the program: aborts.
     void add(std::string name, Handler handler);
-    Expected<nlohmann::json> call(std::string_view name, nlohmann::json& arguments) const;
+    void add(std::string name, ChangeHandler handler);
+    Expected<nlohmann::json> call(std::string_view name, nlohmann::json& arguments,
+                                  const Caller& caller) const;
 
     // The answer to a request line, both without the line's end. Never fails: what is no request, or names no
     // call, is answered with an error.
-    std::string answer(std::string_view request) const;
+    std::string answer(std::string_view request, const Caller& caller) const;
 
 private:
-    std::map<std::string, Handler, std::less<>> handlers_;
+    std::map<std::string, ChangeHandler, std::less<>> handlers_;
 };
 
 std::string control_error(const Error& error);

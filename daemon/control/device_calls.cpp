@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/device_calls.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "daemon/control/device_json.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -11,31 +17,43 @@ std::unexpected<Error> passed_on(Expected<T>& failed) {
     return std::unexpected(std::move(failed.error()));
 }
 
-json time_json(const std::optional<WallTime>& time) {
-    return time ? json(to_rfc3339(*time)) : json(nullptr);
-}
+constexpr std::size_t kDefaultAuditEntries = 20;
 
-json device_json(const store::Device& device) {
-    json credentials = json::array();
-    for (const store::CredentialInfo& credential : device.credentials) {
-        credentials.push_back({{"identity", credential.identity},
-                               {"added", to_rfc3339(credential.added)},
-                               {"not_before", time_json(credential.not_before)},
-                               {"not_after", time_json(credential.not_after)},
-                               {"revoked", time_json(credential.revoked)}});
+// Nothing when there is none.
+Expected<std::optional<WallTime>> time_argument(const json& arguments, std::string_view name) {
+    auto text = text_argument_or(arguments, name, "");
+    if (!text) return passed_on(text);
+    if (text->empty()) return std::nullopt;
+    const auto time = from_rfc3339(*text);
+    if (!time) {
+        return failure(fmt::format("\"{}\" is no time", text->substr(0, 64)),
+                       "write it like 2026-03-01T12:00:00Z");
     }
-    return {{"name", device.name},
-            {"fleet", device.fleet},
-            {"added", to_rfc3339(device.added)},
-            {"revoked", time_json(device.revoked)},
-            {"credentials", std::move(credentials)}};
+    return time;
 }
 
-Expected<json> add(DeviceService& service, json& arguments) {
-    store::NewDevice device;
+struct Validity {
+    std::optional<WallTime> not_before;
+    std::optional<WallTime> not_after;
+};
+
+Expected<Validity> validity_argument(const json& arguments) {
+    auto not_before = time_argument(arguments, "not_before");
+    if (!not_before) return passed_on(not_before);
+    auto not_after = time_argument(arguments, "not_after");
+    if (!not_after) return passed_on(not_after);
+    return Validity{*not_before, *not_after};
+}
+
+Expected<Secret> psk_argument(json& arguments) {
     auto hex = secret_argument(arguments, "psk");
     if (!hex) return passed_on(hex);
-    auto psk = parse_psk(hex->view());
+    return parse_psk(hex->view());
+}
+
+Expected<json> add(DeviceService& service, json& arguments, const Caller& caller) {
+    store::NewDevice device;
+    auto psk = psk_argument(arguments);
     if (!psk) return passed_on(psk);
     auto identity = text_argument(arguments, "identity");
     if (!identity) return passed_on(identity);
@@ -43,20 +61,24 @@ Expected<json> add(DeviceService& service, json& arguments) {
     if (!fleet) return passed_on(fleet);
     auto name = text_argument_or(arguments, "name", "");
     if (!name) return passed_on(name);
+    const auto validity = validity_argument(arguments);
+    if (!validity) return std::unexpected(validity.error());
     device.psk = *std::move(psk);
     device.identity = *std::move(identity);
     device.fleet = *std::move(fleet);
     device.name = *std::move(name);
-    if (auto added = service.add(std::move(device)); !added) return passed_on(added);
+    device.not_before = validity->not_before;
+    device.not_after = validity->not_after;
+    if (auto added = service.add(std::move(device), caller.name); !added) return passed_on(added);
     return json::object();
 }
 
-Expected<json> import_csv(DeviceService& service, json& arguments) {
+Expected<json> import_csv(DeviceService& service, json& arguments, const Caller& caller) {
     auto csv = secret_argument(arguments, "csv");
     if (!csv) return passed_on(csv);
     auto dry_run = flag_argument_or(arguments, "dry_run", false);
     if (!dry_run) return passed_on(dry_run);
-    auto summary = service.import_csv(text_of(csv->view()), *dry_run);
+    auto summary = service.import_csv(text_of(csv->view()), *dry_run, caller.name);
     if (!summary) return passed_on(summary);
     json mistakes = json::array();
     for (const ImportMistake& mistake : summary->mistakes)
@@ -68,29 +90,81 @@ Expected<json> import_csv(DeviceService& service, json& arguments) {
                 {"mistakes", std::move(mistakes)}};
 }
 
-Expected<json> list(DeviceService& service) {
+Expected<json> list(DeviceService& service, const json&) {
     auto devices = service.list();
     if (!devices) return passed_on(devices);
     json array = json::array();
     for (const store::Device& device : *devices)
-        array.push_back(device_json(device));
+        array.push_back(to_json(device));
     return json{{"devices", std::move(array)}};
 }
 
 Expected<json> show(DeviceService& service, const json& arguments) {
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
-    auto device = service.show(*name);
-    if (!device) return passed_on(device);
-    return json{{"device", device_json(*device)}};
+    auto report = service.show(*name);
+    if (!report) return passed_on(report);
+    return json{{"device", to_json(*report)}};
 }
 
-Expected<json> revoke(DeviceService& service, const json& arguments) {
+Expected<json> rotate(DeviceService& service, json& arguments, const Caller& caller) {
+    auto psk = psk_argument(arguments);
+    if (!psk) return passed_on(psk);
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
-    auto count = service.revoke(*name);
+    auto identity = text_argument_or(arguments, "identity", "");
+    if (!identity) return passed_on(identity);
+    const auto validity = validity_argument(arguments);
+    if (!validity) return std::unexpected(validity.error());
+    auto row = service.rotate(*name,
+                              {.identity = *std::move(identity),
+                               .psk = *std::move(psk),
+                               .not_before = validity->not_before,
+                               .not_after = validity->not_after},
+                              caller.name);
+    if (!row) return passed_on(row);
+    auto report = service.show(row->device);
+    if (!report) return passed_on(report);
+    const auto& credentials = report->device.credentials;
+    const auto old = std::ranges::find(credentials, row->replaces, &store::CredentialInfo::id);
+    return json{{"identity", row->identity},
+                {"device", row->device},
+                {"fleet", row->fleet},
+                {"replaces", old != credentials.end() ? json(old->identity) : json(nullptr)}};
+}
+
+Expected<json> rotate_back(DeviceService& service, const json& arguments, const Caller& caller) {
+    auto name = text_argument(arguments, "device");
+    if (!name) return passed_on(name);
+    auto identity = service.cancel_rotation(*name, caller.name);
+    if (!identity) return passed_on(identity);
+    return json{{"identity", *std::move(identity)}};
+}
+
+Expected<json> revoke(DeviceService& service, const json& arguments, const Caller& caller) {
+    auto name = text_argument(arguments, "device");
+    if (!name) return passed_on(name);
+    auto count = service.revoke(*name, caller.name);
     if (!count) return passed_on(count);
     return json{{"credentials", *count}};
+}
+
+Expected<json> revoke_credential(DeviceService& service, const json& arguments, const Caller& caller) {
+    auto identity = text_argument(arguments, "identity");
+    if (!identity) return passed_on(identity);
+    if (auto revoked = service.revoke_credential(*identity, caller.name); !revoked) return passed_on(revoked);
+    return json::object();
+}
+
+Expected<json> audit(DeviceService& service, const json& arguments) {
+    const auto count = count_argument_or(arguments, "count", kDefaultAuditEntries);
+    if (!count) return std::unexpected(count.error());
+    auto entries = service.audit(std::min(*count, store::kAuditEntriesKept));
+    if (!entries) return passed_on(entries);
+    json array = json::array();
+    for (const store::AuditEntry& entry : *entries)
+        array.push_back(to_json(entry));
+    return json{{"entries", std::move(array)}};
 }
 
 Expected<json> export_csv(DeviceService& service, const json& arguments) {
@@ -104,12 +178,24 @@ Expected<json> export_csv(DeviceService& service, const json& arguments) {
 }  // namespace
 
 void add_device_calls(ControlCalls& calls, DeviceService& service) {
-    calls.add("device.add", [&service](json& arguments) { return add(service, arguments); });
-    calls.add("device.import", [&service](json& arguments) { return import_csv(service, arguments); });
-    calls.add("device.list", [&service](json&) { return list(service); });
-    calls.add("device.show", [&service](json& arguments) { return show(service, arguments); });
-    calls.add("device.revoke", [&service](json& arguments) { return revoke(service, arguments); });
-    calls.add("device.export", [&service](json& arguments) { return export_csv(service, arguments); });
+    const auto look = [&](const char* name, Expected<json> (*answer)(DeviceService&, const json&)) {
+        calls.add(name, [&service, answer](json& arguments) { return answer(service, arguments); });
+    };
+    const auto change = [&](const char* name, auto answer) {
+        calls.add(name, [&service, answer](json& arguments, const Caller& caller) {
+            return answer(service, arguments, caller);
+        });
+    };
+    look("device.list", list);
+    look("device.show", show);
+    look("device.export", export_csv);
+    look("audit", audit);
+    change("device.add", add);
+    change("device.import", import_csv);
+    change("device.rotate", rotate);
+    change("device.rotate_back", rotate_back);
+    change("device.revoke", revoke);
+    change("device.revoke_credential", revoke_credential);
 }
 
 }  // namespace narrowgate::daemon

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The device calls of the control protocol:
+// The device calls of the control protocol. Keys are in hexadecimal, times RFC 3339, devices as in
+// device_json.hpp; `device` is a name or an identity.
 //
-//     device.add     {identity, fleet, name?, psk}      psk in hexadecimal
-//     device.import  {csv, dry_run?}                    → {added, changed, unchanged, mistakes: [{line, what,
-//     cure}]} device.list    {}                                 → {devices: […]} device.show    {device} →
-//     {device: {…}} device.revoke  {device}                           → {credentials} device.export
-//     {with_keys?}                       → {csv}
+//     device.add     {identity, fleet, name?, psk, not_before?, not_after?}  → {}
+//     device.import  {csv, dry_run?}       → {added, changed, unchanged, mistakes: [{line, what, cure}]}
+//     device.list    {}                    → {devices: [device]}
+//     device.show    {device}              → {device}
+//     device.rotate  {device, identity?, psk, not_before?, not_after?}
+//                                          → {identity, device, fleet, replaces}
+//     device.rotate_back  {device}         → {identity}       the credential that was taken back
+//     device.revoke  {device}              → {credentials}    how many
+//     device.revoke_credential {identity}  → {}
+//     device.export  {with_keys?}          → {csv}
+//     audit          {count?}              → {entries: [{at, actor, action, subject, detail}]}, newest first
 #pragma once
 
 #include "daemon/control/calls.hpp"

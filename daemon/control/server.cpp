@@ -129,7 +129,7 @@ struct ControlServer::Impl {
             answer(client, control_error({"the request is too long",
                                           fmt::format("send at most {} bytes", limits.max_request_bytes)}));
         } else if (line_end != std::string_view::npos) {
-            answer(client, calls.answer(client->in));
+            answer(client, calls.answer(client->in, caller_at(client->socket.get())));
         }
     }
 

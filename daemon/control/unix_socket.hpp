@@ -5,39 +5,23 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <optional>
-#include <utility>
+
+#include "narrowgate/io/file_descriptor.hpp"
 
 namespace narrowgate::daemon {
 
-class UnixSocket {
+class UnixSocket final : public io::FileDescriptor {
 public:
-    UnixSocket() = default;
-    explicit UnixSocket(int fd) : fd_(fd) {}
-    ~UnixSocket() { close(); }
-    UnixSocket(UnixSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    UnixSocket& operator=(UnixSocket&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
+    using FileDescriptor::FileDescriptor;
 
     // Non-blocking, closed on exec; not open when the process has no descriptor left.
     static UnixSocket stream() {
         return UnixSocket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     }
-
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-    void close() {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-
-private:
-    int fd_ = -1;
 };
 
 // Nothing when the path is too long for a socket (unix(7): 107 bytes).

@@ -59,8 +59,22 @@ Expected<Secret> parse_psk(ByteView hex) {
     return psk;
 }
 
-DeviceService::DeviceService(store::Store& store, std::set<std::string> fleets, Listener listener)
-    : store_(store), fleets_(std::move(fleets)), listener_(std::move(listener)) {}
+const store::CredentialInfo* waiting_credential(const store::Device& device) {
+    const auto in_use = [&](store::CredentialId id) {
+        return std::ranges::any_of(device.credentials, [&](const store::CredentialInfo& credential) {
+            return credential.id == id && !credential.revoked;
+        });
+    };
+    for (const store::CredentialInfo& credential : device.credentials) {
+        if (!credential.revoked && credential.replaces != 0 && in_use(credential.replaces))
+            return &credential;
+    }
+    return nullptr;
+}
+
+DeviceService::DeviceService(store::Store& store, const Clock& clock, std::set<std::string> fleets,
+                             Outside outside)
+    : store_(store), clock_(clock), fleets_(std::move(fleets)), outside_(std::move(outside)) {}
 
 Expected<void> DeviceService::check_fleet(std::string_view fleet) const {
     if (fleets_.contains(std::string(fleet))) return {};
@@ -87,14 +101,19 @@ Expected<void> DeviceService::announce(std::vector<store::CredentialId> removed,
                                      .psk = device.psk.copy(),
                                      .not_before = credential.not_before,
                                      .not_after = credential.not_after,
-                                     .revoked = std::nullopt});
+                                     .revoked = std::nullopt,
+                                     .replaces = credential.replaces});
         }
     }
-    if (listener_) listener_(std::move(changes));
+    announce(std::move(changes));
     return {};
 }
 
-Expected<void> DeviceService::add(store::NewDevice device) {
+void DeviceService::announce(CredentialChanges&& changes) {
+    if (outside_.changed) outside_.changed(std::move(changes));
+}
+
+Expected<void> DeviceService::add(store::NewDevice device, std::string_view actor) {
     if (const auto valid = check_identity(device.identity); !valid)
         return failure("the identity cannot be used: " + valid.error().what, valid.error().cure);
     if (!device.name.empty()) {
@@ -102,11 +121,12 @@ Expected<void> DeviceService::add(store::NewDevice device) {
             return failure("the name cannot be used: " + valid.error().what, valid.error().cure);
     }
     if (const auto known = check_fleet(device.fleet); !known) return known;
-    if (auto id = store_.add_device(device); !id) return std::unexpected(std::move(id.error()));
+    if (auto id = store_.add_device(device, actor); !id) return std::unexpected(std::move(id.error()));
     return announce({}, {&device, 1});
 }
 
-Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dry_run) {
+Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dry_run,
+                                                  std::string_view actor) {
     DeviceTable table = parse_device_csv(text);
     ImportSummary summary{.added = {}, .changed = {}, .unchanged = {}, .mistakes = std::move(table.mistakes)};
     std::vector<store::NewDevice> devices;
@@ -119,7 +139,7 @@ Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dr
     }
     // The store sees the good lines even then, so that one run names all that is wrong.
     const bool only_look = dry_run || !summary.mistakes.empty();
-    auto result = store_.import_devices(devices, only_look);
+    auto result = store_.import_devices(devices, only_look, actor);
     if (!result) return std::unexpected(std::move(result.error()));
     for (store::ImportResult::LineError& error : result->errors)
         summary.mistakes.push_back({lines.at(error.index), std::move(error.error)});
@@ -143,20 +163,115 @@ Expected<std::vector<store::Device>> DeviceService::list() {
     return store_.devices();
 }
 
-Expected<store::Device> DeviceService::show(std::string_view identity_or_name) {
+Expected<store::Device> DeviceService::find(std::string_view identity_or_name) {
     auto found = store_.find_device(identity_or_name);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) return unknown_device(identity_or_name);
     return **std::move(found);
 }
 
-Expected<std::size_t> DeviceService::revoke(std::string_view identity_or_name) {
-    if (auto known = show(identity_or_name); !known) return std::unexpected(std::move(known.error()));
-    auto revoked = store_.revoke_device(identity_or_name);
+Expected<DeviceReport> DeviceService::show(std::string_view identity_or_name) {
+    auto device = find(identity_or_name);
+    if (!device) return std::unexpected(std::move(device.error()));
+    const auto events = store_.device_events(device->name, store::kDeviceEventsKept);
+    if (!events) return std::unexpected(events.error());
+    DevicePast past = explain_past(*device, *events);
+    auto sessions = sessions_of(*device, past);
+    if (!sessions) return std::unexpected(std::move(sessions.error()));
+    return DeviceReport{.device = *std::move(device),
+                        .at = clock_.now().wall,
+                        .sessions = *std::move(sessions),
+                        .past = std::move(past)};
+}
+
+Expected<std::vector<LiveSession>> DeviceService::sessions_of(const store::Device& device,
+                                                              const DevicePast& past) {
+    const auto reader = store_.session_reader([](store::SessionId) {});
+    if (!reader) return std::unexpected(reader.error());
+    std::vector<store::CredentialId> credentials;
+    std::vector<LiveSession> stored;
+    for (const store::CredentialInfo& credential : device.credentials) {
+        if (credential.revoked) continue;
+        credentials.push_back(credential.id);
+        const auto found = (*reader)->find_of(credential.id, [&](store::SessionRow&& row) {
+            stored.push_back({.id = row.id,
+                              .credential = row.credential,
+                              .confirmed = row.confirmed,
+                              .cid = std::move(row.cid),
+                              .path = row.path,
+                              .since = row.established,
+                              .heard = row.last_seen,
+                              .next_number = std::nullopt,
+                              .lease_end = row.lease_end,
+                              .traffic = row.traffic});
+        });
+        if (!found) return std::unexpected(found.error());
+    }
+    auto live = outside_.live_sessions ? outside_.live_sessions(credentials) : std::nullopt;
+    if (!live) return stored;
+    for (LiveSession& session : *live) {
+        const auto row = std::ranges::find(stored, session.id, &LiveSession::id);
+        const auto begun = std::ranges::find_if(past.handshakes, [&](const ExplainedHandshake& each) {
+            return each.handshake.session == session.id;
+        });
+        if (row != stored.end()) session.since = row->since;
+        if (!session.since && begun != past.handshakes.end()) session.since = begun->at;
+    }
+    return *std::move(live);
+}
+
+Expected<store::CredentialRow> DeviceService::rotate(std::string_view identity_or_name,
+                                                     store::Rotation rotation, std::string_view actor) {
+    if (!rotation.identity.empty()) {
+        if (const auto valid = check_identity(rotation.identity); !valid)
+            return failure("the new identity cannot be used: " + valid.error().what, valid.error().cure);
+    }
+    if (auto known = find(identity_or_name); !known) return std::unexpected(std::move(known.error()));
+    auto row = store_.rotate_device(identity_or_name, std::move(rotation), actor);
+    if (!row) return row;
+    CredentialChanges changes;
+    changes.added.push_back({.id = row->id,
+                             .identity = row->identity,
+                             .device = row->device,
+                             .fleet = row->fleet,
+                             .psk = row->psk.copy(),
+                             .not_before = row->not_before,
+                             .not_after = row->not_after,
+                             .revoked = std::nullopt,
+                             .replaces = row->replaces});
+    announce(std::move(changes));
+    return row;
+}
+
+Expected<std::string> DeviceService::cancel_rotation(std::string_view identity_or_name,
+                                                     std::string_view actor) {
+    const auto device = find(identity_or_name);
+    if (!device) return std::unexpected(device.error());
+    const store::CredentialInfo* const waiting = waiting_credential(*device);
+    if (waiting == nullptr) {
+        return failure(
+            fmt::format("no rotation of \"{}\" is under way", device->name),
+            "its node may have used the new credential already: see narrowgate device show " + device->name);
+    }
+    if (auto revoked = revoke_credential(waiting->identity, actor); !revoked)
+        return std::unexpected(std::move(revoked.error()));
+    return waiting->identity;
+}
+
+Expected<std::size_t> DeviceService::revoke(std::string_view identity_or_name, std::string_view actor) {
+    if (auto known = find(identity_or_name); !known) return std::unexpected(std::move(known.error()));
+    auto revoked = store_.revoke_device(identity_or_name, actor);
     if (!revoked) return std::unexpected(std::move(revoked.error()));
     const std::size_t count = revoked->size();
-    if (auto told = announce(*std::move(revoked), {}); !told) return std::unexpected(std::move(told.error()));
+    announce({.removed = *std::move(revoked), .added = {}});
     return count;
+}
+
+Expected<void> DeviceService::revoke_credential(std::string_view identity, std::string_view actor) {
+    const auto revoked = store_.revoke_credential(identity, actor);
+    if (!revoked) return std::unexpected(revoked.error());
+    announce({.removed = {*revoked}, .added = {}});
+    return {};
 }
 
 Expected<std::string> DeviceService::export_csv(bool with_keys) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/devices/handshake_reasons.hpp"
+#include "daemon/devices/live_session.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/secret.hpp"
 #include "narrowgate/store/store.hpp"
@@ -41,44 +43,74 @@ struct ImportSummary {
     std::vector<ImportMistake> mistakes;
 };
 
-// Thread: one; its calls wait for the store's writer.
+// A device with its present and its past.
+struct DeviceReport {
+    store::Device device;
+    WallTime at{};
+    // Where no daemon runs, or a shard does not answer: as the store has them, some seconds old.
+    std::vector<LiveSession> sessions;
+    DevicePast past;
+};
+
+// Thread: one; its calls wait for the store's writer. `actor` is who asked for a change, for the audit trail.
 class DeviceService {
 public:
-    using Listener = std::function<void(CredentialChanges&&)>;
+    struct Outside {
+        // Called after each durable change, before the call that made it returns.
+        std::function<void(CredentialChanges&&)> changed{};
+        LookAtSessions live_sessions{};
+    };
 
-    // `fleets` are those of the configuration. `listener` is called after each durable change, before the
-    // call that made it returns. `store` must outlive the service.
-    DeviceService(store::Store& store, std::set<std::string> fleets, Listener listener);
+    // `fleets` are those of the configuration. `store` and `clock` must outlive the service.
+    DeviceService(store::Store& store, const Clock& clock, std::set<std::string> fleets, Outside outside);
     // A reload.
     void set_fleets(std::set<std::string> fleets) { fleets_ = std::move(fleets); }
 
     // `device.name` may be empty: the identity. Fails when the fleet does not exist, the identity is in use,
     // or a field is out of bounds.
-    Expected<void> add(store::NewDevice device);
+    Expected<void> add(store::NewDevice device, std::string_view actor);
     // CSV as device_csv.hpp reads it. All or nothing; fails when the store does.
-    Expected<ImportSummary> import_csv(std::string_view text, bool dry_run);
+    Expected<ImportSummary> import_csv(std::string_view text, bool dry_run, std::string_view actor);
     Expected<std::vector<store::Device>> list();
-    // By identity or name; fails when there is none.
-    Expected<store::Device> show(std::string_view identity_or_name);
+    // By identity or name, like the calls below; fails when there is none.
+    Expected<DeviceReport> show(std::string_view identity_or_name);
+    // Gives the device its next credential: both are valid until the node has used the new one, then the one
+    // before is retired. Returns the new one. Fails when one waits already.
+    Expected<store::CredentialRow> rotate(std::string_view identity_or_name, store::Rotation rotation,
+                                          std::string_view actor);
+    // Takes a credential back that a rotation made and that its node has not used; returns its identity.
+    Expected<std::string> cancel_rotation(std::string_view identity_or_name, std::string_view actor);
     // Returns how many credentials were revoked.
-    Expected<std::size_t> revoke(std::string_view identity_or_name);
+    Expected<std::size_t> revoke(std::string_view identity_or_name, std::string_view actor);
+    // One credential; the device goes on with its others, if it has any.
+    Expected<void> revoke_credential(std::string_view identity, std::string_view actor);
     // Every credential that is not revoked, as CSV that import_csv() reads when it has the keys.
     Expected<std::string> export_csv(bool with_keys);
 
+    // The last `count` changes, newest first.
+    Expected<std::vector<store::AuditEntry>> audit(std::size_t count) { return store_.audit(count); }
+
 private:
+    Expected<store::Device> find(std::string_view identity_or_name);
+    Expected<std::vector<LiveSession>> sessions_of(const store::Device& device, const DevicePast& past);
     Expected<void> check_fleet(std::string_view fleet) const;
-    // Tells the listener of the credentials that stand behind `identities` now.
+    void announce(CredentialChanges&& changes);
+    // Tells of the credentials that stand behind `identities` now.
     Expected<void> announce(std::vector<store::CredentialId> removed,
                             std::span<const store::NewDevice> added);
 
     store::Store& store_;
+    const Clock& clock_;
     std::set<std::string> fleets_;
-    const Listener listener_;
+    const Outside outside_;
 };
 
 // Whether `identity` is 1 to 128 bytes of UTF-8 without control characters.
 Expected<void> check_identity(std::string_view identity);
 // kMinPskBytes to 64 bytes in hexadecimal, white space around it allowed. The error does not quote the key.
 Expected<Secret> parse_psk(ByteView hex);
+// The credential of `device` that waits for its first use, so that it can retire the one before; nullptr when
+// no rotation is under way.
+const store::CredentialInfo* waiting_credential(const store::Device& device);
 
 }  // namespace narrowgate::daemon

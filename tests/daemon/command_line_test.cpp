@@ -65,11 +65,13 @@ TEST_F(CommandLineTest, EveryCommandHasAPageToWorkFrom) {
         {"check"},
         {"status"},
         {"store", "show"},
+        {"audit"},
         {"device"},
         {"device", "add"},
         {"device", "import"},
         {"device", "list"},
         {"device", "show"},
+        {"device", "rotate"},
         {"device", "revoke"},
         {"device", "export"},
     };

@@ -17,7 +17,9 @@ protected:
         calls_.add("fail", [](json&) -> Expected<json> { return failure("it broke", "mend it"); });
     }
 
-    Expected<json> answer(std::string_view request) const { return control_result(calls_.answer(request)); }
+    Expected<json> answer(std::string_view request) const {
+        return control_result(calls_.answer(request, {"test"}));
+    }
 
     ControlCalls calls_;
 };
@@ -26,6 +28,11 @@ TEST_F(ControlCallsTest, ACallGetsItsArgumentsAndItsResultComesBack) {
     const auto result = answer(control_request("echo", {{"a", 1}, {"b", "two"}}));
     ASSERT_TRUE(result);
     EXPECT_EQ(*result, (json{{"a", 1}, {"b", "two"}}));
+}
+
+TEST_F(ControlCallsTest, ACallThatChangesSomethingIsToldWhoAsks) {
+    calls_.add("who", [](json&, const Caller& caller) -> Expected<json> { return json(caller.name); });
+    EXPECT_EQ(answer(control_request("who", json::object())).value(), "test");
 }
 
 TEST_F(ControlCallsTest, AnErrorComesBackWithItsCure) {
@@ -55,7 +62,7 @@ TEST_F(ControlCallsTest, AMillionBracketsAreAnsweredWithAnError) {
 // An answer is one line whatever is in it, and bytes that are no UTF-8 do not end it.
 TEST_F(ControlCallsTest, AnAnswerIsOneLine) {
     calls_.add("lines", [](json&) -> Expected<json> { return json("a\nb\xFF"); });
-    const std::string line = calls_.answer(control_request("lines", json::object()));
+    const std::string line = calls_.answer(control_request("lines", json::object()), {"test"});
     EXPECT_EQ(line.find('\n'), std::string::npos);
     EXPECT_TRUE(control_result(line));
 }

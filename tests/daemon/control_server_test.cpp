@@ -31,6 +31,7 @@ protected:
         calls_.add("echo", [](json& arguments) -> Expected<json> { return arguments; });
         calls_.add("fail", [](json&) -> Expected<json> { return failure("it broke", "mend it"); });
         calls_.add("much", [](json&) -> Expected<json> { return std::string(5'000'000, 'x'); });
+        calls_.add("who", [](json&, const Caller& caller) -> Expected<json> { return json(caller.name); });
         std::promise<void> listening;
         thread_ = std::thread([&] {
             auto loop = io::EventLoop::create();
@@ -82,6 +83,13 @@ TEST_F(ControlServerTest, AnswersAndPassesErrorsOn) {
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().kind, ControlFailure::Kind::kRefused);
     EXPECT_EQ(failed.error().error.text(), "it broke; mend it");
+}
+
+// What a client says of itself is not asked.
+TEST_F(ControlServerTest, TheKernelSaysWhoAsks) {
+    const auto result = ask_daemon(socket_, "who", {{"uid", 4711}}, kPatience);
+    ASSERT_TRUE(result);
+    EXPECT_THAT(result->get<std::string>(), HasSubstr("uid " + std::to_string(getuid())));
 }
 
 TEST_F(ControlServerTest, TheSocketIsForItsOwnerAndGroupAlone) {

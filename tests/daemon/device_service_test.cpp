@@ -18,6 +18,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
+constexpr std::string_view kActor = "alice (uid 1000)";
 constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
 
 class DeviceServiceTest : public ::testing::Test {
@@ -29,13 +30,15 @@ protected:
         auto store = store::Store::open(options, log_, clock_);
         ASSERT_TRUE(store) << store.error().text();
         store_ = *std::move(store);
-        service_.emplace(*store_, std::set<std::string>{"water-meters", "gas-meters"},
-                         [this](CredentialChanges&& changes) {
-                             for (const store::CredentialId id : changes.removed)
-                                 removed_.push_back(id);
-                             for (store::CredentialRow& row : changes.added)
-                                 added_.push_back(std::move(row));
-                         });
+        const auto changed = [this](CredentialChanges&& changes) {
+            for (const store::CredentialId id : changes.removed)
+                removed_.push_back(id);
+            for (store::CredentialRow& row : changes.added)
+                added_.push_back(std::move(row));
+        };
+        const auto live = [this](const std::vector<store::CredentialId>&) { return live_; };
+        service_.emplace(*store_, clock_, std::set<std::string>{"water-meters", "gas-meters"},
+                         DeviceService::Outside{.changed = changed, .live_sessions = live});
     }
 
     static store::NewDevice device(std::string identity, std::string fleet = "water-meters") {
@@ -56,10 +59,11 @@ protected:
     std::optional<DeviceService> service_;
     std::vector<store::CredentialId> removed_;
     std::vector<store::CredentialRow> added_;
+    std::optional<std::vector<LiveSession>> live_;  // nothing: no shard answers
 };
 
 TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
-    ASSERT_TRUE(service_->add(device("wm-0001")));
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
     ASSERT_THAT(added_, SizeIs(1));
     EXPECT_EQ(added_[0].identity, "wm-0001");
     EXPECT_EQ(added_[0].device, "wm-0001");
@@ -72,40 +76,41 @@ TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
 }
 
 TEST_F(DeviceServiceTest, AFleetThatDoesNotExistIsRefusedWithTheOneThatWasMeant) {
-    const auto added = service_->add(device("wm-0001", "water-meter"));
+    const auto added = service_->add(device("wm-0001", "water-meter"), kActor);
     ASSERT_FALSE(added);
     EXPECT_THAT(added.error().cure, HasSubstr("\"water-meters\""));
     EXPECT_THAT(added_, IsEmpty());
 }
 
 TEST_F(DeviceServiceTest, AnIdentityInUseIsRefused) {
-    ASSERT_TRUE(service_->add(device("wm-0001")));
-    EXPECT_FALSE(service_->add(device("wm-0001")));
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    EXPECT_FALSE(service_->add(device("wm-0001"), kActor));
     EXPECT_THAT(added_, SizeIs(1));
 }
 
 TEST_F(DeviceServiceTest, RevocationNamesTheCredentialsWhoseSessionsMustEnd) {
-    ASSERT_TRUE(service_->add(device("wm-0001")));
-    const auto revoked = service_->revoke("wm-0001");
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    const auto revoked = service_->revoke("wm-0001", kActor);
     ASSERT_TRUE(revoked);
     EXPECT_EQ(*revoked, 1U);
     EXPECT_THAT(removed_, ElementsAre(added_[0].id));
     const auto shown = service_->show("wm-0001");
     ASSERT_TRUE(shown);
-    EXPECT_TRUE(shown->revoked);
+    EXPECT_TRUE(shown->device.revoked);
 }
 
 TEST_F(DeviceServiceTest, ADeviceThatIsNotThereIsNamed) {
     const auto shown = service_->show("nobody");
     ASSERT_FALSE(shown);
     EXPECT_THAT(shown.error().what, HasSubstr("\"nobody\""));
-    EXPECT_FALSE(service_->revoke("nobody"));
+    EXPECT_FALSE(service_->revoke("nobody", kActor));
     EXPECT_THAT(removed_, IsEmpty());
 }
 
 TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
     const auto summary = service_->import_csv(
-        row("a", "water-meters", kKey) + row("b", "no-fleet", kKey) + row("c", "water-meters", "00"), false);
+        row("a", "water-meters", kKey) + row("b", "no-fleet", kKey) + row("c", "water-meters", "00"), false,
+        kActor);
     ASSERT_TRUE(summary);
     ASSERT_THAT(summary->mistakes, SizeIs(2));
     EXPECT_EQ(summary->mistakes[0].line, 2U);
@@ -115,11 +120,12 @@ TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
 }
 
 TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
-    ASSERT_TRUE(service_->import_csv(row("a", "water-meters", kKey) + row("b", "water-meters", kKey), false));
+    ASSERT_TRUE(
+        service_->import_csv(row("a", "water-meters", kKey) + row("b", "water-meters", kKey), false, kActor));
     added_.clear();
     const auto summary = service_->import_csv(
         row("a", "water-meters", kKey) + row("b", "water-meters", kOtherKey) + row("c", "gas-meters", kKey),
-        true);
+        true, kActor);
     ASSERT_TRUE(summary);
     EXPECT_THAT(summary->mistakes, IsEmpty());
     EXPECT_THAT(summary->added, ElementsAre("c"));
@@ -131,10 +137,10 @@ TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
 }
 
 TEST_F(DeviceServiceTest, AChangedKeyEndsTheOldSessionAndIsTold) {
-    ASSERT_TRUE(service_->add(device("a")));
+    ASSERT_TRUE(service_->add(device("a"), kActor));
     const store::CredentialId old = added_.at(0).id;
     added_.clear();
-    const auto summary = service_->import_csv(row("a", "water-meters", kOtherKey), false);
+    const auto summary = service_->import_csv(row("a", "water-meters", kOtherKey), false, kActor);
     ASSERT_TRUE(summary) << summary.error().text();
     EXPECT_THAT(summary->changed, ElementsAre("a"));
     EXPECT_THAT(removed_, ElementsAre(old));
@@ -143,19 +149,108 @@ TEST_F(DeviceServiceTest, AChangedKeyEndsTheOldSessionAndIsTold) {
 }
 
 TEST_F(DeviceServiceTest, AnExportWithKeysIsImportedIntoAnEmptyGatewayAsTheSame) {
-    ASSERT_TRUE(service_->add(device("a")));
-    ASSERT_TRUE(service_->add(device("b", "gas-meters")));
-    ASSERT_TRUE(service_->add(device("gone")));
-    ASSERT_TRUE(service_->revoke("gone"));
+    ASSERT_TRUE(service_->add(device("a"), kActor));
+    ASSERT_TRUE(service_->add(device("b", "gas-meters"), kActor));
+    ASSERT_TRUE(service_->add(device("gone"), kActor));
+    ASSERT_TRUE(service_->revoke("gone", kActor));
     const auto csv = service_->export_csv(true);
     ASSERT_TRUE(csv);
     EXPECT_THAT(*csv, HasSubstr("a,water-meters," + std::string(kKey)));
     EXPECT_THAT(*csv, ::testing::Not(HasSubstr("gone")));
-    const auto again = service_->import_csv(*csv, true);
+    const auto again = service_->import_csv(*csv, true, kActor);
     ASSERT_TRUE(again);
     EXPECT_THAT(again->mistakes, IsEmpty());
     EXPECT_THAT(again->unchanged, ElementsAre("a", "b"));
     EXPECT_THAT(*service_->export_csv(false), ::testing::Not(HasSubstr(std::string(kKey))));
+}
+
+store::Rotation rotation(std::string identity = "") {
+    store::Rotation rotation;
+    rotation.identity = std::move(identity);
+    rotation.psk = Secret(*from_hex(kOtherKey));
+    return rotation;
+}
+
+TEST_F(DeviceServiceTest, ARotationAddsTheNextCredentialAndRemovesNothing) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    const store::CredentialId old = added_.at(0).id;
+    added_.clear();
+    const auto row = service_->rotate("wm-0001", rotation(), kActor);
+    ASSERT_TRUE(row) << row.error().text();
+    EXPECT_EQ(row->identity, "wm-0001#2");
+    ASSERT_THAT(added_, SizeIs(1));
+    EXPECT_EQ(added_[0].identity, "wm-0001#2");
+    EXPECT_EQ(added_[0].device, "wm-0001");
+    EXPECT_EQ(added_[0].replaces, old);
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherKey);
+    EXPECT_THAT(removed_, IsEmpty());
+}
+
+TEST_F(DeviceServiceTest, ASecondRotationWaitsForTheFirst) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    ASSERT_TRUE(service_->rotate("wm-0001", rotation("wm-0001-b"), kActor));
+    const auto second = service_->rotate("wm-0001", rotation(), kActor);
+    ASSERT_FALSE(second);
+    EXPECT_THAT(second.error().text(), HasSubstr("wm-0001-b"));
+    EXPECT_FALSE(service_->rotate("nobody", rotation(), kActor));
+}
+
+TEST_F(DeviceServiceTest, ARotationThatIsTakenBackLeavesTheOldCredentialAsItWas) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    const auto none = service_->cancel_rotation("wm-0001", kActor);
+    ASSERT_FALSE(none);
+    EXPECT_THAT(none.error().what, HasSubstr("no rotation"));
+    const auto row = service_->rotate("wm-0001", rotation(), kActor);
+    ASSERT_TRUE(row);
+    EXPECT_EQ(service_->cancel_rotation("wm-0001", kActor).value(), "wm-0001#2");
+    EXPECT_THAT(removed_, ElementsAre(row->id));
+    const auto shown = service_->show("wm-0001");
+    ASSERT_TRUE(shown);
+    EXPECT_FALSE(shown->device.revoked);
+    EXPECT_FALSE(shown->device.credentials.at(0).revoked);
+    EXPECT_TRUE(shown->device.credentials.at(1).revoked);
+    EXPECT_TRUE(service_->rotate("wm-0001", rotation(), kActor));
+}
+
+TEST_F(DeviceServiceTest, OneCredentialIsRevokedAloneAndTheLastOneTakesTheDeviceWithIt) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    ASSERT_TRUE(service_->rotate("wm-0001", rotation(), kActor));
+    ASSERT_TRUE(service_->revoke_credential("wm-0001", kActor));
+    EXPECT_THAT(removed_, ElementsAre(added_.at(0).id));
+    EXPECT_FALSE(service_->show("wm-0001")->device.revoked);
+    // What the waiting one would replace is gone already: it is in use like any other.
+    EXPECT_EQ(waiting_credential(service_->show("wm-0001")->device), nullptr);
+    ASSERT_TRUE(service_->revoke_credential("wm-0001#2", kActor));
+    EXPECT_TRUE(service_->show("wm-0001")->device.revoked);
+    EXPECT_FALSE(service_->revoke_credential("wm-0001#2", kActor));
+}
+
+TEST_F(DeviceServiceTest, TheAuditTrailSaysWhoDidWhatToWhom) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    ASSERT_TRUE(service_->rotate("wm-0001", rotation(), "bob (uid 1001)"));
+    ASSERT_TRUE(service_->revoke("wm-0001", kActor));
+    const auto entries = service_->audit(10);
+    ASSERT_TRUE(entries);
+    ASSERT_THAT(*entries, SizeIs(3));
+    EXPECT_EQ((*entries)[0].action, "revoke");
+    EXPECT_EQ((*entries)[0].actor, kActor);
+    EXPECT_EQ((*entries)[1].action, "rotate");
+    EXPECT_EQ((*entries)[1].actor, "bob (uid 1001)");
+    EXPECT_EQ((*entries)[2].action, "add");
+    EXPECT_THAT(*service_->audit(1), SizeIs(1));
+}
+
+TEST_F(DeviceServiceTest, AReportHasTheSessionsOfTheShardsWhenTheyAnswer) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    EXPECT_THAT(service_->show("wm-0001")->sessions, IsEmpty());
+    LiveSession session;
+    session.id = 5;
+    session.credential = added_.at(0).id;
+    session.next_number = 17;
+    live_ = {session};
+    const auto shown = service_->show("wm-0001");
+    ASSERT_THAT(shown->sessions, SizeIs(1));
+    EXPECT_EQ(shown->sessions[0].next_number, 17U);
 }
 
 TEST(PskTest, KeysThatCanBeGuessedAreRefusedWithTheReason) {
