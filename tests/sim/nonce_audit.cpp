@@ -113,6 +113,17 @@ void NonceAudit::use(const std::string& session, Direction direction, const Reco
     }
 }
 
+std::string NonceAudit::session_of(const Record& record, const Address& inside) {
+    const Random& own = nodes_[inside].client;
+    if (record.type != kTls12Cid) {
+        return fmt::format("up, node {}, client random {}", inside.text(), to_hex(own));
+    }
+    const std::string cid = to_hex(record.cid);
+    Random& last = randoms_[cid];
+    if (own != Random{}) last = own;
+    return fmt::format("up, CID {}, client random {}", cid, to_hex(last));
+}
+
 void NonceAudit::up(const Recorded& recorded) {
     for (const Record& record : records(recorded.datagram, options_.up_cid_bytes)) {
         if (!record.is_protected()) {
@@ -120,12 +131,8 @@ void NonceAudit::up(const Recorded& recorded) {
             if (record.type == kHandshake) {
                 (void)read_random(record.body, kClientHello, nodes_[recorded.inside].client);
             }
-        } else if (record.type == kTls12Cid) {
-            use("up, CID " + to_hex(record.cid), Direction::kUp, record, recorded.at);
         } else {
-            use(fmt::format("up, node {}, client random {}", recorded.inside.text(),
-                            to_hex(nodes_[recorded.inside].client)),
-                Direction::kUp, record, recorded.at);
+            use(session_of(record, recorded.inside), Direction::kUp, record, recorded.at);
         }
     }
 }

@@ -4,9 +4,12 @@
 // epoch, sequence number) is ever seen with two different records. It holds no key and shares no code with
 // the gateway; it knows sessions by what any observer sees:
 //
-//   up    by connection ID; without one, by the node and the random of its latest ClientHello
-//   down  by the node and the random of the latest ServerHello before the gateway's last ChangeCipherSpec
+//   up    by connection ID and the random of the node's latest ClientHello; without an ID, by the node and
+//   that down  by the node and the random of the latest ServerHello before the gateway's last
+//   ChangeCipherSpec
 //
+// A connection ID alone is not enough: when a port changes hands in the midst of a handshake, the ServerHello
+// with the ID reaches another node, which makes keys of its own of it before its handshake fails.
 // A ServerHello alone begins nothing: an attacker's copy of a ClientHello can cause one. Records of epoch 1
 // and above are examined; exact repetitions are fine. Where the explicit nonce (RFC 6655 section 3, RFC 5288
 // section 3) is not the record's epoch and number, it is examined as well.
@@ -99,11 +102,14 @@ private:
     std::vector<Record> records(ByteView datagram, std::size_t cid_bytes);
     void use(const std::string& session, Direction direction, const Record& record, WallTime at);
     void note(const std::string& session, const Use& use, const Seen& seen);
+    std::string session_of(const Record& record, const Address& inside);
     std::uint32_t number_of(const std::string& session, Direction direction);
 
     const NonceAuditOptions options_;
     std::map<Address, Node> nodes_;
     std::map<std::uint16_t, Port> ports_;
+    // The client's random of each connection ID, for nodes that go on from another inside address.
+    std::unordered_map<std::string, Random> randoms_;
     std::unordered_map<std::string, std::uint32_t> sessions_;
     std::unordered_map<Use, Seen, UseHash> seen_;
     std::vector<NonceCollision> collisions_;

@@ -129,6 +129,17 @@ TEST_F(NonceAuditTest, ANewHandshakeIsANewSession) {
     EXPECT_EQ(audit_.counts().sessions_down, 2u);
 }
 
+// A port changed hands in the midst of a handshake, and the ServerHello with the connection ID reached both.
+TEST_F(NonceAuditTest, TwoNodesThatWereGivenOneConnectionIdAreTwoSessions) {
+    see(Kind::kUp, hello(1, 1), kNode);
+    see(Kind::kUp, hello(1, 2), kOtherNode);
+    see(Kind::kUp, protected_record(kCid, 0, "one", kOneCid), kNode);
+    see(Kind::kUp, protected_record(kCid, 0, "two", kOneCid), kOtherNode);
+    EXPECT_EQ(collisions(), 0u);
+    see(Kind::kUp, protected_record(kCid, 0, "three", kOneCid), kOtherNode);
+    EXPECT_EQ(collisions(), 1u);
+}
+
 // An attacker's copy of a ClientHello makes the gateway send a ServerHello, in the midst of a session.
 TEST_F(NonceAuditTest, AServerHelloAloneEndsNoSession) {
     shake_hands(1);
