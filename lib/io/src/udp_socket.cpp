@@ -3,12 +3,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+
+#include "narrowgate/io/file_descriptor.hpp"
 
 namespace narrowgate::io {
 namespace {
@@ -110,11 +111,7 @@ Error bind_error(const Address& listen, int error_number) {
 }  // namespace
 
 struct UdpSocket::Impl {
-    ~Impl() {
-        if (fd >= 0) close(fd);
-    }
-
-    int fd = -1;
+    FileDescriptor fd;
     bool v4 = false;
     Address local;
     UdpCounters counters;
@@ -131,27 +128,29 @@ UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept = default;
 Expected<UdpSocket> UdpSocket::open(const UdpOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->v4 = options.listen.is_v4();
-    impl->fd = socket(impl->v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (impl->fd < 0) return std::unexpected(bind_error(options.listen, errno));
+    impl->fd =
+        FileDescriptor(socket(impl->v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int fd = impl->fd.get();
+    if (fd < 0) return std::unexpected(bind_error(options.listen, errno));
 
-    const bool ready = impl->v4 ? switch_on(impl->fd, IPPROTO_IP, IP_PKTINFO)
-                                : switch_on(impl->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+    const bool ready =
+        impl->v4 ? switch_on(fd, IPPROTO_IP, IP_PKTINFO) : switch_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
     const int off = 0;
-    if (!ready || (!impl->v4 && setsockopt(impl->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
-        (options.share_address && !switch_on(impl->fd, SOL_SOCKET, SO_REUSEPORT))) {
+    if (!ready || (!impl->v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
+        (options.share_address && !switch_on(fd, SOL_SOCKET, SO_REUSEPORT))) {
         return std::unexpected(bind_error(options.listen, errno));
     }
     // The kernel caps this silently; a smaller buffer costs datagrams under load, not correctness.
-    (void)setsockopt(impl->fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,
                      sizeof options.receive_buffer_bytes);
 
     sockaddr_storage name{};
     socklen_t name_bytes = options.listen.to_sockaddr(name, impl->v4);
-    if (bind(impl->fd, reinterpret_cast<const sockaddr*>(&name), name_bytes) != 0) {
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&name), name_bytes) != 0) {
         return std::unexpected(bind_error(options.listen, errno));
     }
     name_bytes = sizeof name;
-    if (getsockname(impl->fd, reinterpret_cast<sockaddr*>(&name), &name_bytes) != 0) {
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_bytes) != 0) {
         return std::unexpected(bind_error(options.listen, errno));
     }
     impl->local = Address::from_sockaddr(name).value_or(options.listen);
@@ -159,7 +158,7 @@ Expected<UdpSocket> UdpSocket::open(const UdpOptions& options) {
 }
 
 int UdpSocket::fd() const {
-    return impl_->fd;
+    return impl_->fd.get();
 }
 const Address& UdpSocket::local() const {
     return impl_->local;
@@ -172,7 +171,7 @@ std::size_t UdpSocket::receive(const std::function<void(ByteView, const Path&)>&
     Batch& batch = *impl_->in;
     for (std::size_t i = 0; i < kBatch; ++i)
         batch.prepare(i, kMaxDatagramBytes, sizeof(sockaddr_storage));
-    const int count = recvmmsg(impl_->fd, batch.messages.data(), kBatch, 0, nullptr);
+    const int count = recvmmsg(impl_->fd.get(), batch.messages.data(), kBatch, 0, nullptr);
     if (count <= 0) return 0;  // nothing waits, or an ICMP error of an earlier datagram: not ours to act on
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
         const mmsghdr& message = batch.messages[i];
@@ -207,7 +206,7 @@ void UdpSocket::send(const Path& path, ByteView datagram) {
 void UdpSocket::flush() {
     std::size_t done = 0;
     while (done < impl_->queued) {
-        const int count = sendmmsg(impl_->fd, impl_->out->messages.data() + done,
+        const int count = sendmmsg(impl_->fd.get(), impl_->out->messages.data() + done,
                                    static_cast<unsigned>(impl_->queued - done), 0);
         if (count <= 0) {
             // The first of the rest was refused; the others may still go.

@@ -82,6 +82,7 @@ void Attempt::begin(const Tunnel& tunnel) {
         ssl.set_private_key(options_.key_file.string());
         ssl.set_enable_server_cert_auth(true);
         ssl.set_verify(true);
+        if (!options_.alpn.empty()) ssl.set_alpn_protos(options_.alpn);
 
         ::mqtt::connect_options connect;
         connect.set_mqtt_version(MQTTVERSION_5);

@@ -13,9 +13,9 @@
 #include <optional>
 #include <thread>
 
-#include "file_descriptor.hpp"
 #include "narrowgate/base/crypto.hpp"
 #include "narrowgate/io/event_loop.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
 #include "pipe.hpp"
 #include "race.hpp"
 #include "resolver.hpp"
@@ -56,7 +56,7 @@ std::string Tunnel::proxy_url() const {
 // Everything of a dialer that belongs to its thread.
 class Dialer::Loop {
 public:
-    Loop(const DialerOptions& options, std::unique_ptr<io::EventLoop> loop, FileDescriptor listener,
+    Loop(const DialerOptions& options, std::unique_ptr<io::EventLoop> loop, io::FileDescriptor listener,
          std::uint16_t port)
         : options_(options),
           port_(port),
@@ -86,14 +86,14 @@ public:
 
 private:
     struct Caller {
-        FileDescriptor fd;
+        io::FileDescriptor fd;
         io::Source source;
         std::string request;
     };
 
     void start(Endpoint endpoint, Done done);
     void resolved(Expected<std::vector<Address>> addresses);
-    void connected(Expected<FileDescriptor> broker);
+    void connected(Expected<io::FileDescriptor> broker);
     void late();
     void accept();
     void hear(std::list<Caller>::iterator caller);
@@ -105,7 +105,7 @@ private:
     const std::uint16_t port_;
 
     std::unique_ptr<io::EventLoop> loop_;
-    FileDescriptor listener_;
+    io::FileDescriptor listener_;
     TraceLog trace_;
     Resolver resolver_;
     io::Source accept_;
@@ -115,7 +115,7 @@ private:
     Endpoint endpoint_;
     Done done_;
     std::unique_ptr<ConnectRace> race_;
-    FileDescriptor broker_;  // connected, not yet taken up
+    io::FileDescriptor broker_;  // connected, not yet taken up
     std::string authorization_;
     std::list<Caller> callers_;
     std::unique_ptr<Pipe> pipe_;
@@ -147,10 +147,10 @@ void Dialer::Loop::resolved(Expected<std::vector<Address>> addresses) {
     trace_.add(TraceStep::Kind::kResolved, std::move(texts));
     race_ = std::make_unique<ConnectRace>(
         *loop_, options_, std::move(*addresses), trace_,
-        [this](Expected<FileDescriptor> broker) { connected(std::move(broker)); });
+        [this](Expected<io::FileDescriptor> broker) { connected(std::move(broker)); });
 }
 
-void Dialer::Loop::connected(Expected<FileDescriptor> broker) {
+void Dialer::Loop::connected(Expected<io::FileDescriptor> broker) {
     race_.reset();
     if (!broker) {
         finish(std::unexpected(std::move(broker.error())));
@@ -180,7 +180,7 @@ void Dialer::Loop::late() {
 }
 
 void Dialer::Loop::accept() {
-    FileDescriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    io::FileDescriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd || !broker_ || callers_.size() >= kMaxCallers) return;
     const int on = 1;
     (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -208,7 +208,7 @@ void Dialer::Loop::hear(std::list<Caller>::iterator caller) {
     const ByteView early = bytes_of(std::string_view(caller->request).substr(head_end));
     Bytes early_copy(early.begin(), early.end());
     caller->source = {};
-    FileDescriptor library = std::move(caller->fd);
+    io::FileDescriptor library = std::move(caller->fd);
     callers_.clear();
     timer_.disarm();
     authorization_.clear();
@@ -242,7 +242,7 @@ Expected<std::unique_ptr<Dialer>> Dialer::open(std::string name, const DialerOpt
     };
     auto loop = io::EventLoop::create();
     if (!loop) return std::unexpected(std::move(loop.error()));
-    FileDescriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    io::FileDescriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!listener) return failed(errno);
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -11,8 +11,8 @@
 
 namespace narrowgate::mqtt {
 
-Pipe::Pipe(io::EventLoop& loop, FileDescriptor library, FileDescriptor broker, Bytes early, TraceLog& trace,
-           std::function<void()> done)
+Pipe::Pipe(io::EventLoop& loop, io::FileDescriptor library, io::FileDescriptor broker, Bytes early,
+           TraceLog& trace, std::function<void()> done)
     : loop_(loop), trace_(trace), done_(std::move(done)) {
     library_.fd = std::move(library);
     broker_.fd = std::move(broker);

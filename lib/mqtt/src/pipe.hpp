@@ -7,9 +7,9 @@
 #include <array>
 #include <functional>
 
-#include "file_descriptor.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/io/event_loop.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
 #include "record_meter.hpp"
 #include "trace_log.hpp"
 
@@ -20,15 +20,15 @@ class Pipe {
 public:
     // `early` are bytes that the library has sent already. `done` is called once, when both directions are
     // over or one has failed; it may destroy the pipe. `trace` outlives it.
-    Pipe(io::EventLoop& loop, FileDescriptor library, FileDescriptor broker, Bytes early, TraceLog& trace,
-         std::function<void()> done);
+    Pipe(io::EventLoop& loop, io::FileDescriptor library, io::FileDescriptor broker, Bytes early,
+         TraceLog& trace, std::function<void()> done);
 
 private:
     // A record of TLS and some: one read, one write.
     static constexpr std::size_t kBufferBytes = 32 * 1024;
 
     struct End {
-        FileDescriptor fd;
+        io::FileDescriptor fd;
         io::Source source;
         io::Ready wanted = io::Ready::kNothing;
     };

@@ -73,7 +73,7 @@ void ConnectRace::start_next() {
         trace_.add(TraceStep::Kind::kConnecting, address.text());
         sockaddr_storage storage{};
         const socklen_t size = address.to_sockaddr(storage, address.is_v4());
-        FileDescriptor fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        io::FileDescriptor fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (fd) tune(fd.get(), options_);
         const bool begun =
             fd && (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0 ||
@@ -112,7 +112,7 @@ void ConnectRace::answered(std::list<Runner>::iterator runner) {
     trace_.add(TraceStep::Kind::kConnected, fmt::format("{} to {}{}", local_text(runner->fd.get()),
                                                         runner->address.text(), tcp_facts(runner->fd.get())));
     runner->source = {};
-    FileDescriptor winner = std::move(runner->fd);
+    io::FileDescriptor winner = std::move(runner->fd);
     finish(std::move(winner));
 }
 
@@ -123,7 +123,7 @@ void ConnectRace::lost(const Address& address, int error_number) {
     if (failures_.size() < 400) failures_ += (failures_.empty() ? "" : ", ") + words;
 }
 
-void ConnectRace::finish(Expected<FileDescriptor> result) {
+void ConnectRace::finish(Expected<io::FileDescriptor> result) {
     head_start_ = {};
     deadline_ = {};
     runners_.clear();

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "file_descriptor.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/io/event_loop.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
 #include "narrowgate/mqtt/dialer.hpp"
 #include "trace_log.hpp"
 
@@ -21,7 +21,7 @@ namespace narrowgate::mqtt {
 // Thread: the loop's. Destroying it gives all up; `done` is not called then.
 class ConnectRace {
 public:
-    using Done = std::function<void(Expected<FileDescriptor>)>;
+    using Done = std::function<void(Expected<io::FileDescriptor>)>;
 
     // `done` is called once, never from within the constructor. `trace` outlives the race.
     ConnectRace(io::EventLoop& loop, const DialerOptions& options, std::vector<Address> addresses,
@@ -30,14 +30,14 @@ public:
 private:
     struct Runner {
         Address address;
-        FileDescriptor fd;
+        io::FileDescriptor fd;
         io::Source source;
     };
 
     void start_next();
     void answered(std::list<Runner>::iterator runner);
     void lost(const Address& address, int error_number);
-    void finish(Expected<FileDescriptor> result);
+    void finish(Expected<io::FileDescriptor> result);
 
     io::EventLoop& loop_;
     const DialerOptions& options_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "narrowgate/base/error.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
 
 namespace narrowgate::io {
 
@@ -18,21 +19,15 @@ namespace narrowgate::io {
 class WakeUp {
 public:
     static Expected<WakeUp> create();
-    ~WakeUp();
-    WakeUp(WakeUp&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    WakeUp& operator=(WakeUp&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
 
     // Readable from signal() until clear(). Thread: any.
-    int fd() const { return fd_; }
+    int fd() const { return fd_.get(); }
     void signal() const;
     void clear() const;
 
 private:
-    explicit WakeUp(int fd) : fd_(fd) {}
-    int fd_ = -1;
+    explicit WakeUp(FileDescriptor fd) : fd_(std::move(fd)) {}
+    FileDescriptor fd_;
 };
 
 // Thread: push() and wake() any; drain() the receiver's. Items keep the order in which they were pushed.

@@ -19,7 +19,7 @@ struct UdpOptions {
     // Wanted size of the kernel's receive buffer in bytes: what arrives during a commit or a restart waits
     // there. The kernel gives at most net.core.rmem_max.
     int receive_buffer_bytes = 4 * 1024 * 1024;
-    // Lets the sockets of several shards share one address (SO_REUSEPORT).
+    // Joins the group of sockets that has this address (SO_REUSEPORT; udp_group.hpp).
     bool share_address = false;
 };
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A file descriptor that is owned: closed when its owner goes.
 #pragma once
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace narrowgate::mqtt {
+namespace narrowgate::io {
 
-// A descriptor that is owned.
+// Thread: one at a time.
 class FileDescriptor {
 public:
     FileDescriptor() = default;
+    // Takes over what a system call returned; a negative value is none.
     explicit FileDescriptor(int fd) : fd_(fd) {}
     ~FileDescriptor() { close(); }
     FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -29,4 +32,4 @@ private:
     int fd_ = -1;
 };
 
-}  // namespace narrowgate::mqtt
+}  // namespace narrowgate::io
