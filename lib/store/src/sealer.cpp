@@ -117,8 +117,8 @@ std::optional<Bytes> check_value(Database& database) {
 
 Sealer::Sealer(Secret key)
     : key_(std::move(key)),
-      mark_key_(
-          crypto::hkdf_sha256(key_.view(), {}, bytes_of("narrowgate store mark"), crypto::kSha256Bytes)) {}
+      mark_hash_(
+          crypto::hkdf_sha256(key_.view(), {}, bytes_of("narrowgate store mark"), kSipHashKeyBytes).view()) {}
 
 std::uint32_t Sealer::mark_tag(SessionId session, ByteView mark) const {
     std::array<std::uint8_t, sizeof(SessionId) + 255> text{};
@@ -126,8 +126,7 @@ std::uint32_t Sealer::mark_tag(SessionId session, ByteView mark) const {
         text[i] = static_cast<std::uint8_t>(session >> (8 * i));
     const auto size = std::min(mark.size(), text.size() - sizeof(SessionId));
     std::ranges::copy(mark.first(size), text.begin() + sizeof(SessionId));
-    const auto digest = crypto::hmac_sha256(mark_key_.view(), ByteView(text).first(sizeof(SessionId) + size));
-    return ByteReader(digest).u32();
+    return static_cast<std::uint32_t>(mark_hash_(ByteView(text).first(sizeof(SessionId) + size)));
 }
 
 Bytes Sealer::seal(ByteView additional_data, ByteView plaintext) const {

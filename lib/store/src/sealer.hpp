@@ -11,6 +11,7 @@
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/secret.hpp"
+#include "narrowgate/base/siphash.hpp"
 #include "narrowgate/store/types.hpp"
 #include "sqlite.hpp"
 #include "state_directory.hpp"
@@ -32,7 +33,7 @@ public:
 
 private:
     Secret key_;
-    Secret mark_key_;
+    SipHash mark_hash_;
 };
 
 // What a sealed value is bound to. A credential stands for its identity: its own row binds the two.
