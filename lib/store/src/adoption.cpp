@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 4'096;  // which are in memory together
 
-void fold(SessionTable& sessions) {
-    sessions.begin_fold();
-    if (!sessions.folding()) return;
-    while (!sessions.fold_slice())
-        sessions.slice_done();
-    sessions.fold_done();
-}
-
 }  // namespace
 
 std::size_t adopt_sessions_of_version_2(Database& database, SessionTable& sessions) {
@@ -49,10 +41,10 @@ std::size_t adopt_sessions_of_version_2(Database& database, SessionTable& sessio
             row.established = query.time(9);
             row.last_seen = query.time(10);
             sessions.apply(std::move(session));
-            if (sessions.unfolded().rows() >= kRowsAtOnce) fold(sessions);
+            if (sessions.unfolded().rows() >= kRowsAtOnce) sessions.fold_now();
         }
     }
-    fold(sessions);
+    sessions.fold_now();
     database.run("DROP TABLE session_2");
     Meta(database).set_number("sessions", sessions.count());
     transaction.commit();

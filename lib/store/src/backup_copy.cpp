@@ -73,7 +73,8 @@ Bytes effects_in_copy(std::uint64_t page, std::uint64_t folded_to, ByteView effe
     return encode_effects(kept);
 }
 
-void copy_rows(Database& from, Database& to, const std::string& table, std::optional<std::uint64_t> folded_to) {
+void copy_rows(Database& from, Database& to, const std::string& table,
+               std::optional<std::uint64_t> folded_to) {
     const Raw select = prepare(from, fmt::format("SELECT * FROM {}", table));
     const int columns = sqlite3_column_count(select.get());
     std::string places;
@@ -122,8 +123,9 @@ Expected<void> copy_store(Database& from, Database& to, WallTime now) {
     const auto tables = schema_of(from, "table");
     for (const auto& [name, sql] : tables) {
         if (!in_copy(name)) {
-            return failure(fmt::format("the store has a table \"{}\" that this narrowgate does not know", name),
-                           "use the narrowgate that wrote it");
+            return failure(
+                fmt::format("the store has a table \"{}\" that this narrowgate does not know", name),
+                "use the narrowgate that wrote it");
         }
     }
     to.run("BEGIN");

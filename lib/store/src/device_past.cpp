@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kSliceDevices = 256;
+constexpr std::string_view kEveryDevice = "";  // no device has this name
 
 // A crash in the middle of a fold has us meet events again that are in their row.
 void append(std::vector<DeviceEvent>& events, const DeviceEvent& event) {
@@ -50,7 +51,19 @@ DevicePast::DevicePast(Database& database)
     : get_(database, "SELECT events FROM device_past WHERE device = ?1"),
       put_(database,
            "INSERT INTO device_past(device, events) VALUES(?1, ?2) ON CONFLICT(device) DO UPDATE SET events ="
-           " ?2") {}
+           " ?2"),
+      added_(database, "SELECT added FROM device WHERE name = ?1") {}
+
+void DevicePast::add(const DeviceEvent& event) {
+    auto events = read(event.device);
+    append(events, event);
+    const std::size_t extra = events.size() - std::min(events.size(), kDeviceEventsKept);
+    put_.run(event.device, encode_events(std::span(events).subspan(extra)));
+}
+
+void DevicePast::add_to_all(const DeviceEvent& event) {
+    add({std::string(kEveryDevice), event.at, event.body});
+}
 
 void DevicePast::begin_fold() {
     folding_ = std::exchange(unfolded_, {});
@@ -84,8 +97,23 @@ std::vector<DeviceEvent> DevicePast::newest(std::string_view device, std::size_t
             if (event.device == device) append(events, event);
         }
     }
+    for (auto& event : of_all(device))
+        events.push_back(std::move(event));
+    std::ranges::stable_sort(events, {}, &DeviceEvent::at);
     std::ranges::reverse(events);
     events.resize(std::min({events.size(), count, kDeviceEventsKept}));
+    return events;
+}
+
+// A device that was added later had no part in it.
+std::vector<DeviceEvent> DevicePast::of_all(std::string_view device) {
+    Query query(added_, device);
+    if (!query.next()) return {};
+    const auto added = query.time(0);
+    auto events = read(kEveryDevice);
+    std::erase_if(events, [&](const DeviceEvent& event) { return event.at < added; });
+    for (auto& event : events)
+        event.device = device;
     return events;
 }
 

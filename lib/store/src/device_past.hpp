@@ -17,6 +17,11 @@ class DevicePast {
 public:
     explicit DevicePast(Database& database);
 
+    // Within the caller's transaction: an event of this device, or of every device there is at that time
+    // (`event.device` is not looked at).
+    void add(const DeviceEvent& event);
+    void add_to_all(const DeviceEvent& event);
+
     // An event that is in the journal.
     void apply(DeviceEvent&& event) { unfolded_.push_back(std::move(event)); }
     std::size_t unfolded() const { return unfolded_.size(); }
@@ -31,10 +36,12 @@ public:
     std::vector<DeviceEvent> newest(std::string_view device, std::size_t count);
 
 private:
-    std::vector<DeviceEvent> read(std::string_view device);  // oldest first
+    std::vector<DeviceEvent> read(std::string_view device);    // oldest first
+    std::vector<DeviceEvent> of_all(std::string_view device);  // … of those that are every device's
 
     Statement get_;
     Statement put_;
+    Statement added_;
     std::vector<DeviceEvent> unfolded_;
     std::vector<DeviceEvent> folding_;  // by device, oldest first
     std::size_t next_ = 0;

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "adoption.hpp"
-#include "narrowgate/base/crypto.hpp"
 #include "page_body.hpp"
+#include "random_uuid.hpp"
 #include "schema.hpp"
 
 namespace narrowgate::store {
@@ -16,15 +16,6 @@ namespace {
 
 // A page's names and numbers beside its payloads, for admission; the page itself is weighed exactly.
 constexpr std::size_t kReadingOverheadBytes = 24;
-
-Uuid make_uuid() {
-    Uuid uuid;
-    crypto::fill_random(uuid.bytes);
-    uuid.bytes[6] =
-        static_cast<std::uint8_t>((uuid.bytes[6] & 0x0f) | 0x40);  // RFC 9562 section 5.4: version 4
-    uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3f) | 0x80);
-    return uuid;
-}
 
 }  // namespace
 
@@ -99,12 +90,8 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
 // Counters first, then the journal since the last fold, then the fold itself: afterwards the tables are
 // whole.
 Expected<void> Engine::recover() {
-    if (const auto stored = meta_.blob("store_uuid"); stored && stored->size() == uuid_.bytes.size()) {
-        std::ranges::copy(*stored, uuid_.bytes.begin());
-    } else {
-        uuid_ = make_uuid();
-        meta_.set_blob("store_uuid", uuid_.bytes);
-    }
+    uuid_ = kept_uuid("store_uuid");
+    instance_ = kept_uuid("instance");
     folded_to_ = meta_.number("folded_to", 0);
     next_page_ = std::max(meta_.number("next_page", 1), journal_.last_page() + 1);
     next_reading_ = std::max(meta_.number("next_reading", 1), journal_.end_of_readings());
@@ -126,6 +113,17 @@ Expected<void> Engine::recover() {
     }
     update_counts();
     return {};
+}
+
+Uuid Engine::kept_uuid(std::string_view name) {
+    Uuid uuid;
+    if (const auto stored = meta_.blob(name); stored && stored->size() == uuid.bytes.size()) {
+        std::ranges::copy(*stored, uuid.bytes.begin());
+    } else {
+        uuid = random_uuid();
+        meta_.set_blob(name, uuid.bytes);
+    }
+    return uuid;
 }
 
 void Engine::replay() {

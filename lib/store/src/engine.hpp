@@ -85,8 +85,10 @@ public:
     SessionTable& sessions() { return sessions_; }
     DeviceTable& devices() { return devices_; }
     DevicePast& past() { return past_; }
+    ReplyTable& replies() { return replies_; }
     UpstreamTable& upstreams() { return upstreams_; }
     const Uuid& uuid() const { return uuid_; }
+    const Uuid& instance() const { return instance_; }
     const Sealer& sealer() const { return sealer_; }
     const Options& options() const { return options_; }
     const Clock& clock() const { return clock_; }
@@ -98,6 +100,7 @@ private:
 
     Engine(Parts&& parts, const Options& options, Log& log, const Clock& clock);
     Expected<void> recover();
+    Uuid kept_uuid(std::string_view name);  // in `meta`; drawn when it is not there
     void load_ledger();
     void apply(Effect&& effect);
 
@@ -136,6 +139,7 @@ private:
     Ballast ballast_;
     Ledger ledger_;
     Uuid uuid_;
+    Uuid instance_;
 
     PageNumber next_page_ = 1;
     ReadingNumber next_reading_ = 1;

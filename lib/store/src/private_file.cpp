@@ -51,8 +51,12 @@ Draft::Draft(Draft&& other) noexcept : path_(std::exchange(other.path_, {})) {}
 
 Expected<void> Draft::become(const std::filesystem::path& to, bool replace) {
     if (const int number = sync(path_, O_WRONLY)) return cannot("written", path_, number);
-    const unsigned flags = replace ? 0 : RENAME_NOREPLACE;
-    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, to.c_str(), flags) != 0) {
+    const auto become_it = [&](unsigned flags) {
+        return renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, to.c_str(), flags) == 0;
+    };
+    // Not every file system knows the flag: without it a file that appears just now would be replaced.
+    if (!become_it(replace ? 0 : RENAME_NOREPLACE) &&
+        (errno != EINVAL || access(to.c_str(), F_OK) == 0 || !become_it(0))) {
         if (errno == EEXIST) return failure(fmt::format("{} exists", to.string()), "name another file");
         return cannot("made", to, errno);
     }
@@ -61,7 +65,8 @@ Expected<void> Draft::become(const std::filesystem::path& to, bool replace) {
 }
 
 Expected<void> sync_directory(const std::filesystem::path& directory) {
-    if (const int number = sync(directory, O_RDONLY | O_DIRECTORY)) return cannot("written", directory, number);
+    if (const int number = sync(directory, O_RDONLY | O_DIRECTORY))
+        return cannot("written", directory, number);
     return {};
 }
 

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "backup_copy.hpp"
+
 namespace narrowgate::store {
 namespace {
 
@@ -38,7 +40,7 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
     // 3: sessions in two parts, `session` and `mark_block`; what was in the one table waits in `session_2`
     // for
     // the engine, which has the key for it (adoption.cpp). Credentials that replace each other, the past of
-    // devices, the audit trail.
+    // devices, the audit trail. Sessions that have left for another gateway, and that have come from one.
     R"(DROP INDEX session_by_credential;
        ALTER TABLE session RENAME TO session_2;
        CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,
@@ -53,6 +55,12 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
        CREATE TABLE device_past(device TEXT PRIMARY KEY, events BLOB NOT NULL) STRICT, WITHOUT ROWID;
        CREATE TABLE audit(number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
                           action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+       CREATE TABLE exported(id BLOB PRIMARY KEY, destination BLOB NOT NULL, generation INTEGER NOT NULL,
+                             made INTEGER NOT NULL, sessions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+       CREATE TABLE exported_part(export BLOB NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+                                  UNIQUE(export, number)) STRICT;
+       CREATE TABLE imported(id BLOB PRIMARY KEY, source BLOB NOT NULL, at INTEGER NOT NULL,
+                             sessions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
        INSERT INTO meta SELECT 'devices', count(*) FROM device WHERE revoked IS NULL;
        INSERT INTO meta SELECT 'credentials', count(*) FROM credential WHERE revoked IS NULL;
        INSERT INTO meta VALUES('sessions', 0))",
@@ -64,6 +72,10 @@ Expected<void> prepare_schema(Database& database, const std::filesystem::path& f
     const auto version = database.integer("PRAGMA user_version");
     const auto application = database.integer("PRAGMA application_id");
     const bool fresh = version == 0 && database.integer("SELECT count(*) FROM sqlite_schema") == 0;
+    if (!fresh && application == kBackupApplicationId) {
+        return failure(fmt::format("{}: is a backup, not a store", file.string()),
+                       "move it away and give it to `narrowgate restore`, which makes a store of it");
+    }
     if (!fresh && application != kApplicationId) {
         return failure(fmt::format("{}: is a database, but not one of narrowgate's", file.string()),
                        "give the gateway a state directory of its own");

@@ -130,6 +130,26 @@ void SessionTable::fold_done() {
     folding_.reset();
 }
 
+void SessionTable::fold_now() {
+    begin_fold();
+    if (!folding()) return;
+    while (!fold_slice())
+        slice_done();
+    fold_done();
+}
+
+void SessionTable::abandon(std::uint64_t count) {
+    changes_ = {};
+    folding_.reset();
+    count_ = count;
+    gained_ = 0;
+}
+
+void SessionTable::clear() {
+    database_.run("DELETE FROM session; DELETE FROM mark_block");
+    count_ = 0;
+}
+
 void SessionTable::put(const SealedSession& session) {
     const auto& row = session.row;
     // Only where a session has no CID is it ever looked for by its path.

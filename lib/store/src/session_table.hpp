@@ -39,6 +39,12 @@ public:
     bool fold_slice();
     void slice_done();
     void fold_done();
+    // All of it at once, within the caller's transaction, where nothing else happens to sessions meanwhile.
+    void fold_now();
+    // … which was rolled back: the table has `count` sessions, as before.
+    void abandon(std::uint64_t count);
+    // Within the caller's transaction: every session goes. Nothing may be unfolded.
+    void clear();
 
     std::uint64_t count() const { return count_; }
     // … after the slice that was written last.

@@ -24,10 +24,11 @@ namespace narrowgate::store {
 struct CopyInfo {
     Uuid store;  // whose copy it is
     WallTime made{};
-    std::uint64_t devices = 0;      // not revoked
-    std::uint64_t credentials = 0;  // not revoked; their PSKs are sealed, and the sealing key is not in the copy
-    std::uint64_t readings = 0;     // on disk when it was made; some may have been delivered
-    std::uint64_t bytes = 0;        // of the file
+    std::uint64_t devices = 0;  // not revoked
+    std::uint64_t credentials =
+        0;                       // not revoked; their PSKs are sealed, and the sealing key is not in the copy
+    std::uint64_t readings = 0;  // on disk when it was made; some may have been delivered
+    std::uint64_t bytes = 0;     // of the file
 };
 
 // Writes a copy of the store as it is at one moment, while a gateway goes on with it or none does: it reads
@@ -53,7 +54,7 @@ struct Restored {
 // checks that the copy is whole, of a version that is known (an older one becomes one of today) and made with
 // the sealing key that is there. The store takes its place in one step (rename(2)): a power cut leaves the
 // one or the other.
-Expected<Restored> restore(const Options& options, std::istream& copy, const RestoreRequest& request, Log& log,
-                           const Clock& clock);
+Expected<Restored> restore(const Options& options, std::istream& copy, const RestoreRequest& request,
+                           Log& log, const Clock& clock);
 
 }  // namespace narrowgate::store

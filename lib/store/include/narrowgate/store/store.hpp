@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/store/devices.hpp"
 #include "narrowgate/store/loading.hpp"
+#include "narrowgate/store/moves.hpp"
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/range_set.hpp"
 #include "narrowgate/store/reading.hpp"
@@ -107,6 +109,17 @@ public:
     // What units said about the device, newest first, at most kDeviceEventsKept.
     Expected<std::vector<DeviceEvent>> device_events(std::string_view device, std::size_t count);
     Expected<std::vector<AuditEntry>> audit(std::size_t count);  // newest first
+
+    // --- Sessions as operators see them (moves.hpp has what wants a stopped gateway) -----------------------
+
+    // Which store this is where only one may have a session. Made at random; after a restore it is another.
+    Uuid instance() const;
+    Expected<std::vector<ExportInfo>> exports();  // that are kept, oldest first
+    // Ends every session of a device (by identity or name), or of all, durably: returns them, and the caller
+    // ends those that live. `event`: what the past of their devices then says (DeviceEvent::body). Commits
+    // wait until it is done; a million sessions take seconds.
+    Expected<std::vector<SessionId>> forget_sessions(std::optional<std::string_view> identity_or_name,
+                                                     ByteView event, std::string_view actor);
 
     // --- Upstreams ----------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace narrowgate::store {
 
@@ -31,6 +33,8 @@ struct Uuid {
     bool operator==(const Uuid&) const = default;
     // "8-4-4-4-12" in lower-case hexadecimal (RFC 9562 section 4).
     std::string text() const;
+    // Nothing when it is not 32 hexadecimal digits, hyphens apart.
+    static std::optional<Uuid> from_text(std::string_view text);
 };
 
 // The id of a reading: "<uuid>-<number>", the same on every redelivery.
