@@ -67,6 +67,7 @@ public:
         sent_.emplace_back(datagram.begin(), datagram.end());
         if (sent_.size() > 64) sent_.clear();
     }
+    bool admits_handshake(const Path&, Now) override { return true; }
     void on_established(const SessionRecord& record, std::optional<SessionId>) override {
         if (expecting_nothing_) std::abort();
         endpoint_.session_committed(record.id, clock_.now());
@@ -75,7 +76,7 @@ public:
         if (expecting_nothing_) std::abort();
         endpoint_.committed(receipt, clock_.now());
     }
-    void on_session_ended(SessionId, EndReason) override { std::abort(); }
+    void on_session_ended(SessionId, CredentialId, EndReason) override { std::abort(); }
     void on_handshake_ended(const HandshakeTrace&) override {}
 
 private:
@@ -102,7 +103,8 @@ private:
     std::array<std::unique_ptr<fakes::DtlsClient>, kPaths> nodes_;
     std::vector<Bytes> sent_;
     bool expecting_nothing_ = false;
-    Endpoint endpoint_{Options(), credentials_, Bytes(32, 7), *this};
+    EstablishmentOrder order_;
+    Endpoint endpoint_{Options(), credentials_, Bytes(32, 7), order_, *this};
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/dtls/counters.hpp"
 
+#include "narrowgate/dtls/endpoint.hpp"
+
 namespace narrowgate::dtls {
 
 std::string_view name_of(Fate fate) {
@@ -21,6 +23,8 @@ std::string_view name_of(Fate fate) {
             return "malformed_hello";
         case Fate::kHandshakeShed:
             return "handshake_shed";
+        case Fate::kHandshakeNotAdmitted:
+            return "handshake_not_admitted";
         case Fate::kHandshakeBusy:
             return "handshake_busy";
         case Fate::kStrayPlaintext:
@@ -71,8 +75,17 @@ std::string_view name_of(EndReason reason) {
             return "expired";
         case EndReason::kRevoked:
             return "revoked";
+        case EndReason::kReplacedElsewhere:
+            return "replaced_elsewhere";
+        case EndReason::kForgotten:
+            return "forgotten";
     }
     return "unknown";
+}
+
+bool is_gone_from_journal(EndReason reason) {
+    return reason == EndReason::kCloseNotify || reason == EndReason::kFatalAlert ||
+           reason == EndReason::kReplaced || reason == EndReason::kSuperseded;
 }
 
 }  // namespace narrowgate::dtls

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "endpoint_impl.hpp"
+#include "narrowgate/dtls/shard_map.hpp"
 
 namespace narrowgate::dtls {
 namespace {
@@ -13,9 +14,9 @@ constexpr std::uint8_t kNibbleEnd = 16;
 
 bool is_in_range(const Options& options) {
     return options.mtu >= kMinMtuBytes && options.mtu <= kMaxMtuBytes && options.cid_bytes >= kMinCidBytes &&
-           options.cid_bytes <= kMaxCidBytes && options.node < kNibbleEnd && options.shard < kNibbleEnd &&
-           options.max_handshakes > 0 && options.lease_block > 1 &&
-           options.handshake_timeout_min > milliseconds(0) &&
+           options.cid_bytes <= kMaxCidBytes && options.node < kNibbleEnd && options.shards > 0 &&
+           options.shards <= kMaxShards && options.shard < options.shards && options.max_handshakes > 0 &&
+           options.lease_block > 1 && options.handshake_timeout_min > milliseconds(0) &&
            options.handshake_timeout_min <= options.handshake_timeout_max &&
            options.session_lifetime > seconds(0);
 }
@@ -23,8 +24,9 @@ bool is_in_range(const Options& options) {
 }  // namespace
 
 Endpoint::Impl::Impl(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
-                     Listener& listener)
+                     EstablishmentOrder& order, Listener& listener)
     : options_(options),
+      order_(order),
       listener_(listener),
       cookies_(cookie_key),
       handshake_config_(options, credentials),
@@ -73,11 +75,16 @@ Fate Endpoint::Impl::on_plain(const RecordHeader& record, const Path& path, std:
 }
 
 Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Path& path, Now now) {
-    if (Session* session = sessions_.find_cid(record.cid)) {
+    Session* session = sessions_.find_cid(record.cid);
+    Handshake* handshake = session == nullptr ? handshakes_.find_cid(record.cid) : nullptr;
+    if (session == nullptr && handshake == nullptr && shelf_ != nullptr) {
+        pull(record.cid, now);
+        session = sessions_.find_cid(record.cid);
+    }
+    if (session != nullptr) {
         const auto opened = open(*session, record);
         return opened ? on_opened(*opened, path, now) : opened.error();
     }
-    Handshake* handshake = handshakes_.find_cid(record.cid);
     if (handshake == nullptr) return Fate::kUnknownCid;
     Fate fate = Fate::kStrayEarly;
     const auto progress = handshake->accept_protected(record, now, fate);
@@ -90,7 +97,7 @@ Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Pat
 Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, Now now) {
     std::optional<Opened> opened;
     Fate fate = Fate::kUnknownAddress;
-    sessions_.any_at(path, [&](Session& session) {
+    const auto try_each = [&](Session& session) {
         const auto result = open(session, record);
         if (result) opened = *result;
         // What a newer session says is worth less than that the record fits an older one; of two refusals the
@@ -98,7 +105,12 @@ Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, 
         if (!result && (fate == Fate::kUnknownAddress || result.error() != Fate::kBadMac))
             fate = result.error();
         return opened.has_value();
-    });
+    };
+    // What is in memory may not be all that the disk has of a path.
+    if (!sessions_.any_at(path, try_each) && shelf_ != nullptr) {
+        pull(path, now);
+        sessions_.any_at(path, try_each);
+    }
     if (opened) return on_opened(*opened, path, now);
 
     Handshake* handshake = handshakes_.find(path);
@@ -134,8 +146,8 @@ void Endpoint::Impl::advance(Now now) {
 }
 
 Endpoint::Endpoint(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
-                   Listener& listener)
-    : impl_(std::make_unique<Impl>(options, credentials, cookie_key, listener)) {}
+                   EstablishmentOrder& order, Listener& listener)
+    : impl_(std::make_unique<Impl>(options, credentials, cookie_key, order, listener)) {}
 Endpoint::~Endpoint() = default;
 
 Fate Endpoint::receive(ByteView datagram, const Path& path, Now now) {
@@ -169,11 +181,30 @@ std::optional<Path> Endpoint::path_of(SessionId session) const {
 std::size_t Endpoint::max_application_bytes(SessionId session) const {
     return impl_->max_application_bytes(session);
 }
-bool Endpoint::restore(SessionRecord&& record, Now now) {
+void Endpoint::count_repeat(SessionId session) {
+    impl_->count_repeat(session);
+}
+Restored Endpoint::restore(SessionRecord&& record, Now now) {
     return impl_->restore(std::move(record), now);
+}
+void Endpoint::reserve(std::size_t sessions) {
+    impl_->reserve(sessions);
+}
+void Endpoint::load_from(SessionShelf* shelf) {
+    impl_->load_from(shelf);
 }
 void Endpoint::end_sessions_of(CredentialId credential, Now now) {
     impl_->end_sessions_of(credential, now);
+}
+void Endpoint::end_others(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed,
+                          Now now) {
+    impl_->end_others(credential, keep, order, confirmed, now);
+}
+void Endpoint::end_session(SessionId session, EndReason reason) {
+    impl_->end_session(session, reason);
+}
+void Endpoint::end_all(EndReason reason) {
+    impl_->end_all(reason);
 }
 const Counters& Endpoint::counters() const {
     return impl_->counters();

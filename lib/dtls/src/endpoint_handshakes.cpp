@@ -5,6 +5,7 @@
 
 #include "endpoint_impl.hpp"
 #include "narrowgate/base/crypto.hpp"
+#include "narrowgate/dtls/shard_map.hpp"
 #include "session_secret.hpp"
 
 namespace narrowgate::dtls {
@@ -23,7 +24,8 @@ Fate Endpoint::Impl::on_client_hello(const RecordHeader& record, const Path& pat
         listener_.send(path, hello_verify_request(*hello, cookies_.make(path.remote, now.steady)));
         return Fate::kHelloVerify;
     }
-    if (Handshake* current = handshakes_.find(path)) {
+    Handshake* const current = handshakes_.find(path);
+    if (current != nullptr) {
         if (current->began_with(*hello)) {
             Fate fate = Fate::kStrayPlaintext;
             const auto progress = current->accept_plain(record, now, fate);
@@ -32,9 +34,11 @@ Fate Endpoint::Impl::on_client_hello(const RecordHeader& record, const Path& pat
         }
         if (now.steady - current->trace().last_progress < options_.displace_after)
             return Fate::kHandshakeBusy;
-        fail(*current, HandshakeOutcome::kDisplaced, now);
+    } else if (handshakes_.full()) {
+        return Fate::kHandshakeShed;
     }
-    if (handshakes_.full()) return Fate::kHandshakeShed;
+    if (!listener_.admits_handshake(path, now)) return Fate::kHandshakeNotAdmitted;
+    if (current != nullptr) fail(*current, HandshakeOutcome::kDisplaced, now);
 
     const auto cid = new_cid();
     auto& handshake =
@@ -52,7 +56,11 @@ ConnectionId<kMaxCidBytes> Endpoint::Impl::new_cid() {
     cid.size = static_cast<std::uint8_t>(options_.cid_bytes);
     do {
         crypto::fill_random(MutableBytes(cid.bytes).first(cid.size));
-        cid.bytes[0] = static_cast<std::uint8_t>(options_.node << 4 | options_.shard);
+        // Of the nibbles shard, shard + shards, ... up to 15.
+        const unsigned choices = (kMaxShards - 1u - options_.shard) / options_.shards + 1u;
+        const auto drawn = static_cast<unsigned>(crypto::random_u64() % choices);
+        const unsigned nibble = options_.shard + options_.shards * drawn;
+        cid.bytes[0] = static_cast<std::uint8_t>(options_.node << 4 | nibble);
     } while (sessions_.find_cid(cid.view()) != nullptr || handshakes_.find_cid(cid.view()) != nullptr);
     return cid;
 }
@@ -90,9 +98,15 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
     counters_.flights_retransmitted += trace.retransmissions;
     ++counters_.handshakes_completed;
     Agreement agreement = taken->take_agreement();
+    trace.suite = agreement.records.suite;
+    if (shelf_ != nullptr) {
+        pull(agreement.credential, now);
+        if (agreement.records.own_cid.empty()) pull(taken->path(), now);
+    }
     if (agreement.records.own_cid.empty()) make_room_on(taken->path());
 
     Session session;
+    session.order = order_.next();
     session.id = new_session_id();
     session.credential = agreement.credential;
     session.records = agreement.records;
@@ -121,6 +135,7 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
     record.right_edge = session.records.right_edge;
     record.window = session.records.window;
     record.established = record.last_seen = now.wall;
+    record.order = session.order;
     const auto supersedes = session.unconfirmed->supersedes;
 
     const Session& placed = sessions_.insert(std::move(session));

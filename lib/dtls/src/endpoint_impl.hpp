@@ -4,9 +4,12 @@
 // record is, endpoint_handshakes.cpp and endpoint_sessions.cpp say what becomes of it there.
 #pragma once
 
+#include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "cookie.hpp"
+#include "departed.hpp"
 #include "expiry_wheel.hpp"
 #include "handshake_config.hpp"
 #include "handshake_pool.hpp"
@@ -18,7 +21,7 @@ namespace narrowgate::dtls {
 class Endpoint::Impl {
 public:
     Impl(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
-         Listener& listener);
+         EstablishmentOrder& order, Listener& listener);
 
     Fate receive(ByteView datagram, const Path& path, Now now);
     std::optional<SteadyTime> next_deadline() const;
@@ -31,8 +34,14 @@ public:
     std::expected<std::size_t, SealFault> seal(SessionId id, ByteView application_data, MutableBytes out);
     std::optional<Path> path_of(SessionId id) const;
     std::size_t max_application_bytes(SessionId id) const;
-    bool restore(SessionRecord&& record, Now now);
+    void count_repeat(SessionId id);
+    Restored restore(SessionRecord&& record, Now now);
+    void reserve(std::size_t sessions) { sessions_.reserve(sessions); }
+    void load_from(SessionShelf* shelf);
     void end_sessions_of(CredentialId credential, Now now);
+    void end_others(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed, Now now);
+    void end_session(SessionId id, EndReason reason);
+    void end_all(EndReason reason);
 
     const Counters& counters() const { return counters_; }
     std::size_t sessions() const { return sessions_.size(); }
@@ -66,12 +75,18 @@ private:
     void make_room_on(const Path& path);
     Session* unconfirmed_of(CredentialId credential);
 
+    // endpoint_loading.cpp
+    void pull(ByteView cid, Now now);
+    void pull(const Path& path, Now now);
+    void pull(CredentialId credential, Now now);
+
     // endpoint_sessions.cpp
     std::expected<Opened, Fate> open(Session& session, const RecordHeader& record);
     Fate on_opened(const Opened& opened, const Path& path, Now now);
     Receipt make_receipt(Session& session, const OpenedRecord& record, Purpose purpose, const Path& path,
                          Now now);
     std::optional<SessionId> other_confirmed(const Session& session);
+    void end_older(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed);
     void move_address(Session& session, const Receipt& receipt);
     void answer_close(Session& session, const Path& path);
     void answer_repeated_flight(Session& session, const Path& path);
@@ -79,7 +94,10 @@ private:
 
     // Constant after construction.
     const Options options_;
-    Listener& listener_;  // not owned
+    EstablishmentOrder& order_;         // not owned
+    Listener& listener_;                // not owned
+    SessionShelf* shelf_ = nullptr;     // not owned; while loading
+    std::optional<Departed> departed_;  // while loading
 
     CookieMint cookies_;
     HandshakeConfig handshake_config_;

@@ -2,10 +2,10 @@
 //
 // The life of a session from its commit to its end.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "endpoint_impl.hpp"
-#include "session_secret.hpp"
 
 namespace narrowgate::dtls {
 namespace {
@@ -16,10 +16,11 @@ constexpr std::uint8_t kAlertFatal = 2;
 constexpr std::uint8_t kAlertCloseNotify = 0;
 constexpr std::size_t kAlertBytes = 2;
 
-// The second belt of P3: after a restart numbers begin at 2^16 a second since the session did, whatever the
-// disk says of leases.
-constexpr int kSequenceBitsPerSecond = 16;
-constexpr std::int64_t kMaxBeltSeconds = std::int64_t{1} << 31;
+template <class Count>
+Count sum(Count count, std::size_t more) {
+    constexpr std::size_t kMax = std::numeric_limits<Count>::max();
+    return static_cast<Count>(std::min(kMax, count + std::min(kMax, more)));
+}
 
 Fate fate_of(RecordFault fault) {
     switch (fault) {
@@ -50,6 +51,7 @@ std::expected<Endpoint::Impl::Opened, Fate> Endpoint::Impl::open(Session& sessio
     if (!session.durable) return std::unexpected(Fate::kAwaitingCommit);
     const auto opened = open_record(session.records, record.whole, scratch_);
     if (!opened) return std::unexpected(fate_of(opened.error()));
+    session.traffic.bytes_up = sum(session.traffic.bytes_up, record.whole.size());
     return Opened{&session, *opened};
 }
 
@@ -114,8 +116,14 @@ Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& recor
         pending_moves_[session.id] = {path, record.sequence};
         receipt.durable_path = path;
     }
+    receipt.traffic = session.traffic;
+    if (receipt.durable_path != session.path)
+        receipt.traffic.address_moves = sum(receipt.traffic.address_moves, 1);
+    receipt.order = std::max(session.order, kLoadedConfirms);
     receipt.confirmed = session.confirmed || purpose == Purpose::kApplicationData;
     if (receipt.confirmed && !session.confirmed) {
+        if (shelf_ != nullptr) pull(session.credential, now);
+        receipt.confirms = true;
         ++session.confirming;
         receipt.replaces = other_confirmed(session);
     }
@@ -139,8 +147,12 @@ void Endpoint::Impl::session_committed(SessionId id, Now) {
     const auto supersedes = std::exchange(session->unconfirmed->supersedes, std::nullopt);
     for (const Bytes& datagram : flight)
         listener_.send(session->path, datagram);
-    if (!supersedes) return;
-    if (Session* former = sessions_.find(*supersedes)) end(*former, EndReason::kSuperseded);
+    const CredentialId credential = session->credential;
+    const std::uint32_t order = session->order;
+    if (supersedes) {
+        if (Session* former = sessions_.find(*supersedes)) end(*former, EndReason::kSuperseded);
+    }
+    end_older(credential, id, order, false);
 }
 
 void Endpoint::Impl::session_abandoned(SessionId id) {
@@ -169,6 +181,7 @@ void Endpoint::Impl::committed(const Receipt& receipt, Now) {
             session->confirmed = true;
             session->confirming = 0;
             session->unconfirmed.reset();  // wipes our Finished
+            end_older(receipt.credential, receipt.session, receipt.order, true);
             break;
         case Purpose::kCloseNotify:
             answer_close(*session, receipt.path);
@@ -203,6 +216,7 @@ void Endpoint::Impl::move_address(Session& session, const Receipt& receipt) {
     session.path_sequence = receipt.sequence;
     if (session.path == receipt.path) return;
     session.path = receipt.path;
+    session.traffic.address_moves = sum(session.traffic.address_moves, 1);
     ++counters_.address_moves;
 }
 
@@ -210,7 +224,9 @@ void Endpoint::Impl::answer_close(Session& session, const Path& path) {
     constexpr std::array<std::uint8_t, kAlertBytes> kCloseNotify = {kAlertWarning, kAlertCloseNotify};
     std::array<std::uint8_t, 128> datagram;
     const auto sealed = seal_record(session.records, ContentType::kAlert, kCloseNotify, datagram);
-    if (sealed) listener_.send(path, ByteView(datagram).first(*sealed));
+    if (!sealed) return;
+    session.traffic.bytes_down = sum(session.traffic.bytes_down, *sealed);
+    listener_.send(path, ByteView(datagram).first(*sealed));
 }
 
 // The client waits for our last flight and sends its own again. The library's context is long gone; our
@@ -225,6 +241,7 @@ void Endpoint::Impl::answer_repeated_flight(Session& session, const Path& path) 
     append_header(datagram, ContentType::kChangeCipherSpec, kDtls12, 0,
                   session.unconfirmed->next_plain_sequence++, 1);
     ByteWriter(datagram).u8(1).append(ByteView(sealed).first(*size));
+    session.traffic.bytes_down = sum(session.traffic.bytes_down, datagram.size());
     ++counters_.flights_repeated_by_records;
     listener_.send(path, datagram);
 }
@@ -236,6 +253,7 @@ std::expected<std::size_t, SealFault> Endpoint::Impl::seal(SessionId id, ByteVie
     if (application_data.size() > max_application_bytes(id)) return std::unexpected(SealFault::kDoesNotFit);
     const auto sealed = seal_record(session->records, ContentType::kApplicationData, application_data, out);
     if (!sealed && sealed.error() == SealFault::kLeaseExhausted) ++counters_.leases_exhausted;
+    if (sealed) session->traffic.bytes_down = sum(session->traffic.bytes_down, *sealed);
     return sealed;
 }
 
@@ -252,43 +270,12 @@ std::size_t Endpoint::Impl::max_application_bytes(SessionId id) const {
     return session->max_fragment == 0 ? fits : std::min<std::size_t>(fits, session->max_fragment);
 }
 
-bool Endpoint::Impl::restore(SessionRecord&& record, Now now) {
-    Session session;
-    session.id = record.id;
-    session.credential = record.credential;
-    if (record.id == 0 || sessions_.find(record.id) != nullptr) return false;
-    if (!record.cid.empty() && record.cid.size() != options_.cid_bytes) return false;
-    if (!record.cid.empty() &&
-        (sessions_.find_cid(record.cid) != nullptr || handshakes_.find_cid(record.cid) != nullptr)) {
-        return false;
-    }
-    if (!decode_secret(record.secret, session)) return false;
-    session.records.own_cid.assign(record.cid);
-    session.records.right_edge = record.right_edge;
-    session.records.window = record.window;
-    session.records.lease_end = record.lease_end;
-    const auto age = std::chrono::floor<seconds>(now.wall - record.established).count();
-    const auto belt = static_cast<std::uint64_t>(std::clamp<std::int64_t>(age, 0, kMaxBeltSeconds));
-    session.records.next_sequence = std::max(record.lease_end, belt << kSequenceBitsPerSecond);
-
-    session.path = record.path;
-    session.path_sequence = record.right_edge;
-    session.confirmed = record.confirmed;
-    session.durable = true;
-    if (session.confirmed) session.unconfirmed.reset();
-    // Silence counts across the restart; a wall clock that went back makes nobody younger than new.
-    const std::chrono::microseconds lifetime = options_.session_lifetime;
-    const auto silence = std::clamp<std::chrono::microseconds>(now.wall - record.last_seen, {}, lifetime);
-    session.heard = now.steady - silence;
-
-    const SteadyTime due = session.heard + options_.session_lifetime;
-    const Session& placed = sessions_.insert(std::move(session));
-    expiry_.schedule(sessions_.slot_of(placed), due, now.steady);
-    ++counters_.sessions_restored;
-    return true;
+void Endpoint::Impl::count_repeat(SessionId id) {
+    if (Session* session = sessions_.find(id)) session->traffic.repeats = sum(session->traffic.repeats, 1);
 }
 
 void Endpoint::Impl::end_sessions_of(CredentialId credential, Now now) {
+    if (departed_) departed_->add_credential(credential);
     while (Handshake* handshake =
                handshakes_.find_if([&](const Handshake& each) { return each.credential() == credential; })) {
         fail(*handshake, HandshakeOutcome::kRevoked, now);
@@ -302,13 +289,45 @@ void Endpoint::Impl::end_sessions_of(CredentialId credential, Now now) {
         end(*session, EndReason::kRevoked);
 }
 
+void Endpoint::Impl::end_others(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed,
+                                Now now) {
+    if (shelf_ != nullptr) pull(credential, now);
+    end_older(credential, keep, order, confirmed);
+}
+
+// A session whose first data wait for their commit counts as confirmed: a handshake alone must not end it.
+void Endpoint::Impl::end_older(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed) {
+    Session* older = nullptr;
+    const auto is_older = [&](Session& each) {
+        older = &each;
+        return each.id != keep && each.order < order &&
+               (confirmed || (!each.confirmed && each.confirming == 0));
+    };
+    while (sessions_.any_of(credential, is_older))
+        end(*older, EndReason::kReplacedElsewhere);
+}
+
+void Endpoint::Impl::end_session(SessionId id, EndReason reason) {
+    if (Session* session = sessions_.find(id)) return end(*session, reason);
+    if (departed_) departed_->add(id);
+}
+
+void Endpoint::Impl::end_all(EndReason reason) {
+    if (departed_) departed_->add_all();
+    for (std::uint32_t slot = 0; slot < sessions_.slots(); ++slot) {
+        if (sessions_.at(slot).id != 0) end(sessions_.at(slot), reason);
+    }
+}
+
 void Endpoint::Impl::end(Session& session, EndReason reason) {
     const SessionId id = session.id;
+    const CredentialId credential = session.credential;
     expiry_.cancel(sessions_.slot_of(session));
     pending_moves_.erase(id);
+    if (departed_) departed_->add(id);
     sessions_.erase(session);
     ++counters_.sessions_ended[static_cast<std::size_t>(reason)];
-    listener_.on_session_ended(id, reason);
+    listener_.on_session_ended(id, credential, reason);
 }
 
 }  // namespace narrowgate::dtls

@@ -11,6 +11,7 @@
 #include "handshake.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/dtls/establishment_order.hpp"
 #include "narrowgate/dtls/record_state.hpp"
 #include "narrowgate/dtls/session_record.hpp"
 
@@ -33,6 +34,8 @@ struct Session {
     std::uint64_t path_sequence = 0;  // number of the record that has shown `path`
     SteadyTime heard;                 // last authentic record
     std::unique_ptr<Unconfirmed> unconfirmed;
+    Traffic traffic;
+    std::uint32_t order = kLoadedOrder;
     std::uint32_t confirming = 0;    // receipts under way of which the first to be committed confirms it
     std::uint16_t max_fragment = 0;  // RFC 6066 section 4, bytes of plaintext; 0: not limited
     bool confirmed = false;
@@ -41,6 +44,6 @@ struct Session {
 
     bool is_address_bound() const { return records.own_cid.empty(); }
 };
-static_assert(sizeof(Session) <= 232);
+static_assert(sizeof(Session) <= 248);
 
 }  // namespace narrowgate::dtls

@@ -13,6 +13,10 @@ std::uint64_t SessionTable::cid_hash(ByteView cid) const {
     return mix(ByteReader(cid).unsigned_integer(cid.size()), seed_);
 }
 
+void SessionTable::reserve(std::size_t sessions) {
+    chunks_.reserve(sessions / kChunk + 1);
+}
+
 Session& SessionTable::insert(Session&& session) {
     if (free_.empty()) {
         const auto first = static_cast<std::uint32_t>(chunks_.size() * kChunk);

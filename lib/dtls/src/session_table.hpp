@@ -47,6 +47,9 @@ public:
     std::uint32_t slot_of(const Session& session) const;
     Session& at(std::uint32_t slot) { return (*chunks_[slot / kChunk])[slot % kChunk]; }
     const Session& at(std::uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+    // Slots below this one are or were in use; a free one has id 0.
+    std::uint32_t slots() const { return static_cast<std::uint32_t>(chunks_.size() * kChunk); }
+    void reserve(std::size_t sessions);
     std::size_t size() const { return by_id_.size(); }
 
 private:

@@ -67,6 +67,8 @@ struct Row {
     std::uint64_t window = 0;
     WallTime established;
     WallTime last_seen;
+    Traffic traffic{};
+    SteadyTime heard{};  // the manual clock's steady side runs on while the gateway is down
 };
 
 class Gateway final : public Listener {
@@ -78,6 +80,8 @@ public:
 
     // Commits happen at once while true; else when commit_all() says so, or never.
     bool commits_at_once = true;
+    // Whether new handshakes are let in.
+    bool admits = true;
 
     Fate receive(ByteView datagram, const Path& path) {
         return endpoint_->receive(datagram, path, clock.now());
@@ -107,10 +111,13 @@ public:
         waiting_.clear();
         boot();
         for (const auto& [id, row] : journal)
-            EXPECT_TRUE(restore(id));
+            EXPECT_EQ(restore(id), Restored::kYes);
     }
 
-    bool restore(SessionId id) {
+    Restored restore(SessionId id) { return endpoint_->restore(record_of(id), clock.now()); }
+
+    // A row as it is read from disk.
+    SessionRecord record_of(SessionId id) const {
         const Row& row = journal.at(id);
         SessionRecord record;
         record.id = id;
@@ -124,7 +131,9 @@ public:
         record.window = row.window;
         record.established = row.established;
         record.last_seen = row.last_seen;
-        return endpoint_->restore(std::move(record), clock.now());
+        record.traffic = row.traffic;
+        record.silence = std::chrono::duration_cast<seconds>(clock.now().steady - row.heard);
+        return record;
     }
 
     // Seals and "sends" a reply; nothing when it cannot be sealed.
@@ -147,12 +156,13 @@ public:
         audit(committing_, datagram);
         sent_.push_back({path, Bytes(datagram.begin(), datagram.end())});
     }
+    bool admits_handshake(const Path&, Now) override { return admits; }
     void on_established(const SessionRecord& record, std::optional<SessionId> replaces_unconfirmed) override {
         const ByteView secret = record.secret.view();
-        Row row{record.credential, record.cid,    Bytes(secret.begin(), secret.end()),
-                record.confirmed,  record.path,   record.lease_end,
-                record.right_edge, record.window, record.established,
-                record.last_seen};
+        Row row{record.credential, record.cid,     Bytes(secret.begin(), secret.end()),
+                record.confirmed,  record.path,    record.lease_end,
+                record.right_edge, record.window,  record.established,
+                record.last_seen,  record.traffic, clock.now().steady};
         commit([this, id = record.id, row = std::move(row), replaces_unconfirmed](bool durable) {
             if (!durable) return endpoint_->session_abandoned(id);
             if (replaces_unconfirmed) journal.erase(*replaces_unconfirmed);
@@ -177,6 +187,8 @@ public:
                 row->second.right_edge = done.right_edge;
                 row->second.window = done.window;
                 row->second.last_seen = done.last_seen;
+                row->second.traffic = done.traffic;
+                row->second.heard = clock.now().steady;
             }
             committing_ = done.session;
             endpoint_->committed(done, clock.now());
@@ -184,11 +196,9 @@ public:
             if (done.purpose == Purpose::kApplicationData) arrivals.push_back(arrival);
         });
     }
-    void on_session_ended(SessionId session, EndReason reason) override {
+    void on_session_ended(SessionId session, CredentialId, EndReason reason) override {
         ended.emplace_back(session, reason);
-        // Else the commit that ended it has deleted it.
-        if (reason == EndReason::kDisplaced || reason == EndReason::kExpired ||
-            reason == EndReason::kRevoked) {
+        if (!is_gone_from_journal(reason)) {
             commit([this, session](bool durable) {
                 if (durable) journal.erase(session);
             });
@@ -204,7 +214,10 @@ public:
     std::vector<HandshakeTrace> traces;
 
 private:
-    void boot() { endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *this); }
+    void boot() {
+        order_.emplace();
+        endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *order_, *this);
+    }
 
     void commit(std::function<void(bool durable)> done) {
         waiting_.push_back(std::move(done));
@@ -239,6 +252,7 @@ private:
     }
 
     Options options_;
+    std::optional<EstablishmentOrder> order_;
     std::unique_ptr<Endpoint> endpoint_;
     std::deque<std::function<void(bool durable)>> waiting_;
     std::optional<SessionId> committing_;

@@ -290,6 +290,7 @@ TEST(Strangers, EveryDatagramFitsTheMtuWhateverTheSizesOfCidsAndIdentities) {
                 options.cid_bytes = own;
                 options.node = 0xa;
                 options.shard = 0x5;
+                options.shards = 16;
                 Gateway gateway(options);
                 fakes::DtlsClientOptions client;
                 client.own_cid = Bytes(peer, 0xcc);

@@ -288,13 +288,13 @@ TEST_F(SessionTest, ARecordThatWasNotCommittedHasHadNoEffect) {
 TEST_F(SessionTest, WhatIsDamagedOrTwiceIsNotRestored) {
     Node node(gateway_);
     establish_and_confirm(node);
-    EXPECT_FALSE(gateway_.restore(session_)) << "it is here already";
+    EXPECT_EQ(gateway_.restore(session_), Restored::kHereAlready) << "it is here already";
     const Row good = row();
     const auto refuses = [&](auto damage) {
         Gateway other;
         other.journal[7] = good;
         damage(other.journal[7]);
-        return !other.restore(7) && other.endpoint().sessions() == 0;
+        return other.restore(7) == Restored::kUnreadable && other.endpoint().sessions() == 0;
     };
     EXPECT_TRUE(refuses([](Row& row) { row.secret[0] = 2; })) << "another version";
     EXPECT_TRUE(refuses([](Row& row) { row.secret.pop_back(); }));

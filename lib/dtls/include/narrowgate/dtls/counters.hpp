@@ -19,12 +19,13 @@ enum class Fate : std::uint8_t {
     kHelloVerify,        // ClientHello without a good cookie; answered, forgotten
     kHandshakeStarted,   // ClientHello with a good cookie
 
-    kMalformed,          // not a DTLS record of a version and type that exist, or cut short
-    kFragmentedHello,    // a stateless server cannot answer it (RFC 6347 section 4.2.1)
-    kMalformedHello,     // a ClientHello that contradicts itself, or asks for no DTLS 1.2
-    kHandshakeShed,      // good cookie, but as many handshakes are in progress as may be
-    kHandshakeBusy,      // another ClientHello on the path of a handshake that is moving
-    kStrayPlaintext,     // unprotected record that no handshake in progress waits for
+    kMalformed,             // not a DTLS record of a version and type that exist, or cut short
+    kFragmentedHello,       // a stateless server cannot answer it (RFC 6347 section 4.2.1)
+    kMalformedHello,        // a ClientHello that contradicts itself, or asks for no DTLS 1.2
+    kHandshakeShed,         // good cookie, but as many handshakes are in progress as may be
+    kHandshakeNotAdmitted,  // good cookie, but the listener does not want a handshake from there now
+    kHandshakeBusy,         // another ClientHello on the path of a handshake that is moving
+    kStrayPlaintext,        // unprotected record that no handshake in progress waits for
     kStrayEarly,         // protected record for a handshake that has no keys yet; one is held, more are not
     kUnfittingFinished,  // protected record that does not authenticate with a handshake's keys
     kAwaitingCommit,     // for a session that is not durable yet

@@ -17,14 +17,16 @@
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/dtls/counters.hpp"
 #include "narrowgate/dtls/credentials.hpp"
+#include "narrowgate/dtls/establishment_order.hpp"
 #include "narrowgate/dtls/handshake_trace.hpp"
 #include "narrowgate/dtls/options.hpp"
 #include "narrowgate/dtls/record_layer.hpp"
 #include "narrowgate/dtls/session_record.hpp"
+#include "narrowgate/dtls/session_shelf.hpp"
 
 namespace narrowgate::dtls {
 
-// Told by an Endpoint, inside the calls that take a Now and inside end_sessions_of(). It may call back at
+// Told by an Endpoint, inside the calls that take a Now, end_session() and end_all(). It may call back at
 // once (committed(), seal(), ...), but not receive() or advance(). Views are valid during the call only.
 class Listener {
 public:
@@ -33,30 +35,45 @@ public:
     // Leaves at once, from `path.local` to `path.remote`. At most Options::mtu bytes.
     virtual void send(const Path& path, ByteView datagram) = 0;
 
+    // A ClientHello with a good cookie asks for a new handshake. False: it is dropped and counted, and its
+    // sender asks again later. Asked once for each that there is room for.
+    virtual bool admits_handshake(const Path& path, Now now) = 0;
+
     // A handshake is complete. Insert `record`, delete `replaces_unconfirmed` in the same commit, then call
-    // session_committed(); or session_abandoned() when that failed.
+    // session_committed(); or session_abandoned() when that failed. When it is committed, tell the other
+    // shards: end_others(record.credential, record.id, record.order, false).
     virtual void on_established(const SessionRecord& record,
                                 std::optional<SessionId> replaces_unconfirmed) = 0;
 
     // An authentic record. Commit the receipt's columns with whatever `application_data` causes, then call
-    // committed(), or not_committed(). Data are empty unless the purpose is kApplicationData.
+    // committed(), or not_committed(). Data are empty unless the purpose is kApplicationData. When a receipt
+    // that `confirms` is committed, tell the other shards: end_others(..., receipt.order, true).
     virtual void on_receipt(const Receipt& receipt, ByteView application_data) = 0;
 
-    // The session is gone from all tables. Forget it in the journal too, where that has not happened (it has
-    // for kCloseNotify, kFatalAlert, kReplaced and kSuperseded, by the commits that ended it).
-    virtual void on_session_ended(SessionId session, EndReason reason) = 0;
+    // The session is gone from all tables. Forget it in the journal too, where that has not happened: see
+    // is_gone_from_journal().
+    virtual void on_session_ended(SessionId session, CredentialId credential, EndReason reason) = 0;
 
     virtual void on_handshake_ended(const HandshakeTrace& trace) = 0;
+};
+
+// Whether the commit that ended a session has deleted it (kCloseNotify, kFatalAlert, kReplaced, kSuperseded);
+// else the listener must.
+bool is_gone_from_journal(EndReason reason);
+
+enum class Restored : std::uint8_t {
+    kYes,
+    kHereAlready,  // a session of this id is, or was and has ended since the start; nothing is wrong
+    kUnreadable,   // its secret is damaged or of an unknown version, its id 0, or its CID not of cid_bytes
 };
 
 // Thread: its shard's.
 class Endpoint {
 public:
-    // `cookie_key`: 32 bytes, the same for all shards. `credentials` and `listener` must outlive the
-    // endpoint. Aborts when an option is outside the range its comment gives: checking a configuration is the
-    // daemon's.
+    // `cookie_key`: 32 bytes, the same for all shards; so is `order`. References must outlive the endpoint.
+    // Aborts when an option is outside the range its comment gives: checking a configuration is the daemon's.
     Endpoint(const Options& options, const CredentialLookup& credentials, ByteView cookie_key,
-             Listener& listener);
+             EstablishmentOrder& order, Listener& listener);
     ~Endpoint();
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
@@ -93,14 +110,34 @@ public:
     // peer asked for by max_fragment_length (RFC 6066 section 4). 0: no such session.
     std::size_t max_application_bytes(SessionId session) const;
 
-    // A session of the journal, at start. False, and counted by nobody: its secret is of an unknown version
-    // or damaged, its id or CID is here already, or its CID is not of Options::cid_bytes. Nothing is sealed
-    // in it before its first committed receipt.
-    bool restore(SessionRecord&& record, Now now);
+    // A message of the peer came again, above this layer. Unknown ids are ignored.
+    void count_repeat(SessionId session);
+
+    // A session of the journal, at any time, in any order, also one that has ended since it was read. Nothing
+    // is sealed in it before its first committed receipt.
+    Restored restore(SessionRecord&& record, Now now);
+    // Makes room for so many sessions in all, so that no index grows on the way.
+    void reserve(std::size_t sessions);
+
+    // From now on sessions that are not in the tables are looked for there, and those that end are remembered
+    // so that a row read before cannot bring them back. Null, at first and when all are restored: no longer.
+    // `shelf` must live until then.
+    void load_from(SessionShelf* shelf);
 
     // Revocation: sessions, handshakes, receipts in flight. Takes time in proportion to handshakes, not
-    // sessions.
+    // sessions. While loading, what the disk still has of it does not come in any more, and is the caller's
+    // to delete.
     void end_sessions_of(CredentialId credential, Now now);
+
+    // Another shard has committed the session `keep`, or its confirmation when `confirmed`. Ends the sessions
+    // of its credential here that were established before `order` and are not confirmed, or all of those
+    // established before when `confirmed`, as kReplacedElsewhere. Loaded ones were established before.
+    void end_others(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed, Now now);
+
+    // An operator's word, or a neighbour room's. One that is not here is not told to the listener, but does
+    // not come in from disk any more. Handshakes in progress go on.
+    void end_session(SessionId session, EndReason reason);
+    void end_all(EndReason reason);
 
     const Counters& counters() const;
     std::size_t sessions() const;    // durable or being made so

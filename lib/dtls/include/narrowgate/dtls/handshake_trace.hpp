@@ -9,6 +9,7 @@
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/dtls/record_state.hpp"
 
 namespace narrowgate::dtls {
 
@@ -39,6 +40,7 @@ struct HandshakeTrace {
     Bytes identity;               // as the peer gave it; empty before ClientKeyExchange. Not authenticated.
     bool identity_known = false;  // for our own logs: no answer on the network tells
     bool with_cid = false;
+    CipherSuite suite = CipherSuite::kPskAes128Ccm8;  // once it is established
 
     std::uint32_t datagrams_in = 0;
     std::uint32_t datagrams_out = 0;

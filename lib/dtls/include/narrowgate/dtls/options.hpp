@@ -35,9 +35,12 @@ struct Options {
 
     // kMinCidBytes to kMaxCidBytes. 6: one byte says whose it is, 40 random bits keep collisions away.
     std::size_t cid_bytes = 6;
-    // 0 to 15 each: the high and the low nibble of a CID's first byte, for steering without keys.
+    // 0 to 15: the high nibble of a CID's first byte, for steering without keys between gateways.
     std::uint8_t node = 0;
+    // Below `shards`, which is 1 to 16. The low nibble of a new CID's first byte is drawn among those that
+    // ShardMap gives to this shard, all of them: so another number of shards spreads the same sessions.
     std::uint8_t shard = 0;
+    std::uint8_t shards = 1;
 
     // Handshakes at one time; more are shed. About 12 KB each, and each has shown a good cookie.
     std::size_t max_handshakes = 1024;
@@ -46,7 +49,7 @@ struct Options {
     // progress for so long: a late duplicate must not end a handshake, a rebooted node must not wait.
     milliseconds displace_after = seconds(2);
 
-    // Of silence, then a session is forgotten.
+    // Of silence while the gateway runs, then a session is forgotten.
     seconds session_lifetime = std::chrono::days(90);
 
     // Sequence numbers that one commit makes durable ahead of need. Large: a lease costs eight bytes on disk

@@ -18,6 +18,18 @@ namespace narrowgate::dtls {
 // Random, never 0, unique among the sessions of a gateway; the key of a session in the store.
 using SessionId = std::uint64_t;
 
+// What a session's records have carried and met with, for people who look at costs and links. Bytes of UDP
+// payload of authentic records, ours and the peer's, without the handshake's. Saturating; exact but for what
+// a crash loses.
+struct Traffic {
+    std::uint32_t bytes_up = 0;
+    std::uint32_t bytes_down = 0;
+    std::uint16_t address_moves = 0;
+    std::uint16_t repeats = 0;  // messages of the peer that came again (Endpoint::count_repeat())
+
+    bool operator==(const Traffic&) const = default;
+};
+
 // A session, new or loaded. All but `secret` may be kept in plain columns.
 struct SessionRecord {
     SessionId id = 0;
@@ -32,6 +44,11 @@ struct SessionRecord {
     std::uint64_t window = 0;      // bit n: right_edge - n was seen
     WallTime established;
     WallTime last_seen;
+    // Only for a new one: its place among all established since the start (EstablishmentOrder).
+    std::uint32_t order = 0;
+    // Only for restore(): for how long the gateway has RUN since the peer was last heard.
+    seconds silence{0};
+    Traffic traffic;
 };
 
 enum class Purpose : std::uint8_t {
@@ -56,10 +73,14 @@ struct Receipt {
     std::uint64_t window = 0;
     std::uint64_t lease_end = 0;
     bool confirmed = false;  // by this commit or one before it
+    bool confirms = false;   // by this commit, as far as can be known while others are under way
     Path durable_path;
     WallTime last_seen;
     // The credential's former session, to be deleted by the same commit.
     std::optional<SessionId> replaces;
+    Traffic traffic;  // with this record
+    // For Endpoint::end_others() of the other shards, when this commit confirms the session.
+    std::uint32_t order = 0;
 
     // The commit deletes the session instead: its peer has ended it.
     bool ends_session() const { return purpose == Purpose::kCloseNotify || purpose == Purpose::kFatalAlert; }
@@ -74,7 +95,9 @@ enum class EndReason : std::uint8_t {
     kDisplaced,   // bound to a path on which too many newer sessions live
     kExpired,     // silent for Options::session_lifetime
     kRevoked,
+    kReplacedElsewhere,  // another shard has a newer one of its credential, or a commit left it over
+    kForgotten,          // by an operator
 };
-inline constexpr std::size_t kEndReasons = 7;
+inline constexpr std::size_t kEndReasons = 9;
 
 }  // namespace narrowgate::dtls
