@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -13,19 +12,10 @@
 namespace narrowgate::daemon {
 namespace {
 
-std::uint64_t random_seed() {
-    std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
-    crypto::fill_random(bytes);
-    std::uint64_t seed = 0;
-    std::memcpy(&seed, bytes.data(), sizeof(seed));
-    return seed;
-}
-
-// Spreads over all bits (the finalizer of splitmix64).
-std::uint64_t spread(std::uint64_t value) {
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-    return value ^ (value >> 31);
+SipHash random_hash() {
+    std::array<std::uint8_t, kSipHashKeyBytes> key{};
+    crypto::fill_random(key);
+    return SipHash(key);
 }
 
 bool is_valid_at(WallTime now, std::optional<WallTime> not_before, std::optional<WallTime> not_after) {
@@ -34,14 +24,16 @@ bool is_valid_at(WallTime now, std::optional<WallTime> not_before, std::optional
 
 }  // namespace
 
-CredentialDirectory::CredentialDirectory(const Clock& clock) : clock_(clock), seed_(random_seed()) {}
+CredentialDirectory::CredentialDirectory(const Clock& clock) : clock_(clock), hash_(random_hash()) {}
 
 std::uint64_t CredentialDirectory::hash_of(std::string_view identity) const {
-    return spread(std::hash<std::string_view>{}(identity) + seed_);
+    return hash_(bytes_of(identity));
 }
 
 std::uint64_t CredentialDirectory::hash_of(store::CredentialId credential) const {
-    return spread(credential + seed_);
+    std::array<std::uint8_t, sizeof(credential)> bytes{};
+    std::memcpy(bytes.data(), &credential, sizeof(credential));
+    return hash_(bytes);
 }
 
 std::optional<CredentialDirectory::Handle> CredentialDirectory::handle_of(std::string_view identity) const {

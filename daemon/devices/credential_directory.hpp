@@ -19,6 +19,7 @@
 #include "daemon/devices/credential_slab.hpp"
 #include "daemon/devices/entry_index.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/siphash.hpp"
 #include "narrowgate/dtls/credentials.hpp"
 #include "narrowgate/store/devices.hpp"
 
@@ -95,7 +96,7 @@ private:
         -> decltype(use(std::declval<const CredentialSlab::Entry&>(), std::declval<const std::string&>()));
 
     const Clock& clock_;
-    const std::uint64_t seed_;
+    const SipHash hash_;  // keyed: strangers choose what is looked up
 
     // Taken in this order, and the shelf is asked under the first alone: whoever fills the directory from the
     // shelf needs the second.
