@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/ingress/ingress.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -45,23 +46,35 @@ store::SessionMark mark_of(const dtls::Receipt& receipt) {
             .last_seen = receipt.last_seen};
 }
 
+// Of what waits for a commit. Below the first a shard keeps up: a commit takes about so many at once.
+constexpr std::size_t kKeepsUp = 256;
+constexpr std::size_t kBehind = 1024;
+
 bool is_refusal(ByteView reply) {
     const auto header = coap::peek_header(reply);
     return header && coap::class_of(header->code) >= 4;
 }
 
+AdmissionLimits with_pool_of(const dtls::Options& options, AdmissionLimits limits) {
+    limits.max_handshakes = options.max_handshakes;
+    return limits;
+}
+
 }  // namespace
 
 Ingress::Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
-                 std::shared_ptr<const Policies> policies, Outside outside, Log& log)
+                 dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside, Log& log,
+                 const AdmissionLimits& admission, std::uint64_t seed)
     : credentials_(credentials),
       outside_(std::move(outside)),
       log_(log),
       policies_(std::move(policies)),
-      endpoint_(options, credentials, cookie_key, *this) {}
+      resources_(seed),
+      admission_(with_pool_of(options, admission), seed, outside_.offence),
+      endpoint_(options, credentials, cookie_key, order, *this) {}
 
 bool Ingress::restore(store::SessionRow&& row, Now now) {
-    return endpoint_.restore(record_of(std::move(row)), now);
+    return endpoint_.restore(record_of(std::move(row)), now) != dtls::Restored::kUnreadable;
 }
 
 void Ingress::restore(const store::StoredReply& reply, Now now) {
@@ -119,11 +132,12 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
     if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
         // The upload, if any, is kept: the node may try its last block again when there is room.
         ++counters_.readings_refused;
-        receiving.reply = Resources::refused(*receiving.asked, completion.retry_after);
+        receiving.reply = resources_.refused(*receiving.asked, completion.retry_after, receiving.spread);
     } else {
         if (receiving.upload) resources_.release(*receiving.upload);
         if (receiving.with_reading) ++counters_.readings_acknowledged;
     }
+    if (receiving.retires && outside_.retired) outside_.retired(*receiving.retires);
     if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
     if (!receiving.reply.empty()) reply(receiving.receipt, receiving.reply, now);
 }
@@ -139,11 +153,16 @@ void Ingress::send(const Path& path, ByteView datagram) {
     outside_.send(path, datagram);
 }
 
+bool Ingress::admits_handshake(const Path&, Now) {
+    return true;
+}
+
 void Ingress::on_established(const dtls::SessionRecord& record,
                              std::optional<dtls::SessionId> replaces_unconfirmed) {
     store::Unit unit;
     unit.open = row_of(record);
     if (replaces_unconfirmed) unit.close.push_back(*replaces_unconfirmed);
+    historian_.on_established(record, replaces_unconfirmed, unit);
     if (!submit(std::move(unit), Opening{record.id})) endpoint_.session_abandoned(record.id);
 }
 
@@ -152,6 +171,10 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
     store::Unit unit;
     if (receipt.ends_session()) {
         unit.close.push_back(receipt.session);
+        historian_.on_ended(receipt.session, receipt.credential,
+                            receipt.purpose == dtls::Purpose::kCloseNotify ? dtls::EndReason::kCloseNotify
+                                                                           : dtls::EndReason::kFatalAlert,
+                            now_.wall, unit);
     } else {
         unit.mark = mark_of(receipt);
     }
@@ -161,6 +184,7 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
         endpoint_.not_committed(receipt);
         return;
     }
+    receiving.retires = unit.retire = retired_by(receipt);
     const auto asked = receiving.asked;
     const bool with_reading = receiving.with_reading;
     if (!submit(std::move(unit), std::move(receiving))) {
@@ -185,9 +209,13 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     const auto* request = std::get_if<coap::Request>(&verdict);
     if (request == nullptr) return true;
 
-    const Asker asker{owner->device, owner->fleet, policy, endpoint_.max_application_bytes(session)};
+    const bool overloaded = outside_.overloaded && outside_.overloaded();
+    const Asker asker{owner->device, owner->fleet, policy, endpoint_.max_application_bytes(session),
+                      overloaded};
+    if (policy != nullptr) receiving.spread = policy->fleet().report_interval;
     Answer answer = resources_.answer(*request, asker, *policies_, now_);
     if (is_refusal(answer.reply)) ++counters_.requests_refused;
+    if (answer.overloaded) ++counters_.overloaded;
     receiving.asked = request->asked;
     receiving.upload = answer.upload;
     receiving.reply = answer.reply;
@@ -203,28 +231,33 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     return true;
 }
 
-void Ingress::on_session_ended(dtls::SessionId session, dtls::EndReason reason) {
+std::optional<store::CredentialId> Ingress::retired_by(const dtls::Receipt& receipt) const {
+    if (!receipt.confirmed || receipt.purpose != dtls::Purpose::kApplicationData) return std::nullopt;
+    return credentials_.replaces_of(receipt.credential);
+}
+
+void Ingress::on_session_ended(dtls::SessionId session, dtls::CredentialId credential,
+                               dtls::EndReason reason) {
     messages_.forget(session);
     resources_.forget(session);
-    switch (reason) {
-        case dtls::EndReason::kCloseNotify:
-        case dtls::EndReason::kFatalAlert:
-        case dtls::EndReason::kReplaced:
-        case dtls::EndReason::kSuperseded:
-            return;  // deleted by the commit that ended it
-        case dtls::EndReason::kDisplaced:
-        case dtls::EndReason::kExpired:
-        case dtls::EndReason::kRevoked:
-            break;
-    }
+    if (dtls::is_gone_from_journal(reason)) return;
     // A revocation deletes sessions itself, but not one whose first commit was still on its way. Should the
     // queue be full, the row stays until the next start finds it expired or revoked.
     store::Unit unit;
     unit.close.push_back(session);
+    historian_.on_ended(session, credential, reason, now_.wall, unit);
     (void)submit(std::move(unit), Closing{});
 }
 
+bool Ingress::admits_handshake(const Path& path, Now now) {
+    const std::size_t waiting = std::clamp(pending_.size(), kKeepsUp, kBehind) - kKeepsUp;
+    admission_.set_load(behind_ ? 1.0 : static_cast<double>(waiting) / (kBehind - kKeepsUp));
+    return admission_.admits(path, now);
+}
+
 void Ingress::on_handshake_ended(const dtls::HandshakeTrace& trace) {
+    historian_.on_handshake_ended(trace);
+    admission_.on_handshake_ended(trace, now_);
     // Peers have proved nothing yet, so this is for debugging only.
     log_.debug("handshake of {}: outcome {}, step {}, {} datagrams in, {} out, {} retransmissions",
                trace.path.remote.text(), static_cast<int>(trace.outcome), static_cast<int>(trace.step),

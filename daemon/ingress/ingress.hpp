@@ -13,8 +13,11 @@
 #include <variant>
 
 #include "daemon/devices/credential_directory.hpp"
+#include "daemon/ingress/admission.hpp"
+#include "daemon/ingress/historian.hpp"
 #include "daemon/ingress/policies.hpp"
 #include "daemon/ingress/resources.hpp"
+#include "narrowgate/base/crypto.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/dtls/endpoint.hpp"
@@ -29,6 +32,7 @@ struct IngressCounters {
     std::uint64_t journal_full = 0;      // records dropped because the writer's queue was full
     std::uint64_t commits_failed = 0;    // records dropped because their commit failed
     std::uint64_t requests_refused = 0;  // 4.xx and 5.xx of our own
+    std::uint64_t overloaded = 0;        // of these, readings that the writer's queue had no room for
 };
 
 // Thread: its shard's.
@@ -40,11 +44,19 @@ public:
         // Hands a unit to the store's writer; false when it takes no more now. Its completion comes back by
         // on_completions(), in the order of submission.
         std::function<bool(store::Unit&& unit)> submit;
+        // Whether the writer's queue is nearly full: then readings are refused before it is.
+        std::function<bool()> overloaded{};
+        // A source whose handshakes keep failing. Not from an authenticated peer.
+        std::function<void(const Offence& offence)> offence{};
+        // A rotation is complete: the credential is retired on disk. It is forgotten everywhere, and its
+        // sessions end in every shard.
+        std::function<void(store::CredentialId credential)> retired{};
     };
 
-    // `credentials` and `log` must outlive the ingress. `cookie_key`: 32 bytes, the same for all shards.
+    // References must outlive the ingress. `cookie_key`: 32 bytes, the same for all shards; so is `order`.
     Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
-            std::shared_ptr<const Policies> policies, Outside outside, Log& log);
+            dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside, Log& log,
+            const AdmissionLimits& admission = {}, std::uint64_t seed = crypto::random_u64());
 
     // --- At start, before any datagram: what the store has of this shard.
     // False: the row is damaged, and its session is lost.
@@ -56,6 +68,9 @@ public:
     std::optional<SteadyTime> next_deadline() const { return endpoint_.next_deadline(); }
     void advance(Now now);
 
+    // Whether the last turn left datagrams unread: then fewer handshakes begin.
+    void set_behind(bool behind) { behind_ = behind; }
+
     // A reload: requests from now on see the new fleets.
     void set_policies(std::shared_ptr<const Policies> policies) { policies_ = std::move(policies); }
     // A credential was revoked: its sessions end at once.
@@ -63,6 +78,8 @@ public:
 
     // Commits that have not been answered yet.
     std::size_t pending() const { return pending_.size(); }
+    // Sources whose handshakes are admitted at a lower rate, because they fail.
+    std::size_t penalised(Now now) const { return admission_.penalised(now); }
     const IngressCounters& counters() const { return counters_; }
     const dtls::Endpoint& endpoint() const { return endpoint_; }
     const coap::MessageLayer& messages() const { return messages_; }
@@ -78,30 +95,40 @@ private:
         std::optional<coap::Asked> asked{};  // the exchange to complete, when the record was a new request
         std::optional<coap::BlockUploads::UploadId> upload{};
         bool with_reading = false;
+        seconds spread{};  // should the reading be refused
+        std::optional<store::CredentialId> retires{};
     };
     struct Closing {};
     using Pending = std::variant<Opening, Receiving, Closing>;
 
     void send(const Path& path, ByteView datagram) override;
+    bool admits_handshake(const Path& path, Now now) override;
     void on_established(const dtls::SessionRecord& record,
                         std::optional<dtls::SessionId> replaces_unconfirmed) override;
     void on_receipt(const dtls::Receipt& receipt, ByteView application_data) override;
-    void on_session_ended(dtls::SessionId session, dtls::EndReason reason) override;
+    void on_session_ended(dtls::SessionId session, dtls::CredentialId credential,
+                          dtls::EndReason reason) override;
+    bool admits_handshake(const Path& path, Now now) override;
     void on_handshake_ended(const dtls::HandshakeTrace& trace) override;
 
     // Fills in what the application data of a receipt ask for. False: they must have no effect at all.
     bool read_application_data(ByteView data, Receiving& receiving, store::Unit& unit);
     bool submit(store::Unit&& unit, Pending&& pending);
+    // The credential that the one of a confirmed session replaces, as long as both work.
+    std::optional<store::CredentialId> retired_by(const dtls::Receipt& receipt) const;
     void settle(Opening& opening, store::Outcome outcome, Now now);
     void settle(Receiving& receiving, const store::Completion& completion, Now now);
     void reply(const dtls::Receipt& receipt, ByteView message, Now now);
 
     const CredentialDirectory& credentials_;
+    Historian historian_{credentials_};
     const Outside outside_;
     Log& log_;
     std::shared_ptr<const Policies> policies_;
     coap::MessageLayer messages_;
     Resources resources_;
+    Admission admission_;
+    bool behind_ = false;
     dtls::Endpoint endpoint_;
     std::unordered_map<std::uint64_t, Pending> pending_;  // by ticket
     std::uint64_t last_ticket_ = 0;
