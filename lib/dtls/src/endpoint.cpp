@@ -184,6 +184,9 @@ std::size_t Endpoint::max_application_bytes(SessionId session) const {
 void Endpoint::count_repeat(SessionId session) {
     impl_->count_repeat(session);
 }
+std::vector<SessionView> Endpoint::sessions_of(CredentialId credential) const {
+    return impl_->sessions_of(credential);
+}
 Restored Endpoint::restore(SessionRecord&& record, Now now) {
     return impl_->restore(std::move(record), now);
 }

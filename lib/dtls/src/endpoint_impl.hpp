@@ -35,6 +35,7 @@ public:
     std::optional<Path> path_of(SessionId id) const;
     std::size_t max_application_bytes(SessionId id) const;
     void count_repeat(SessionId id);
+    std::vector<SessionView> sessions_of(CredentialId credential);
     Restored restore(SessionRecord&& record, Now now);
     void reserve(std::size_t sessions) { sessions_.reserve(sessions); }
     void load_from(SessionShelf* shelf);

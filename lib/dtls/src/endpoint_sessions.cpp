@@ -274,6 +274,24 @@ void Endpoint::Impl::count_repeat(SessionId id) {
     if (Session* session = sessions_.find(id)) session->traffic.repeats = sum(session->traffic.repeats, 1);
 }
 
+std::vector<SessionView> Endpoint::Impl::sessions_of(CredentialId credential) {
+    std::vector<SessionView> views;
+    sessions_.any_of(credential, [&](const Session& session) {
+        const ByteView cid = session.records.own_cid.view();
+        views.push_back({.id = session.id,
+                         .credential = credential,
+                         .cid = Bytes(cid.begin(), cid.end()),
+                         .confirmed = session.confirmed,
+                         .path = session.path,
+                         .heard = session.heard,
+                         .next_sequence = session.records.next_sequence,
+                         .lease_end = session.records.lease_end,
+                         .traffic = session.traffic});
+        return false;
+    });
+    return views;
+}
+
 void Endpoint::Impl::end_sessions_of(CredentialId credential, Now now) {
     if (departed_) departed_->add_credential(credential);
     while (Handshake* handshake =

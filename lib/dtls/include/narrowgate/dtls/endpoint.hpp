@@ -11,6 +11,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
@@ -22,6 +23,7 @@
 #include "narrowgate/dtls/options.hpp"
 #include "narrowgate/dtls/record_layer.hpp"
 #include "narrowgate/dtls/session_record.hpp"
+#include "narrowgate/dtls/session_view.hpp"
 #include "narrowgate/dtls/session_shelf.hpp"
 
 namespace narrowgate::dtls {
@@ -138,6 +140,9 @@ public:
     // not come in from disk any more. Handshakes in progress go on.
     void end_session(SessionId session, EndReason reason);
     void end_all(EndReason reason);
+
+    // For people: not what is only on disk while loading.
+    std::vector<SessionView> sessions_of(CredentialId credential) const;
 
     const Counters& counters() const;
     std::size_t sessions() const;    // durable or being made so
