@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A node's DTLS 1.2 end: a live mbedTLS client, independent of the gateway's record layer, with the network
-// and the clock taken out. Datagrams and time in, datagrams and next deadline out.
+// A node's DTLS 1.2 end for tests of the dtls room: the simulators' live mbedTLS client, with datagrams and
+// what it received collected in between.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "sim/dtls_session.hpp"
 
 namespace narrowgate::fakes {
 
@@ -29,20 +29,17 @@ struct DtlsClientOptions {
     milliseconds timeout_max = seconds(60);
 };
 
-// Thread: the test's. Not movable: the library keeps addresses.
+// Thread: the test's.
 class DtlsClient {
 public:
     enum class State : std::uint8_t { kShakingHands, kEstablished, kClosed, kFailed };
 
     explicit DtlsClient(const DtlsClientOptions& options);
-    ~DtlsClient();
-    DtlsClient(const DtlsClient&) = delete;
-    DtlsClient& operator=(const DtlsClient&) = delete;
 
     // Sends the first ClientHello; afterwards begins a new handshake, with nothing kept of the old session.
     void start(SteadyTime now);
     void receive(ByteView datagram, SteadyTime now);
-    std::optional<SteadyTime> deadline() const;
+    std::optional<SteadyTime> deadline() const { return session_.next_deadline(); }
     void advance(SteadyTime now);
 
     // What is to be sent, in order; empties it.
@@ -54,16 +51,19 @@ public:
     // The datagram with a close_notify; the client is closed then.
     Bytes close(SteadyTime now);
     // Application data opened since the last call.
-    std::vector<Bytes> take_received();
+    std::vector<Bytes> take_received() { return std::exchange(received_, {}); }
 
     State state() const;
     bool established() const { return state() == State::kEstablished; }
     // mbedTLS's code of the failure; 0 when there is none.
-    int error() const;
+    int error() const { return session_.error(); }
 
 private:
-    class Impl;
-    std::unique_ptr<Impl> impl_;
+    void collect();
+
+    sim::DtlsSession session_;
+    std::vector<Bytes> datagrams_;
+    std::vector<Bytes> received_;
 };
 
 }  // namespace narrowgate::fakes

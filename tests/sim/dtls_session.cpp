@@ -14,21 +14,17 @@
 namespace narrowgate::sim {
 namespace {
 
-// mbedTLS wants a list that ends in 0 and outlives the configuration.
-constexpr std::array kCcm8Suites{MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, 0};
-constexpr std::array kCcmSuites{MBEDTLS_TLS_PSK_WITH_AES_128_CCM, 0};
-constexpr std::array kGcmSuites{MBEDTLS_TLS_PSK_WITH_AES_128_GCM_SHA256, 0};
-
-const int* suites_of(Suite suite) {
-    switch (suite) {
-        case Suite::kCcm:
-            return kCcmSuites.data();
-        case Suite::kGcm:
-            return kGcmSuites.data();
-        case Suite::kCcm8:
-            break;
+unsigned char max_fragment_code(std::size_t bytes) {
+    switch (bytes) {
+        case 512:
+            return MBEDTLS_SSL_MAX_FRAG_LEN_512;
+        case 1024:
+            return MBEDTLS_SSL_MAX_FRAG_LEN_1024;
+        case 2048:
+            return MBEDTLS_SSL_MAX_FRAG_LEN_2048;
+        default:
+            return MBEDTLS_SSL_MAX_FRAG_LEN_NONE;
     }
-    return kCcm8Suites.data();
 }
 
 int random_bytes(void*, unsigned char* out, std::size_t bytes) {
@@ -43,22 +39,27 @@ void must(int result) {
 }  // namespace
 
 struct DtlsSession::Impl {
-    explicit Impl(const DtlsOptions& options) : mtu(options.mtu) {
+    explicit Impl(const DtlsOptions& chosen)
+        : options(chosen), suites(chosen.suites.begin(), chosen.suites.end()) {
+        suites.push_back(0);  // as mbedTLS wants its lists to end
         mbedtls_ssl_config_init(&config);
         mbedtls_ssl_init(&ssl);
         must(mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_DATAGRAM,
                                          MBEDTLS_SSL_PRESET_DEFAULT));
         mbedtls_ssl_conf_rng(&config, random_bytes, nullptr);
-        mbedtls_ssl_conf_ciphersuites(&config, suites_of(options.suite));
+        mbedtls_ssl_conf_ciphersuites(&config, suites.data());
         mbedtls_ssl_conf_handshake_timeout(&config,
                                            static_cast<std::uint32_t>(options.handshake_timeout_min.count()),
                                            static_cast<std::uint32_t>(options.handshake_timeout_max.count()));
         const ByteView identity = bytes_of(options.identity);
         must(mbedtls_ssl_conf_psk(&config, options.psk.data(), options.psk.size(), identity.data(),
                                   identity.size()));
-        must(mbedtls_ssl_conf_cid(&config, 0, MBEDTLS_SSL_UNEXPECTED_CID_IGNORE));
+        must(mbedtls_ssl_conf_cid(&config, options.own_cid.size(), MBEDTLS_SSL_UNEXPECTED_CID_IGNORE));
+        must(mbedtls_ssl_conf_max_frag_len(&config, max_fragment_code(options.max_fragment)));
+        mbedtls_ssl_conf_extended_master_secret(&config, options.extended_master_secret
+                                                             ? MBEDTLS_SSL_EXTENDED_MS_ENABLED
+                                                             : MBEDTLS_SSL_EXTENDED_MS_DISABLED);
         must(mbedtls_ssl_setup(&ssl, &config));
-        offer_cid = options.connection_id;
         mbedtls_ssl_set_bio(&ssl, this, put, take, nullptr);
         mbedtls_ssl_set_timer_cb(&ssl, this, set_timer, get_timer);
     }
@@ -100,6 +101,7 @@ struct DtlsSession::Impl {
         std::array<char, 128> words{};
         mbedtls_strerror(result, words.data(), words.size());
         failure = words.data();
+        error = result;
         state = State::kFailed;
         final.reset();
     }
@@ -113,12 +115,13 @@ struct DtlsSession::Impl {
         }
     }
 
-    const std::size_t mtu;
-    bool offer_cid = true;
+    const DtlsOptions options;
+    std::vector<int> suites;
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
     State state = State::kIdle;
     std::string failure;
+    int error = 0;
     SteadyTime now;
     std::optional<SteadyTime> intermediate;
     std::optional<SteadyTime> final;
@@ -135,10 +138,16 @@ void DtlsSession::connect(Now now) {
     impl.now = now.steady;
     impl.outbox.clear();
     must(mbedtls_ssl_session_reset(&impl.ssl));
-    mbedtls_ssl_set_mtu(&impl.ssl, static_cast<std::uint16_t>(impl.mtu));
-    must(mbedtls_ssl_set_cid(&impl.ssl, impl.offer_cid ? MBEDTLS_SSL_CID_ENABLED : MBEDTLS_SSL_CID_DISABLED,
-                             nullptr, 0));
+    mbedtls_ssl_set_mtu(&impl.ssl, static_cast<std::uint16_t>(impl.options.mtu));
+    mbedtls_ssl_set_datagram_packing(&impl.ssl, impl.options.pack_datagrams ? 1 : 0);
+    if (impl.options.connection_id) {
+        const Bytes& cid = impl.options.own_cid;
+        must(mbedtls_ssl_set_cid(&impl.ssl, MBEDTLS_SSL_CID_ENABLED, cid.data(), cid.size()));
+    } else {
+        must(mbedtls_ssl_set_cid(&impl.ssl, MBEDTLS_SSL_CID_DISABLED, nullptr, 0));
+    }
     impl.failure.clear();
+    impl.error = 0;
     impl.state = State::kHandshaking;
     impl.step();
 }
@@ -147,6 +156,8 @@ std::vector<Bytes> DtlsSession::receive(ByteView datagram, Now now) {
     Impl& impl = *impl_;
     impl.now = now.steady;
     std::vector<Bytes> messages;
+    // The library would see to its timer in place of the datagram.
+    if (impl.state == State::kHandshaking && impl.final && impl.now >= *impl.final) impl.step();
     impl.incoming = datagram;
     if (impl.state == State::kHandshaking) impl.step();
     // The rest of the datagram, and later ones: a record each turn until mbedTLS wants another datagram.
@@ -157,6 +168,8 @@ std::vector<Bytes> DtlsSession::receive(ByteView datagram, Now now) {
             messages.emplace_back(plain.begin(), plain.begin() + size);
         } else if (size == MBEDTLS_ERR_SSL_WANT_READ || size == MBEDTLS_ERR_SSL_WANT_WRITE) {
             break;
+        } else if (size == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+            impl.state = State::kClosed;
         } else {
             impl.fail(size);
         }
@@ -185,7 +198,7 @@ bool DtlsSession::send(ByteView application_data, Now now) {
 void DtlsSession::close(Now now) {
     impl_->now = now.steady;
     if (impl_->state == State::kEstablished) (void)mbedtls_ssl_close_notify(&impl_->ssl);
-    impl_->state = State::kIdle;
+    impl_->state = State::kClosed;
 }
 
 std::optional<Bytes> DtlsSession::next_datagram() {
@@ -209,6 +222,10 @@ bool DtlsSession::has_connection_id() const {
 
 std::string DtlsSession::failure() const {
     return impl_->failure;
+}
+
+int DtlsSession::error() const {
+    return impl_->error;
 }
 
 }  // namespace narrowgate::sim

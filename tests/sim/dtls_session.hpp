@@ -16,14 +16,16 @@
 
 namespace narrowgate::sim {
 
-enum class Suite : std::uint8_t { kCcm8, kCcm, kGcm };
-
 struct DtlsOptions {
-    std::string identity;  // 1 to 128 bytes (RFC 4279 section 5.3)
-    Bytes psk;             // 1 to 64 bytes
-    Suite suite = Suite::kCcm8;
-    bool connection_id = true;  // offer RFC 9146 with an empty CID of our own
-    std::size_t mtu = 512;      // bytes of UDP payload that a datagram may have
+    std::string identity;                          // 1 to 128 bytes (RFC 4279 section 5.3)
+    Bytes psk;                                     // 1 to 64 bytes
+    std::vector<std::uint16_t> suites = {0xc0a8};  // IANA numbers; PSK_WITH_AES_128_CCM_8
+    bool connection_id = true;                     // offer RFC 9146
+    Bytes own_cid;                                 // what the gateway is to write; empty is usual
+    std::size_t max_fragment = 0;                  // 512, 1024, 2048 or 0: not asked for (RFC 6066)
+    bool extended_master_secret = true;
+    bool pack_datagrams = true;  // records of a flight in one datagram where they fit
+    std::size_t mtu = 512;       // bytes of UDP payload that a datagram may have
     // First and longest wait before a flight is sent again (RFC 7925 section 11).
     milliseconds handshake_timeout_min{9'000};
     milliseconds handshake_timeout_max{60'000};
@@ -32,7 +34,7 @@ struct DtlsOptions {
 // Sans-I/O: datagrams and time in, datagrams and the next deadline out. Thread: its owner's.
 class DtlsSession {
 public:
-    enum class State : std::uint8_t { kIdle, kHandshaking, kEstablished, kFailed };
+    enum class State : std::uint8_t { kIdle, kHandshaking, kEstablished, kClosed, kFailed };
 
     explicit DtlsSession(const DtlsOptions& options);
     ~DtlsSession();
@@ -48,7 +50,7 @@ public:
 
     // Seals one record. `application_data` must fit one datagram; false when no session is established.
     bool send(ByteView application_data, Now now);
-    // Queues close_notify and forgets the session.
+    // Queues close_notify; the session is closed, as by the gateway's.
     void close(Now now);
 
     // The next datagram to put on the air, in order; nothing when all are taken.
@@ -57,8 +59,9 @@ public:
     State state() const;
     // Whether the gateway gave us a connection ID.
     bool has_connection_id() const;
-    // What mbedTLS said when the state became kFailed ("" before).
+    // What mbedTLS said when the state became kFailed, in words and by its number ("" and 0 before).
     std::string failure() const;
+    int error() const;
 
 private:
     struct Impl;

@@ -73,7 +73,7 @@ void NodeClient::settle(Now now) {
     if (state == DtlsSession::State::kEstablished) {
         ++counts_.handshakes;
         note(NodeEvent::Kind::kEstablished, 0, 0, now);
-    } else if (state == DtlsSession::State::kFailed) {
+    } else if (state == DtlsSession::State::kFailed || state == DtlsSession::State::kClosed) {
         ++counts_.handshakes_failed;
         not_before_ = now.steady + retry_after_;
     }
