@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Many nodes that ask as fast as they are answered: each has one confirmable POST of a SenML reading of about
-// 50 bytes outstanding at all times (closed loop). All share one UDP socket: each node speaks from an
-// address of its own in 127.0.0.0/8, so that recvmmsg(2) and sendmmsg(2) move them in batches.
+// 50 bytes outstanding at all times (closed loop). All share one UDP socket.
 #pragma once
-
-#include <netinet/in.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,10 +11,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bench/node_socket.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
-#include "sim/file_descriptor.hpp"
 #include "sim/node_client.hpp"
 
 namespace narrowgate::bench {
@@ -51,21 +48,17 @@ public:
 
 private:
     struct Node;
-    struct Batch;
-    explicit LoadGenerator(const Address& gateway);
+    explicit LoadGenerator(NodeSocket socket);
 
     // Receives what waits, for at most `wait`; `after` is called for each node that got a datagram.
     template <class After>
     void turn(milliseconds wait, After after);
     void put_out(Node& node);
-    void flush();
     void advance_all(Now now);
 
-    const Address gateway_;
     SystemClock clock_;
-    sim::FileDescriptor socket_;
+    NodeSocket socket_;
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::unique_ptr<Batch> in_, out_;
     SteadyTime next_advance_{};
 };
 
