@@ -28,6 +28,7 @@ protected:
     void make_version_2() const {
         run_sql(
             "DROP TABLE session; DROP TABLE mark_block; DROP TABLE device_past; DROP TABLE audit;"
+            "DROP TABLE exported; DROP TABLE exported_part; DROP TABLE imported;"
             "ALTER TABLE credential DROP COLUMN replaces; ALTER TABLE credential DROP COLUMN why;"
             "DELETE FROM meta WHERE name IN ('devices', 'credentials', 'sessions', 'service_time');"
             "CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,"
