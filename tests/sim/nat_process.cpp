@@ -78,6 +78,11 @@ Expected<FileDescriptor> NatProcess::open_socket(Address& address, std::uint64_t
 }
 
 Expected<std::unique_ptr<NatProcess>> NatProcess::make(const NatProcessOptions& options) {
+    if (options.listen.is_v4() != options.nat.gateway.is_v4()) {
+        return failure(
+            fmt::format("{} and {} are of two families", options.listen.text(), options.nat.gateway.text()),
+            "make both IPv4 or both IPv6");
+    }
     auto process = std::unique_ptr<NatProcess>(new NatProcess(options));
     process->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
     sigset_t signals;
