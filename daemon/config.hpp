@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/fleet.hpp"
+#include "daemon/ingress/admission.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -27,6 +28,7 @@ struct GatewayOptions {
     std::filesystem::path state_directory;    // the store; of systemd's StateDirectory=
     std::filesystem::path runtime_directory;  // control.sock; of systemd's RuntimeDirectory=
     std::filesystem::path fleets_directory;   // one *.toml a fleet
+    std::filesystem::path offenders_log;      // empty: none
     LogLevel log_level = LogLevel::kInfo;
 
     std::filesystem::path control_socket() const { return runtime_directory / "control.sock"; }
@@ -48,6 +50,7 @@ struct Config {
     GatewayOptions gateway;
     std::vector<Address> listen;  // UDP; at least one
     dtls::Options dtls;
+    AdmissionLimits admission;
     store::Options store;  // its directory is the state directory
     std::vector<UpstreamConfig> upstreams;
     std::vector<Fleet> fleets;

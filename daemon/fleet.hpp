@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "narrowgate/base/clock.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/coap/router.hpp"
 #include "narrowgate/payload/content_format.hpp"
@@ -31,6 +32,10 @@ struct Fleet {
     // Readings that one node may send in a minute, in one go too; more are answered with 4.29 and the seconds
     // to wait. 0: no limit.
     unsigned max_readings_per_minute = 0;
+
+    // How often a node reports. Nodes that are told to come back later (4.29, 5.03) are spread evenly over so
+    // long, or they would all come back at once.
+    seconds report_interval = std::chrono::minutes(5);
 
     // The nodes' transmission parameters and the quirks of their modems. `transmission.ack_timeout` decides
     // how long a duplicate is known as one (EXCHANGE_LIFETIME, RFC 7252 section 4.8.2): it must not be less

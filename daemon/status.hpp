@@ -53,6 +53,7 @@ struct UplinkCounts {
     std::uint64_t duplicates = 0;        // retransmissions that were recognised
     std::uint64_t handshakes = 0;        // completed
     std::uint64_t handshakes_failed = 0;
+    std::uint64_t handshakes_not_admitted = 0;   // in a storm, or of a source whose handshakes fail
     std::uint64_t records_dropped = 0;           // of every fate that has no effect
     std::map<std::string, std::uint64_t> fates;  // dtls::Fate by name, those above 0
 };
@@ -66,6 +67,7 @@ struct GatewayStatus {
     std::uint64_t devices = 0;
     std::uint64_t sessions = 0;
     std::uint64_t handshakes_in_progress = 0;
+    std::uint64_t penalised_prefixes = 0;  // sources whose handshakes keep failing
     UplinkCounts uplink;
     double readings_per_minute = 0;  // over the last minute
     StoreState store;

@@ -153,6 +153,7 @@ constexpr auto kUplinkFields = [](auto& visitor, auto& value) {
     visitor.field("duplicates", value.duplicates);
     visitor.field("handshakes", value.handshakes);
     visitor.field("handshakes_failed", value.handshakes_failed);
+    visitor.field("handshakes_not_admitted", value.handshakes_not_admitted);
     visitor.field("records_dropped", value.records_dropped);
     visitor.field("fates", value.fates);
 };
@@ -166,6 +167,7 @@ constexpr auto kStatusFields = [](auto& visitor, auto& value) {
     visitor.field("devices", value.devices);
     visitor.field("sessions", value.sessions);
     visitor.field("handshakes_in_progress", value.handshakes_in_progress);
+    visitor.field("penalised_prefixes", value.penalised_prefixes);
     visitor.object("uplink", value.uplink, kUplinkFields);
     visitor.field("readings_per_minute", value.readings_per_minute);
     visitor.object("store", value.store, kStoreFields);

@@ -25,6 +25,7 @@ void read_policy(TableReader& table, Fleet& fleet) {
     table.read_name("name", fleet.name);
     table.read_size("max_payload", fleet.max_payload, {1, kLargestPayload});
     table.read_count("max_readings_per_minute", fleet.max_readings_per_minute, {0, 60'000});
+    table.read_duration("report_interval", fleet.report_interval, {1s, 24h});
     table.read_choice<payload::ContentFormat>("no_content_format", fleet.no_content_format, kFormats);
     table.read_flag("split_uri_path", fleet.messages.split_uri_path);
 

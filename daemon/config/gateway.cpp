@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 
 #include "daemon/config/sections.hpp"
@@ -32,6 +33,7 @@ void read_gateway(TableReader& top, GatewayOptions& gateway) {
         table.read_path("runtime_directory", gateway.runtime_directory);
         gateway.fleets_directory = std::filesystem::path(table.file()).parent_path() / "fleets.d";
         table.read_path("fleets_directory", gateway.fleets_directory);
+        table.read_path("offenders_log", gateway.offenders_log);
         table.read_choice<LogLevel>("log_level", gateway.log_level, kLogLevels);
     });
 }
@@ -55,6 +57,12 @@ void read_dtls(TableReader& top, Config& config) {
         table.read_count("cid_bytes", options.cid_bytes, {dtls::kMinCidBytes, dtls::kMaxCidBytes});
         table.read_count("node", options.node, {0, 15});
         table.read_count("max_handshakes", options.max_handshakes, {1, 65'536});
+        AdmissionLimits& admission = config.admission;
+        table.read_number("handshakes_per_second", admission.handshakes_per_second, {1.0, 100'000.0});
+        table.read_count("handshake_burst", admission.handshake_burst, {1, 1'000'000});
+        admission.max_handshakes = options.max_handshakes;
+        admission.max_handshakes_per_address = std::max<std::size_t>(1, options.max_handshakes / 2);
+        table.read_count("max_handshakes_per_address", admission.max_handshakes_per_address, {1, 65'536});
         table.read_duration("displace_after", options.displace_after, {100ms, 1h});
         table.read_count("lease_block", options.lease_block, {64, std::uint64_t{1} << 32});
         table.read_duration("repeat_answer_interval", options.repeat_answer_interval, {100ms, 1h});

@@ -10,6 +10,9 @@ namespace {
 using coap::Code;
 using coap::Response;
 
+// A queue that is nearly full is written within seconds, unless more comes.
+constexpr seconds kOverloadPasses{10};
+
 Answer plain(const coap::Request& request, const Response& response) {
     return {.reply = coap::respond(request.asked, response)};
 }
@@ -52,6 +55,9 @@ Answer Resources::answer(const coap::Request& request, const Asker& asker, const
 
 Answer Resources::telemetry(const coap::Request& request, const Asker& asker, Now now) {
     const Fleet& fleet = asker.policy->fleet();
+    if (asker.overloaded) {
+        return {.reply = refused(request.asked, kOverloadPasses, fleet.report_interval), .overloaded = true};
+    }
     const payload::ContentFormat format = request.content_format.value_or(fleet.no_content_format);
     if (!payload::is_known(format)) return refuse(request, Code::kUnsupportedContentFormat);
     std::string resource = request.path.text();
@@ -92,7 +98,7 @@ Answer Resources::telemetry(const coap::Request& request, const Asker& asker, No
         if (const auto wait =
                 limiter_.take(request.asked.session, fleet.max_readings_per_minute, now.steady)) {
             Response refusal = coap::refusal(Code::kTooManyRequests);
-            refusal.max_age = *wait;
+            refusal.max_age = spread_.after(*wait, fleet.report_interval);
             return settle(refusal);
         }
     }
@@ -144,9 +150,14 @@ Answer Resources::well_known_core(const coap::Request& request, const Asker& ask
     return plain(request, response);
 }
 
-Bytes Resources::refused(const coap::Asked& asked, seconds retry_after) {
+void Resources::expire(Now now) {
+    uploads_.expire(now);
+    limiter_.expire(now.steady);
+}
+
+Bytes Resources::refused(const coap::Asked& asked, seconds retry_after, seconds spread) {
     Response refusal = coap::refusal(Code::kServiceUnavailable);
-    refusal.max_age = retry_after;
+    refusal.max_age = spread_.after(retry_after, spread);
     return coap::respond(asked, refusal);
 }
 

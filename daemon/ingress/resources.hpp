@@ -9,6 +9,7 @@
 
 #include "daemon/ingress/policies.hpp"
 #include "daemon/ingress/rate_limiter.hpp"
+#include "daemon/ingress/spread.hpp"
 #include "narrowgate/coap/block_uploads.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/store/store.hpp"
@@ -21,6 +22,7 @@ struct Asker {
     std::string_view fleet;
     const FleetPolicy* policy = nullptr;    // nothing: the configuration has no such fleet
     std::size_t max_application_bytes = 0;  // in one datagram of the session
+    bool overloaded = false;                // the gateway takes no more readings now
 };
 
 // `reply` is empty when the node wants none. With a reading, the reply holds only if the reading is
@@ -30,21 +32,27 @@ struct Answer {
     std::optional<store::NewReading> reading{};
     // The Block1 upload that the reading came in, to be released when it is committed.
     std::optional<coap::BlockUploads::UploadId> upload{};
+    bool overloaded = false;  // a reading was refused because the gateway takes no more now
 };
 
 // Thread: its shard's.
 class Resources {
 public:
+    // `seed` decides how nodes that have to come back later are spread.
+    explicit Resources(std::uint64_t seed) : spread_(seed) {}
+
     Answer answer(const coap::Request& request, const Asker& asker, const Policies& policies, Now now);
 
-    // A store that is full refused the reading: 5.03, to be tried again after `retry_after`.
-    static Bytes refused(const coap::Asked& asked, seconds retry_after);
+    // The reading finds no place: 5.03, to be tried again after `retry_after` and up to `spread` more.
+    Bytes refused(const coap::Asked& asked, seconds retry_after, seconds spread);
 
     void release(coap::BlockUploads::UploadId upload) { uploads_.release(upload); }
     // The reading of an answer could not be committed: it does not count.
     void not_committed(dtls::SessionId session) { limiter_.give_back(session); }
     void forget(dtls::SessionId session);
-    void expire(Now now) { uploads_.expire(now); }
+    void expire(Now now);
+    // Sessions that sent lately.
+    std::size_t limited() const { return limiter_.size(); }
 
 private:
     Answer telemetry(const coap::Request& request, const Asker& asker, Now now);
@@ -53,6 +61,7 @@ private:
 
     coap::BlockUploads uploads_;
     RateLimiter limiter_;
+    Spread spread_;
 };
 
 }  // namespace narrowgate::daemon

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 #include "fakes/manual_clock.hpp"
@@ -66,12 +67,18 @@ protected:
         const auto* request = std::get_if<coap::Request>(&verdict);
         EXPECT_NE(request, nullptr);
         if (request == nullptr) return {};
-        return resources_.answer(*request, {"wm-0001", fleet_, policy, 440}, policies_, clock_.now());
+        return resources_.answer(*request, {"wm-0001", fleet_, policy, 440, overloaded_}, policies_,
+                                 clock_.now());
     }
 
     static Code code_of(const Answer& answer) {
         const auto header = coap::peek_header(answer.reply);
         return header ? header->code : Code::kEmpty;
+    }
+    static seconds max_age_of(const Answer& answer) {
+        const auto message = coap::decode(answer.reply);
+        const auto max_age = message->first(coap::option::kMaxAge);
+        return seconds(max_age ? coap::uint_of(*max_age).value_or(0) : 60);  // RFC 7252 section 5.10.5
     }
     static std::string payload_of(const Answer& answer) {
         return std::string(text_of(coap::decode(answer.reply)->payload()));
@@ -82,7 +89,8 @@ protected:
     Policies policies_{{fleet_of_meters(), fleet_of_trackers()}, upstreams_};
     std::string fleet_ = "water-meters";
     coap::MessageLayer layer_;
-    Resources resources_;
+    Resources resources_{1};
+    bool overloaded_ = false;
     std::uint16_t mid_ = 0;
 };
 
@@ -195,35 +203,40 @@ TEST_F(ResourcesTest, ANodeThatSendsTooOftenIsToldWhenToComeBack) {
     const Answer refused = ask({});
     EXPECT_EQ(code_of(refused), Code::kTooManyRequests);
     EXPECT_FALSE(refused.reading.has_value());
-    const auto max_age = coap::decode(refused.reply)->first(coap::option::kMaxAge);
-    ASSERT_TRUE(max_age.has_value());
-    EXPECT_EQ(coap::uint_of(*max_age), 30u);
+    EXPECT_GE(max_age_of(refused), seconds(30));
+    EXPECT_LE(max_age_of(refused), seconds(30) + slow.report_interval);
     clock_.advance(seconds(30));
     EXPECT_EQ(code_of(ask({})), Code::kChanged);
 }
 
-TEST_F(ResourcesTest, AFullStoreSaysWhenToTryAgain) {
+// Nodes of one wave: each hears another time, and together they fill the fleet's interval.
+TEST_F(ResourcesTest, AFullStoreSpreadsItsNodesOverTheirInterval) {
     coap::Asked asked;
     asked.mid = 9;
-    const Bytes reply = Resources::refused(asked, seconds(60));
-    const auto message = coap::decode(reply);
-    ASSERT_TRUE(message.has_value());
-    EXPECT_EQ(message->code(), Code::kServiceUnavailable);
-    EXPECT_EQ(message->mid(), 9);
-    // 60 s is what an absent Max-Age means (RFC 7252 section 5.10.5); it may be left out or said.
-    const auto max_age = message->first(coap::option::kMaxAge);
-    EXPECT_EQ(max_age ? coap::uint_of(*max_age) : 60u, 60u);
+    std::array<int, 10> tenths{};
+    for (int i = 0; i < 10'000; ++i) {
+        const Answer refused{.reply = resources_.refused(asked, seconds(60), seconds(899))};
+        ASSERT_EQ(code_of(refused), Code::kServiceUnavailable);
+        ASSERT_EQ(coap::decode(refused.reply)->mid(), 9);
+        const seconds beyond = max_age_of(refused) - seconds(60);
+        ASSERT_GE(beyond, seconds(0));
+        ASSERT_LE(beyond, seconds(899));
+        ++tenths[static_cast<std::size_t>(beyond.count() / 90)];
+    }
+    for (const int tenth : tenths)
+        EXPECT_NEAR(tenth, 1000, 150);  // five standard deviations
 }
 
-TEST(RateLimiterTest, KeepsNothingOfNodesThatAreQuiet) {
-    RateLimiter limiter;
-    SteadyTime now{};
-    for (dtls::SessionId session = 1; session <= 5000; ++session) {
-        EXPECT_FALSE(limiter.take(session, 10, now).has_value());
-        now += seconds(1);
-    }
-    // Each bucket is full again after six seconds; what is left is what the sweeps had not reached yet.
-    EXPECT_LE(limiter.size(), 1024u);
+TEST_F(ResourcesTest, AnOverloadedGatewayRefusesReadingsAndNothingElse) {
+    overloaded_ = true;
+    const Answer refused = ask({});
+    EXPECT_EQ(code_of(refused), Code::kServiceUnavailable);
+    EXPECT_TRUE(refused.overloaded);
+    EXPECT_FALSE(refused.reading.has_value());
+    EXPECT_LE(max_age_of(refused), seconds(10) + Fleet().report_interval);
+    EXPECT_EQ(code_of(ask({.method = Code::kGet, .path = "time", .format = std::nullopt, .payload = ""})),
+              Code::kContent);
+    EXPECT_EQ(code_of(ask({.path = "nothing"})), Code::kNotFound);
 }
 
 }  // namespace
