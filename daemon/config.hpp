@@ -14,6 +14,7 @@
 
 #include "daemon/fleet.hpp"
 #include "daemon/ingress/admission.hpp"
+#include "daemon/upstream/pace.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -36,13 +37,21 @@ struct GatewayOptions {
 
 // Knows a cloud: how readings become publishes.
 enum class ProfileKind : std::uint8_t {
-    kMqtt,  // topic template, JSON envelope, QoS 1, one reading a publish: any broker
+    kMqtt,    // topic template, JSON, QoS 1: any broker
+    kAwsIot,  // the same within the limits of AWS IoT Core, in batches of its metering unit
 };
 
+// The profile decides the defaults (daemon/config/upstream.cpp).
 struct UpstreamConfig {
     ProfileKind profile = ProfileKind::kMqtt;
     mqtt::ConnectionOptions connection;  // its name is the upstream's
     store::UpstreamOptions backlog;
+    // Connections of this upstream; a device's readings all take the same one. With more than one, "-0", "-1"
+    // and so on follow the client ID.
+    std::size_t connections = 1;
+    PaceLimits pace;              // of each connection
+    std::size_t batch_bytes = 0;  // of a message that holds many readings; 0: one reading a message
+    milliseconds batch_delay{1000};
 };
 
 // Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.

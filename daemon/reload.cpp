@@ -70,7 +70,9 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
     for (const UpstreamConfig& upstream : running.upstreams) {
         const UpstreamConfig* now = wanted.upstream(upstream.connection.name);
         if (now == nullptr || now->profile != upstream.profile ||
-            now->backlog.max_backlog != upstream.backlog.max_backlog) {
+            now->backlog.max_backlog != upstream.backlog.max_backlog ||
+            now->connections != upstream.connections || now->pace != upstream.pace ||
+            now->batch_bytes != upstream.batch_bytes || now->batch_delay != upstream.batch_delay) {
             waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
         }
     }

@@ -29,6 +29,9 @@ struct UpstreamState {
     std::uint64_t dead_letters = 0;
     std::uint64_t dropped = 0;
     std::uint64_t reconnects = 0;
+    std::uint64_t messages = 0;          // published, repeats included
+    std::uint64_t message_readings = 0;  // in them
+    std::uint64_t metered_units = 0;     // of 5 KB begun, as clouds meter them
     bool backlog_full = false;
 };
 

@@ -130,6 +130,9 @@ constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("dead_letters", value.dead_letters);
     visitor.field("dropped", value.dropped);
     visitor.field("reconnects", value.reconnects);
+    visitor.field("messages", value.messages);
+    visitor.field("message_readings", value.message_readings);
+    visitor.field("metered_units", value.metered_units);
     visitor.field("backlog_full", value.backlog_full);
 };
 

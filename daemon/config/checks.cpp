@@ -6,6 +6,7 @@
 
 #include "daemon/config/sections.hpp"
 #include "daemon/config/units.hpp"
+#include "daemon/upstream/topic_limits.hpp"
 #include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
@@ -38,6 +39,13 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
                      : names.empty() ? "add an [[upstream]] of that name to the gateway's file"
                                      : fmt::format("write one of \"{}\", or add an [[upstream]] of that name",
                                                    fmt::join(names, "\", \"")));
+    }
+    const UpstreamConfig* upstream = config.upstream(route.upstream);
+    if (upstream != nullptr && upstream->profile == ProfileKind::kAwsIot) {
+        if (const auto why = beyond_limits(route.topic, aws_topic_limits())) {
+            findings.add(source.file, route_key(index, "topic"), "is " + *why,
+                         "shorten it; a Basic Ingest prefix ($aws/rules/NAME/) does not count");
+        }
     }
     for (std::size_t earlier = 0; earlier < index; ++earlier) {
         const Route& other = source.fleet.routes[earlier];

@@ -2,17 +2,47 @@
 #include <array>
 
 #include "daemon/config/sections.hpp"
+#include "daemon/upstream/aws_limits.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array<std::pair<std::string_view, ProfileKind>, 1> kProfiles = {
-    {{"mqtt", ProfileKind::kMqtt}}};
+constexpr std::array<std::pair<std::string_view, ProfileKind>, 2> kProfiles = {
+    {{"mqtt", ProfileKind::kMqtt}, {"aws-iot", ProfileKind::kAwsIot}}};
 
-// AWS IoT Core takes 128 bytes; MQTT 5 section 3.1.3.1 promises only 23 anywhere.
-constexpr std::size_t kMaxClientIdBytes = 128;
+// MQTT 5 section 3.1.3.1 promises only 23 anywhere; brokers take more.
+constexpr std::size_t kMaxClientIdBytes = aws::kMaxClientIdBytes;
+// More than any account's quota of one gateway makes sense of, and a thread each.
+constexpr std::uint64_t kMaxConnections = 16;
+// Below this an envelope does not fit, let alone two rows.
+constexpr std::uint64_t kLeastBatchBytes = 1024;
+
+void use_defaults_of_aws(UpstreamConfig& upstream) {
+    upstream.pace = {.publishes_per_second = aws::kPublishesPerSecond,
+                     .bytes_per_second = aws::kBytesPerSecond};
+    upstream.batch_bytes = aws::kMeteringUnitBytes;
+}
+
+// What AWS IoT Core asks of a connection (aws_limits.hpp).
+void check_aws(TableReader& table, UpstreamConfig& upstream) {
+    mqtt::ConnectionOptions& connection = upstream.connection;
+    if (connection.client_id.starts_with('$')) {
+        table.wrong("client_id", "begins with '$', which AWS IoT Core keeps for itself",
+                    "write one that begins with a letter");
+    }
+    if (connection.client_id.find_first_of("+#") != std::string::npos) {
+        table.wrong("client_id", "has a '+' or '#': AWS IoT Core sends no lifecycle events for such a client",
+                    "use letters, digits, '-' and '_'");
+    }
+    if (connection.keep_alive < aws::kLeastKeepAlive) {
+        table.wrong("keep_alive", "is shorter than the 30s that AWS IoT Core makes of it",
+                    "write 30s or more, up to 1200s");
+    }
+    const auto endpoint = mqtt::endpoint_of(connection.url);
+    if (endpoint && endpoint->port == aws::kAlpnPort) connection.alpn = {aws::kAlpn};
+}
 
 UpstreamConfig read_upstream(TableReader& table) {
     UpstreamConfig upstream;
@@ -20,6 +50,8 @@ UpstreamConfig read_upstream(TableReader& table) {
     table.require("name", "\"aws\"");
     table.read_name("name", connection.name);
     table.read_choice<ProfileKind>("profile", upstream.profile, kProfiles);
+    const bool is_aws = upstream.profile == ProfileKind::kAwsIot;
+    if (is_aws) use_defaults_of_aws(upstream);
 
     table.require("url", "\"mqtts://broker.example:8883\"");
     table.read_text("url", connection.url);
@@ -46,6 +78,18 @@ UpstreamConfig read_upstream(TableReader& table) {
     table.read_duration("connect_timeout", connection.connect_timeout, {1s, 10min});
     table.read_count("window", connection.window, {1, mqtt::kMaxWindow});
     table.read_size("max_backlog", upstream.backlog.max_backlog, {0, std::uint64_t{1} << 44});
+
+    table.read_count("connections", upstream.connections, {1, kMaxConnections});
+    table.read_number("publishes_per_second", upstream.pace.publishes_per_second, {0.0, 1e6});
+    std::uint64_t bytes_per_second = static_cast<std::uint64_t>(upstream.pace.bytes_per_second);
+    table.read_size("bytes_per_second", bytes_per_second, {0, std::uint64_t{1} << 32});
+    upstream.pace.bytes_per_second = static_cast<double>(bytes_per_second);
+    table.read_size("batch_size", upstream.batch_bytes, {0, aws::kMaxPayloadBytes});
+    if (upstream.batch_bytes != 0 && upstream.batch_bytes < kLeastBatchBytes) {
+        table.wrong("batch_size", "is too small for a batch", "write 1KiB or more, or 0 for no batches");
+    }
+    table.read_duration("batch_delay", upstream.batch_delay, {0ms, 1h});
+    if (is_aws) check_aws(table, upstream);
     return upstream;
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <utility>
 
+#include "daemon/upstream/aws_limits.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -14,8 +16,6 @@ namespace {
 constexpr seconds kStoreRetry{1};
 // DISCONNECT is written in this time or not at all.
 constexpr milliseconds kDisconnectLimit{1000};
-// AWS IoT Core meters messages in units of 5 KB begun.
-constexpr std::size_t kUnitBytes = 5 * 1024;
 
 std::size_t size_of(const mqtt::Publish& message) {
     return message.topic.size() + message.content_type.size() + message.payload.size();
@@ -332,10 +332,9 @@ bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& 
     const std::size_t bytes = size_of(*parcel.publish);
     pace_.spend(bytes);
     lanes_.take(lane, parcel.places);
-    ++status_.published;
-    status_.published_readings += numbers.size();
-    status_.published_bytes += bytes;
-    status_.published_units += (bytes + kUnitBytes - 1) / kUnitBytes;
+    ++status_.state.messages;
+    status_.state.message_readings += numbers.size();
+    status_.state.metered_units += (bytes + aws::kMeteringUnitBytes - 1) / aws::kMeteringUnitBytes;
     if (lane == LaneName::kBacklog) ++backlog_in_flight_;
     in_flight_.emplace(token, InFlight{.numbers = std::move(numbers), .sent = now.steady, .lane = lane});
     return true;

@@ -62,11 +62,7 @@ struct CourierOptions {
 struct CourierStatus {
     UpstreamState state;
     std::size_t in_flight = 0;
-    std::uint64_t published = 0;  // messages sent, repeats included
-    std::uint64_t published_readings = 0;
-    std::uint64_t published_bytes = 0;  // topic, content type and payload
-    std::uint64_t published_units = 0;  // of 5 KB begun, as AWS meters them
-    std::uint64_t refused = 0;          // PUBACKs that said no
+    std::uint64_t refused = 0;  // PUBACKs that said no
     std::optional<SteadyTime> next_attempt;
 };
 

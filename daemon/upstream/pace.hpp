@@ -14,7 +14,9 @@ namespace narrowgate::daemon {
 // 0: no limit.
 struct PaceLimits {
     double publishes_per_second = 0;
-    double bytes_per_second = 0;  // of whole packets
+    double bytes_per_second = 0;  // topic, content type and payload
+
+    bool operator==(const PaceLimits&) const = default;
 };
 
 // Two buckets of tokens. The backlog leaves some in each, so that what is new never waits for it. Thread: its

@@ -36,7 +36,4 @@ public:
     virtual Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) = 0;
 };
 
-// For any broker: one reading a message, the JSON envelope, the topic of the reading's route.
-std::unique_ptr<Profile> mqtt_profile();
-
 }  // namespace narrowgate::daemon

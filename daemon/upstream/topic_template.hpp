@@ -10,6 +10,7 @@
 // alike.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -40,6 +41,10 @@ public:
     std::string fill(const TopicValues& values) const;
     // As it was parsed.
     const std::string& text() const { return text_; }
+    // Whether the topic depends on these.
+    bool has_fleet() const { return has(Blank::kFleet); }
+    bool has_device() const { return has(Blank::kDevice); }
+    bool has_resource() const { return has(Blank::kResource); }
 
 private:
     enum class Blank : unsigned char { kNone, kFleet, kDevice, kResource, kGateway };
@@ -47,6 +52,8 @@ private:
         Blank blank = Blank::kNone;
         std::string literal;  // of kNone
     };
+
+    bool has(Blank blank) const { return std::ranges::find(pieces_, blank, &Piece::blank) != pieces_.end(); }
 
     std::string text_;
     std::vector<Piece> pieces_;

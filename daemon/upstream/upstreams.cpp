@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/upstream/upstreams.hpp"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <utility>
 
+#include "daemon/upstream/aws_limits.hpp"
+#include "daemon/upstream/device_share.hpp"
+#include "daemon/upstream/topic_profile.hpp"
 #include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
@@ -22,6 +28,39 @@ std::string fingerprint_of(const mqtt::ConnectionOptions& connection) {
     return to_hex(crypto::sha256(wiped_when_done.view()));
 }
 
+// Of one connection among `count`.
+mqtt::ConnectionOptions connection_of(const mqtt::ConnectionOptions& connection, std::size_t index,
+                                      std::size_t count) {
+    mqtt::ConnectionOptions one = connection;
+    if (count > 1) one.client_id += fmt::format("-{}", index);
+    return one;
+}
+
+std::unique_ptr<Profile> profile_of(const UpstreamConfig& upstream) {
+    TopicProfileOptions options{.batch_bytes = upstream.batch_bytes, .batch_delay = upstream.batch_delay};
+    if (upstream.profile == ProfileKind::kAwsIot) {
+        options.topics = aws_topic_limits();
+        options.max_payload_bytes = aws::kMaxPayloadBytes;
+    }
+    return topic_profile(options);
+}
+
+// What people see of an upstream with several connections.
+void add(UpstreamState& sum, const UpstreamState& one) {
+    if (sum.connected && !one.connected) {
+        sum.connected = false;
+        sum.since = one.since;
+    }
+    sum.paused = sum.paused || one.paused;
+    if (sum.trouble.empty()) sum.trouble = one.trouble;
+    sum.delivered += one.delivered;
+    sum.dead_letters += one.dead_letters;
+    sum.reconnects += one.reconnects;
+    sum.messages += one.messages;
+    sum.message_readings += one.message_readings;
+    sum.metered_units += one.metered_units;
+}
+
 }  // namespace
 
 Expected<UpstreamIds> register_upstreams(store::Store& store, const Config& config) {
@@ -37,23 +76,9 @@ Expected<UpstreamIds> register_upstreams(store::Store& store, const Config& conf
 Expected<std::unique_ptr<Upstreams>> Upstreams::start(const Config& config, const UpstreamIds& ids,
                                                       store::Store& store, Log& log) {
     std::unique_ptr<Upstreams> upstreams(new Upstreams(store, log));
-    Lanes& lanes = *upstreams->lanes_;
     for (const UpstreamConfig& upstream : config.upstreams) {
-        const std::string& name = upstream.connection.name;
-        auto routes = Routes::of(config.fleets, name, config.gateway.name);
-        if (!routes) return std::unexpected(routes.error());
-        auto source = store_source(store, ids.at(name), lanes.head);
-        if (!source) return std::unexpected(source.error());
-        CourierOptions options;
-        options.name = name;
-        options.window = upstream.connection.window;
-        // Beyond the connection's own end, and the dialer's: 10 s of look-up and 30 s of TCP.
-        options.connect_limit = upstream.connection.connect_timeout + seconds(60);
-        auto worker = Worker::start(std::move(options), mqtt_link(upstream.connection), std::move(*source),
-                                    mqtt_profile(), std::make_shared<const Routes>(std::move(*routes)), log);
-        if (!worker) return std::unexpected(worker.error());
-        lanes.workers.push_back(std::move(*worker));
-        upstreams->known_.push_back({upstream.connection, fingerprint_of(upstream.connection)});
+        const auto started = upstreams->start(upstream, config, ids.at(upstream.connection.name), store);
+        if (!started) return std::unexpected(started.error());
     }
     store.on_commit([weak = std::weak_ptr(upstreams->lanes_)](store::ReadingNumber committed) {
         const auto shared = weak.lock();
@@ -65,32 +90,70 @@ Expected<std::unique_ptr<Upstreams>> Upstreams::start(const Config& config, cons
     return upstreams;
 }
 
-void Upstreams::reload(const Config& wanted) {
-    for (std::size_t i = 0; i < known_.size(); ++i)
-        reload(*lanes_->workers[i], known_[i], wanted);
+Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& config, store::UpstreamId id,
+                                store::Store& store) {
+    const std::string& name = upstream.connection.name;
+    auto routes = Routes::of(config.fleets, name, config.gateway.name);
+    if (!routes) return std::unexpected(routes.error());
+    const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
+    known_.push_back({upstream.connection, fingerprint_of(upstream.connection), lanes_->workers.size(),
+                      upstream.connections});
+    for (std::size_t index = 0; index < upstream.connections; ++index) {
+        auto source = store_source(store, id, lanes_->head);
+        if (!source) return std::unexpected(source.error());
+        CourierOptions options;
+        options.name = upstream.connections == 1 ? name : fmt::format("{} ({})", name, index);
+        options.window = upstream.connection.window;
+        options.pace = upstream.pace;
+        // Beyond the connection's own end, and the dialer's: 10 s of look-up and 30 s of TCP.
+        options.connect_limit = upstream.connection.connect_timeout + seconds(60);
+        auto worker = Worker::start(
+            std::move(options), mqtt_link(connection_of(upstream.connection, index, upstream.connections)),
+            device_share(*std::move(source), index, upstream.connections), profile_of(upstream),
+            shared_routes, log_);
+        if (!worker) return std::unexpected(worker.error());
+        lanes_->workers.push_back(std::move(*worker));
+    }
+    return {};
 }
 
-void Upstreams::reload(Worker& worker, Known& known, const Config& wanted) {
+void Upstreams::reload(const Config& wanted) {
+    for (Known& known : known_)
+        reload(known, wanted);
+}
+
+void Upstreams::reload(Known& known, const Config& wanted) {
     const std::string name = known.connection.name;
     auto routes = Routes::of(wanted.fleets, name, wanted.gateway.name);
     if (!routes) {
         log_.error("upstream \"{}\" keeps its routes: {}", name, routes.error().text());
         return;
     }
-    worker.update(std::make_shared<const Routes>(std::move(*routes)));
+    const auto workers = std::span(lanes_->workers).subspan(known.first_worker, known.connections);
+    const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
+    for (const auto& worker : workers)
+        worker->update(shared_routes);
     const UpstreamConfig* upstream = wanted.upstream(name);
     if (upstream == nullptr) return;
     std::string certificates = fingerprint_of(upstream->connection);
     if (certificates == known.certificates && upstream->connection == known.connection) return;
     log_.info("upstream \"{}\" connects anew: its settings or certificates have changed", name);
-    known = {upstream->connection, std::move(certificates)};
-    worker.update(known.connection);
+    known.connection = upstream->connection;
+    known.certificates = std::move(certificates);
+    for (std::size_t index = 0; index < workers.size(); ++index)
+        workers[index]->update(connection_of(known.connection, index, known.connections));
 }
 
 std::vector<UpstreamState> Upstreams::states() const {
     std::vector<UpstreamState> states;
-    for (const auto& worker : lanes_->workers)
-        states.push_back(worker->status().state);
+    for (const Known& known : known_) {
+        const auto workers = std::span(lanes_->workers).subspan(known.first_worker, known.connections);
+        UpstreamState state = workers.front()->status().state;
+        for (const auto& worker : workers.subspan(1))
+            add(state, worker->status().state);
+        state.name = known.connection.name;
+        states.push_back(std::move(state));
+    }
     return states;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All upstreams of a configuration: one worker each, started, reloaded and stopped together.
+// All upstreams of a configuration: a worker for each connection of each, started, reloaded and stopped
+// together.
 #pragma once
 
 #include <map>
@@ -35,6 +36,7 @@ public:
     // certificate files have changed.
     void reload(const Config& wanted);
 
+    // One an upstream, in the configuration's order; of several connections the sum, and the worst.
     std::vector<UpstreamState> states() const;
     const std::vector<std::unique_ptr<Worker>>& workers() const { return lanes_->workers; }
 
@@ -49,19 +51,23 @@ private:
         CommittedHead head;
         std::vector<std::unique_ptr<Worker>> workers;
     };
-    // What a connection was last made with.
+    // What the connections of an upstream were last made with, and where its workers are.
     struct Known {
         mqtt::ConnectionOptions connection;
         std::string certificates;
+        std::size_t first_worker = 0;
+        std::size_t connections = 1;
     };
 
     explicit Upstreams(const store::Store& store, Log& log)
         : log_(log), lanes_(std::make_shared<Lanes>(store)) {}
-    void reload(Worker& worker, Known& known, const Config& wanted);
+    Expected<void> start(const UpstreamConfig& upstream, const Config& config, store::UpstreamId id,
+                         store::Store& store);
+    void reload(Known& known, const Config& wanted);
 
     Log& log_;
     std::shared_ptr<Lanes> lanes_;
-    std::vector<Known> known_;  // one a worker
+    std::vector<Known> known_;  // one an upstream
 };
 
 }  // namespace narrowgate::daemon

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/upstream/courier.hpp"
+#include "daemon/upstream/topic_profile.hpp"
 #include "fakes/manual_clock.hpp"
 #include "fakes/memory_upstream.hpp"
 
@@ -78,7 +79,7 @@ protected:
     fakes::MemorySource source_;
     fakes::MemoryLink link_;
     Log log_{LogLevel::kError};
-    std::unique_ptr<Profile> profile_ = mqtt_profile();
+    std::unique_ptr<Profile> profile_ = topic_profile({});
     std::unique_ptr<Courier> courier_;
 };
 

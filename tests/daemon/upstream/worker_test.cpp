@@ -3,6 +3,8 @@
 // A whole upstream, thread and all, against a real mosquitto on loopback.
 #include "daemon/upstream/worker.hpp"
 
+#include "daemon/upstream/topic_profile.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -84,7 +86,7 @@ protected:
         fleet.routes.push_back(
             {.resource = *coap::PathPattern::parse("telemetry"), .upstream = "aws", .topic = "dt/{device}"});
         auto worker = Worker::start(
-            options, mqtt_link(connection), source_.view(), mqtt_profile(),
+            options, mqtt_link(connection), source_.view(), topic_profile({}),
             std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1")), log_);
         EXPECT_TRUE(worker.has_value());
         return std::move(*worker);

@@ -80,39 +80,31 @@ TEST_F(SessionsTest, AreTheSameHoweverOftenTheJournalIsFolded) {
     EXPECT_EQ(store_->status().sessions, 6U);
 }
 
-TEST_F(SessionsTest, ATamperedRowEndsThatSessionAlone) {
+TEST_F(SessionsTest, OfACredentialThatIsNotInUseAreNotKept) {
     Unit unit;
-    unit.open = session(12, credential_);
+    unit.open = session(12, 4711);
     ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
-    tamper("UPDATE session SET sealed = zeroblob(length(sealed)) WHERE id = 11");
-    const auto rows = sessions();
-    ASSERT_EQ(rows.size(), 1U);
-    EXPECT_TRUE(rows.contains(12));
-    EXPECT_EQ(store_->status().bad_rows, 1U);
     reopen();
+    EXPECT_EQ(sessions().size(), 1U);
     EXPECT_EQ(store_->status().sessions, 1U);
 }
 
-// Keys bound to their row: somebody who can edit the file cannot give one session's keys to another.
-TEST_F(SessionsTest, SwappedSecretsOpenNeither) {
+// A stop is no silence: only what passes while the gateway runs makes a session old.
+TEST_F(SessionsTest, ServiceTimeCountsWhatTheStoreWasOpenAndNoMore) {
+    EXPECT_EQ(store_->service_time(), seconds(0));
+    clock_.advance(seconds(100));
+    EXPECT_EQ(store_->service_time(), seconds(100));
     Unit unit;
-    unit.open = session(12, credential_);
+    unit.mark = mark(11, 2);
+    unit.mark->heard = 100;
+    unit.mark->traffic = {1'000, 2'000, 3, 4};
     ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
-    tamper(
-        "CREATE TEMP TABLE before AS SELECT id, sealed FROM session;"
-        "UPDATE session SET sealed = (SELECT sealed FROM before WHERE before.id = 23 - session.id)");
-    EXPECT_TRUE(sessions().empty());
-}
-
-TEST_F(SessionsTest, NeitherAnotherCidNorAnotherCredentialFitsTheKeys) {
-    add_device("wm-0002");
-    Unit unit;
-    unit.open = session(12, credential_);
-    ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
-    tamper(
-        "UPDATE session SET cid = x'100102030409' WHERE id = 11; UPDATE session SET credential = 2 WHERE id "
-        "= 12");
-    EXPECT_TRUE(sessions().empty());
+    store_.reset();
+    clock_.advance(std::chrono::days(90));
+    open();
+    EXPECT_EQ(store_->service_time(), seconds(100));
+    EXPECT_EQ(sessions().at(11).heard, 100U);
+    EXPECT_EQ(sessions().at(11).traffic, (Traffic{1'000, 2'000, 3, 4}));
 }
 
 TEST_F(SessionsTest, NoSecretIsInAnyFileInTheClear) {

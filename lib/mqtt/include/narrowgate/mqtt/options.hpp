@@ -36,6 +36,10 @@ struct ConnectionOptions {
     std::filesystem::path certificate_file;  // our chain, own certificate first
     std::filesystem::path key_file;          // its private key; refused when group or others can read it
 
+    // Application protocols offered in the TLS handshake (RFC 7301), the preferred first; empty: none.
+    // "x-amzn-mqtt-ca" is what AWS IoT Core wants on port 443.
+    std::vector<std::string> alpn{};
+
     // Silence after which we ping; a dead connection is noticed after at most 2.5 of these. AWS IoT Core
     // takes 30 to 1200 s and mobile NATs forget after a minute or more.
     seconds keep_alive{45};
