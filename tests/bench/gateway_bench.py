@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from harness import (AWS_LIMITS, BUILD, Broker, Failure, Gateway, Pki, Stage, check,  # noqa: E402
                      make_devices, must, run)
+from machine import machine, print_rows  # noqa: E402
 
 LOADGEN_BINARY = BUILD / "tests" / "bench" / "narrowgate-loadgen"
 STORE_BINARY = BUILD / "tests" / "bench" / "store_format_bench"
@@ -73,20 +74,6 @@ def store():
 BENCHES = {"request": request, "forward": forward, "sleeping": sleeping}
 # A closed loop is no fleet of meters: what bounds a node or the store's size is moved out of the way.
 OPEN_LIMITS = {"store.max_size": '"8GiB"', "dtls.handshake_timeout": '{ min = "2s", max = "16s" }'}
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown processor")
-    return {"processor": model, "cores": os.cpu_count(), "kernel": os.uname().release,
-            "commit": must(["git", "-C", pathlib.Path(__file__).parent, "rev-parse", "--short", "HEAD"]).strip()}
-
-
-def print_rows(heads, rows):
-    widths = [max(len(str(row[n])) for row in [heads, *rows]) for n in range(len(heads))]
-    for row in [heads, *rows]:
-        print("  ".join(str(value).ljust(width) if n == 0 else str(value).rjust(width)
-                        for n, (value, width) in enumerate(zip(row, widths))))
 
 
 def print_store(figures):

@@ -59,17 +59,17 @@ double wall_ms() {
 
 struct Figures {
     std::size_t sessions = 0;
-    double bytes = 0;       // of the database, a session, its credential and device not counted
-    double cpu_us = 0;      // of the writer, a reading
-    double hold_ms = 0;     // the longest that commits waited for upkeep
-    double commit_ms = 0;   // the longest commit
-    double open_ms = 0;     // with nothing to replay
-    double replay_ms = 0;   // after a crash
+    double bytes = 0;      // of the database, a session, its credential and device not counted
+    double cpu_us = 0;     // of the writer, a reading
+    double hold_ms = 0;    // the longest that commits waited for upkeep
+    double commit_ms = 0;  // the longest commit
+    double open_ms = 0;    // with nothing to replay
+    double replay_ms = 0;  // after a crash
     std::size_t replayed = 0;
-    double read_us = 0;     // a session, all of them in order
-    double find_us = 0;     // a session, by its connection ID
+    double read_us = 0;  // a session, all of them in order
+    double find_us = 0;  // a session, by its connection ID
     double credential_us = 0;
-    double stop_ms = 0;     // right after the measured readings
+    double stop_ms = 0;  // right after the measured readings
 };
 
 struct Arguments {
@@ -196,8 +196,13 @@ private:
                                            .last_seen = now,
                                            .heard = number_ / 10'000,
                                            .traffic = {70'000, 20'000, 2, 3}};
-            unit.reading = store::NewReading{fmt::format("wm-{:07}", at), "water-meters", "telemetry", 112,
-                                             Bytes(kPayloadBytes, 0x5a),   now,            1};
+            unit.reading = store::NewReading{fmt::format("wm-{:07}", at),
+                                             "water-meters",
+                                             "telemetry",
+                                             112,
+                                             Bytes(kPayloadBytes, 0x5a),
+                                             now,
+                                             1};
             unit.reply = store::StoredReply{ids_[at], static_cast<std::uint16_t>(number_),
                                             now + std::chrono::seconds(247), Bytes(kReplyBytes, 0x60)};
         }
@@ -247,7 +252,8 @@ private:
         count = 0;
         began = cpu_us();
         for (std::size_t i = 0; i < kLookups; ++i)
-            (void)sessions.find_by_cid(cid_of(random_() % ids_.size()), [&](store::SessionRow&&) { ++count; });
+            (void)sessions.find_by_cid(cid_of(random_() % ids_.size()),
+                                       [&](store::SessionRow&&) { ++count; });
         figures.find_us = (cpu_us() - began) / kLookups;
         if (count < kLookups) std::abort();
 
@@ -309,7 +315,7 @@ bool report(std::span<const Figures> all, bool json) {
     const auto& many = all.back();
     struct Line {
         std::string_view name;
-        double Figures::*value;
+        double Figures::* value;
         double limit;  // 0: none
     };
     const Line lines[] = {

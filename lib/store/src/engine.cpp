@@ -65,7 +65,7 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
       sealer_(std::move(parts.sealer)),
       meta_(database_),
       journal_(database_),
-      sessions_(database_, sealer_, meta_.number("sessions", 0)),
+      sessions_(database_, sealer_, meta_.number("sessions", 0), options_.fold_slice_pages),
       replies_(database_, options_.max_reply_bytes),
       devices_(database_, sealer_, meta_),
       past_(database_),

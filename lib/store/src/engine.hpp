@@ -111,6 +111,7 @@ private:
 
     void do_all();
     void do_a_slice(const Now& now);
+    bool out_of_bounds() const;
     bool fold_due(SteadyTime now) const;
     void begin_fold();
     void fold_slice();

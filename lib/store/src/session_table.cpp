@@ -9,12 +9,12 @@ namespace narrowgate::store {
 namespace {
 
 constexpr std::size_t kMarksABlock = 50;
-constexpr std::size_t kPagesARow = 4;  // a session opened or closed: its row and up to three indices
-constexpr std::size_t kSlicePages = 512;
+constexpr std::size_t kPagesARow = 3;  // a session opened or closed: its row and two indices
 
 }  // namespace
 
-SessionTable::SessionTable(Database& database, const Sealer& sealer, std::uint64_t count)
+SessionTable::SessionTable(Database& database, const Sealer& sealer, std::uint64_t count,
+                           std::size_t slice_pages)
     : database_(database),
       sealer_(sealer),
       insert_(database,
@@ -32,6 +32,7 @@ SessionTable::SessionTable(Database& database, const Sealer& sealer, std::uint64
                  "INSERT INTO mark_block(first, body) VALUES(?1, ?2) ON CONFLICT(first) DO UPDATE SET body ="
                  " ?2"),
       remove_block_(database, "DELETE FROM mark_block WHERE first = ?1"),
+      slice_pages_(slice_pages),
       count_(count) {}
 
 SealedSession SessionTable::seal(const SessionRow& row) const {
@@ -83,7 +84,7 @@ bool SessionTable::fold_slice() {
     auto& marks = folding_->marks;
     gained_ = 0;
     std::size_t at = folding_->next;
-    for (std::size_t pages = 0; at < marks.size() && pages < kSlicePages; ++pages) {
+    for (std::size_t pages = 0; at < marks.size() && pages < slice_pages_; ++pages) {
         std::int64_t first = std::numeric_limits<std::int64_t>::min();
         Bytes old;
         {
@@ -101,7 +102,7 @@ bool SessionTable::fold_slice() {
         }
         const std::size_t begin = at;
         for (; at < marks.size() && (!end || key_of(marks[at].id) < *end); ++at) {
-            if (pages >= kSlicePages && at != begin) break;
+            if (pages >= slice_pages_ && at != begin) break;
             const auto* row = folding_->changes.find(marks[at].id);
             if (row == nullptr) continue;
             pages += kPagesARow;

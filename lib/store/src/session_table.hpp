@@ -17,8 +17,8 @@ namespace narrowgate::store {
 // Throws SqlFault. Thread: the writer's.
 class SessionTable {
 public:
-    // `count`: of the sessions in the table.
-    SessionTable(Database& database, const Sealer& sealer, std::uint64_t count);
+    // `count`: of the sessions in the table. `slice_pages`: about so many does a slice of a fold write.
+    SessionTable(Database& database, const Sealer& sealer, std::uint64_t count, std::size_t slice_pages);
 
     SealedSession seal(const SessionRow& row) const;
 
@@ -75,6 +75,7 @@ private:
     Statement remove_block_;
     SessionChanges changes_;
     std::optional<Fold> folding_;
+    const std::size_t slice_pages_;
     std::uint64_t count_ = 0;
     std::uint64_t gained_ = 0;  // by the slice being written; wraps where it lost some
 };

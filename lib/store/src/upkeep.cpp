@@ -79,6 +79,9 @@ void Engine::do_all() {
 void Engine::do_a_slice(const Now& now) {
     if (folding_to_) {
         fold_slice();
+        // Commits come faster than slices: they wait, rather than have the journal grow beyond its bounds.
+        while (folding_to_ && out_of_bounds())
+            fold_slice();
     } else if (fold_due(now.steady)) {
         begin_fold();
         fold_slice();
@@ -89,12 +92,15 @@ void Engine::do_a_slice(const Now& now) {
     }
 }
 
-bool Engine::fold_due(SteadyTime now) const {
+bool Engine::out_of_bounds() const {
     const auto& sessions = sessions_.unfolded();
-    if (sessions.marks() >= kFoldMarks || sessions.rows() >= kFoldRows || past_.unfolded() >= kFoldEvents ||
-        replies_.unfolded_bytes() >= kFoldReplyBytes || next_page_ - 1 - folded_to_ >= kFoldPages) {
-        return true;
-    }
+    return sessions.marks() >= kFoldMarks || sessions.rows() >= kFoldRows ||
+           past_.unfolded() >= kFoldEvents || replies_.unfolded_bytes() >= kFoldReplyBytes ||
+           next_page_ - 1 - folding_to_.value_or(folded_to_) >= kFoldPages;
+}
+
+bool Engine::fold_due(SteadyTime now) const {
+    if (out_of_bounds()) return true;
     if (folded_to_ + 1 == next_page_) return false;
     return now >= next_fold_ || (now >= next_cheap_fold_ && sessions_.fold_cost() <= kCheapFoldPages);
 }

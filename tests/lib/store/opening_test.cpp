@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "store_fixture.hpp"
+#include "version_2.hpp"
 
 namespace narrowgate::store {
 namespace {
@@ -17,27 +17,7 @@ protected:
         std::ofstream(file(name), std::ios::binary) << content;
         chmod(file(name).c_str(), 0600);
     }
-    void run_sql(const std::string& sql) const {
-        sqlite3* database = nullptr;
-        ASSERT_EQ(sqlite3_open(file("state.db").c_str(), &database), SQLITE_OK);
-        EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-            << sqlite3_errmsg(database);
-        sqlite3_close(database);
-    }
-    // Makes of a store of today one of version 2, without sessions.
-    void make_version_2() const {
-        run_sql(
-            "DROP TABLE session; DROP TABLE mark_block; DROP TABLE device_past; DROP TABLE audit;"
-            "DROP TABLE exported; DROP TABLE exported_part; DROP TABLE imported;"
-            "ALTER TABLE credential DROP COLUMN replaces; ALTER TABLE credential DROP COLUMN why;"
-            "DELETE FROM meta WHERE name IN ('devices', 'credentials', 'sessions', 'service_time');"
-            "CREATE TABLE session(id INTEGER PRIMARY KEY, credential INTEGER NOT NULL, cid BLOB NOT NULL,"
-            " sealed BLOB NOT NULL, confirmed INTEGER NOT NULL, path BLOB NOT NULL,"
-            " lease_end INTEGER NOT NULL, right_edge INTEGER NOT NULL, window INTEGER NOT NULL,"
-            " established INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT;"
-            "CREATE INDEX session_by_credential ON session(credential);"
-            "PRAGMA user_version = 2");
-    }
+    void run_sql(const std::string& sql) const { store::run_sql(file("state.db"), sql); }
     // The open must fail, and say so in words that name `what` and `cure`.
     void expect_refusal(const std::string& what, const std::string& cure) {
         store_.reset();
@@ -160,7 +140,7 @@ TEST_F(OpeningTest, AStoreOfVersionOneIsBroughtUpWithAllItHolds) {
     add_device("wm-0001");
     store_.reset();
     // A page of one reading: device "d", fleet "f", resource "r", no Content-Format, payload aabb, for bit 0.
-    make_version_2();
+    run_sql(kMakeVersion2);
     run_sql(
         "DROP TABLE dead_letter; DELETE FROM sqlite_sequence; PRAGMA user_version = 1;"
         "INSERT INTO page VALUES(90, 7, 1, 1, 3, x'01060301640166017201000102000001"
@@ -190,13 +170,9 @@ TEST_F(OpeningTest, ASessionOfVersionTwoGoesOn) {
         ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
     }
     store_.reset();
-    run_sql("CREATE TABLE kept AS SELECT * FROM session");
-    make_version_2();
-    // Path 192.0.2.1:5684, 198.51.100.7:5683. The page marks session 11: edge 9, all of the window, lease
-    // 1024.
+    run_sql(kMakeVersion2);
+    // A page that marks session 11: edge 9, all of the window, lease 1024, confirmed.
     run_sql(
-        "INSERT INTO session SELECT id, credential, cid, sealed, 0, x'01c0000201163401c63364071633',"
-        " 1024, 1, 3, 5000000, 6000000 FROM kept; DROP TABLE kept;"
         "INSERT INTO page SELECT value + 1, 1, 0, 0, 0, x'',"
         " x'0103000000000000000b010900800801c0000201163401c6336407163300' FROM meta WHERE name = "
         "'folded_to'");

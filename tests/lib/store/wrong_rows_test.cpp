@@ -45,11 +45,11 @@ protected:
         ASSERT_EQ(sqlite3_open((options_.directory / "state.db").c_str(), &database), SQLITE_OK);
         sqlite3_stmt* select = nullptr;
         sqlite3_stmt* update = nullptr;
-        ASSERT_EQ(sqlite3_prepare_v2(database, "SELECT first, body FROM mark_block ORDER BY first", -1, &select,
-                                     nullptr),
+        ASSERT_EQ(sqlite3_prepare_v2(database, "SELECT first, body FROM mark_block ORDER BY first", -1,
+                                     &select, nullptr),
                   SQLITE_OK);
-        ASSERT_EQ(sqlite3_prepare_v2(database, "UPDATE mark_block SET body = ?2 WHERE first = ?1", -1, &update,
-                                     nullptr),
+        ASSERT_EQ(sqlite3_prepare_v2(database, "UPDATE mark_block SET body = ?2 WHERE first = ?1", -1,
+                                     &update, nullptr),
                   SQLITE_OK);
         std::vector<std::pair<std::int64_t, Bytes>> blocks;
         while (sqlite3_step(select) == SQLITE_ROW) {
@@ -76,7 +76,8 @@ protected:
         auto reader = store_->session_reader([&](SessionId session) { bad.insert(session); });
         ASSERT_TRUE(reader.has_value());
         for (const auto id : ended)
-            EXPECT_TRUE((*reader)->find_by_cid(session(id, credential_).cid, [](SessionRow&&) {}).has_value());
+            EXPECT_TRUE(
+                (*reader)->find_by_cid(session(id, credential_).cid, [](SessionRow&&) {}).has_value());
         const auto rows = sessions();
         EXPECT_EQ(bad, ended);
         EXPECT_EQ(rows.size(), kSessions - ended.size());
@@ -117,7 +118,9 @@ TEST_F(WrongRowsTest, NeitherAnotherCidNorAnotherCredentialFitsTheKeys) {
     add_device("wm-0002");
     store_.reset();
     open();
-    tamper("UPDATE session SET cid = x'10010203ffff' WHERE id = 11; UPDATE session SET credential = 2 WHERE id = 12");
+    tamper(
+        "UPDATE session SET cid = x'10010203ffff' WHERE id = 11; UPDATE session SET credential = 2 WHERE id "
+        "= 12");
     std::set<SessionId> bad;
     auto reader = store_->session_reader([&](SessionId session) { bad.insert(session); });
     EXPECT_FALSE(*(*reader)->next(1'000, [](SessionRow&&) {}));

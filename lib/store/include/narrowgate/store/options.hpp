@@ -41,6 +41,10 @@ struct Options {
     std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // … or this many bytes of payload
     std::size_t commit_units = 1'024;                     // at most this many in one commit
 
+    // Database pages that a fold of the journal writes at a time: commits wait for so many, some tens of
+    // milliseconds.
+    std::size_t fold_slice_pages = 1'024;
+
     // Name of the SQLite file layer (VFS) to go through; empty is the system's. Tests cut its power.
     std::string file_layer;
 };
