@@ -19,6 +19,7 @@ AdmissionLimits AdmissionLimits::divided_by(std::size_t shards) const {
     AdmissionLimits limits = *this;
     limits.handshakes_per_second /= static_cast<double>(shards);
     limits.handshake_burst = part(handshake_burst);
+    limits.overloaded_at = part(overloaded_at);
     return limits;
 }
 

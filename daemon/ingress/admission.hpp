@@ -26,6 +26,9 @@ struct AdmissionLimits {
     std::size_t max_handshakes_per_address = 512;
     std::size_t max_handshakes = 1024;  // the pool's: dtls::Options
 
+    // Commits that wait, from which on readings are refused too: three quarters of the store's queue.
+    std::size_t overloaded_at = 12'288;
+
     // The share of one of `shards` threads.
     AdmissionLimits divided_by(std::size_t shards) const;
 };
