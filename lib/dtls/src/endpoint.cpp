@@ -75,18 +75,26 @@ Fate Endpoint::Impl::on_plain(const RecordHeader& record, const Path& path, std:
 }
 
 Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Path& path, Now now) {
-    Session* session = sessions_.find_cid(record.cid);
-    Handshake* handshake = session == nullptr ? handshakes_.find_cid(record.cid) : nullptr;
-    if (session == nullptr && handshake == nullptr && shelf_ != nullptr) {
+    std::optional<Opened> opened;
+    Fate fate = Fate::kUnknownCid;
+    const auto try_each = [&](CompactSession& session) {
+        const auto result = open(session, record);
+        if (result) opened = *result;
+        if (!result) fate = result.error();
+        return opened.has_value();
+    };
+    sessions_.any_with(record.cid, try_each);
+    if (opened) return on_opened(*opened, path, now);
+    if (fate != Fate::kUnknownCid) return fate;
+
+    Handshake* handshake = handshakes_.find_cid(record.cid);
+    if (handshake == nullptr && shelf_ != nullptr) {
         pull(record.cid, now);
-        session = sessions_.find_cid(record.cid);
-    }
-    if (session != nullptr) {
-        const auto opened = open(*session, record);
-        return opened ? on_opened(*opened, path, now) : opened.error();
+        sessions_.any_with(record.cid, try_each);
+        return opened ? on_opened(*opened, path, now) : fate;
     }
     if (handshake == nullptr) return Fate::kUnknownCid;
-    Fate fate = Fate::kStrayEarly;
+    fate = Fate::kStrayEarly;
     const auto progress = handshake->accept_protected(record, now, fate);
     go_on(*handshake, progress, now);
     return fate;
@@ -97,7 +105,7 @@ Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Pat
 Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, Now now) {
     std::optional<Opened> opened;
     Fate fate = Fate::kUnknownAddress;
-    const auto try_each = [&](Session& session) {
+    const auto try_each = [&](CompactSession& session) {
         const auto result = open(session, record);
         if (result) opened = *result;
         // What a newer session says is worth less than that the record fits an older one; of two refusals the
@@ -134,9 +142,9 @@ void Endpoint::Impl::advance(Now now) {
         go_on(*handshake, progress, now);
     }
     for (const std::uint32_t slot : expiry_.take_due(now.steady)) {
-        Session& session = sessions_.at(slot);
-        if (session.id == 0) continue;  // ended by a listener meanwhile
-        const SteadyTime due = session.heard + options_.session_lifetime;
+        CompactSession& session = sessions_.at(slot);
+        if (session.id == 0) continue;
+        const SteadyTime due = session.heard.time() + options_.session_lifetime;
         if (due <= now.steady) {
             end(session, EndReason::kExpired);
         } else {

@@ -61,7 +61,8 @@ ConnectionId<kMaxCidBytes> Endpoint::Impl::new_cid() {
         const auto drawn = static_cast<unsigned>(crypto::random_u64() % choices);
         const unsigned nibble = options_.shard + options_.shards * drawn;
         cid.bytes[0] = static_cast<std::uint8_t>(options_.node << 4 | nibble);
-    } while (sessions_.find_cid(cid.view()) != nullptr || handshakes_.find_cid(cid.view()) != nullptr);
+    } while (sessions_.any_with(cid.view(), [](CompactSession&) { return true; }) ||
+             handshakes_.find_cid(cid.view()) != nullptr);
     return cid;
 }
 
@@ -119,8 +120,8 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
     session.unconfirmed->finished = agreement.finished;
     session.unconfirmed->next_plain_sequence = agreement.next_plain_sequence;
     session.unconfirmed->held_flight = std::move(agreement.last_flight);
-    if (Session* former = unconfirmed_of(session.credential)) {
-        former->superseded = true;
+    if (CompactSession* former = unconfirmed_of(session.credential)) {
+        former->superseded = 1;
         session.unconfirmed->supersedes = former->id;
     }
 
@@ -138,7 +139,7 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
     record.order = session.order;
     const auto supersedes = session.unconfirmed->supersedes;
 
-    const Session& placed = sessions_.insert(std::move(session));
+    const CompactSession& placed = sessions_.insert(std::move(session), SessionTable::Slot::kAny);
     expiry_.schedule(sessions_.slot_of(placed), now.steady + options_.session_lifetime, now.steady);
     listener_.on_handshake_ended(trace);
     listener_.on_established(record, supersedes);
@@ -146,8 +147,8 @@ void Endpoint::Impl::establish(Handshake& handshake, Now now) {
 
 void Endpoint::Impl::make_room_on(const Path& path) {
     std::size_t count = 0;
-    Session* longest_silent = nullptr;
-    sessions_.any_at(path, [&](Session& session) {
+    CompactSession* longest_silent = nullptr;
+    sessions_.any_at(path, [&](CompactSession& session) {
         ++count;
         if (longest_silent == nullptr || session.heard < longest_silent->heard) longest_silent = &session;
         return false;
@@ -156,10 +157,10 @@ void Endpoint::Impl::make_room_on(const Path& path) {
 }
 
 // Of several whose commits are under way each supersedes the one before it, so that the last one is left.
-Session* Endpoint::Impl::unconfirmed_of(CredentialId credential) {
-    Session* found = nullptr;
-    sessions_.any_of(credential, [&](Session& session) {
-        if (!session.confirmed && session.confirming == 0 && !session.superseded) found = &session;
+CompactSession* Endpoint::Impl::unconfirmed_of(CredentialId credential) {
+    CompactSession* found = nullptr;
+    sessions_.any_of(credential, [&](CompactSession& session) {
+        if (!session.confirmed && confirming(session) == 0 && !session.superseded) found = &session;
         return found != nullptr;
     });
     return found;

@@ -55,7 +55,7 @@ private:
         std::uint64_t sequence = 0;
     };
     struct Opened {
-        Session* session = nullptr;
+        CompactSession* session = nullptr;
         OpenedRecord record{};
     };
 
@@ -74,7 +74,7 @@ private:
     void establish(Handshake& handshake, Now now);
     void fail(Handshake& handshake, HandshakeOutcome outcome, Now now);
     void make_room_on(const Path& path);
-    Session* unconfirmed_of(CredentialId credential);
+    CompactSession* unconfirmed_of(CredentialId credential);
 
     // endpoint_loading.cpp
     void pull(ByteView cid, Now now);
@@ -82,16 +82,19 @@ private:
     void pull(CredentialId credential, Now now);
 
     // endpoint_sessions.cpp
-    std::expected<Opened, Fate> open(Session& session, const RecordHeader& record);
+    std::expected<Opened, Fate> open(CompactSession& session, const RecordHeader& record);
     Fate on_opened(const Opened& opened, const Path& path, Now now);
-    Receipt make_receipt(Session& session, const OpenedRecord& record, Purpose purpose, const Path& path,
-                         Now now);
-    std::optional<SessionId> other_confirmed(const Session& session);
+    Receipt make_receipt(CompactSession& session, const OpenedRecord& record, Purpose purpose,
+                         const Path& path, Now now);
+    std::optional<SessionId> other_confirmed(const CompactSession& session);
     void end_older(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed);
-    void move_address(Session& session, const Receipt& receipt);
-    void answer_close(Session& session, const Path& path);
-    void answer_repeated_flight(Session& session, const Path& path);
-    void end(Session& session, EndReason reason);
+    void move_address(CompactSession& session, const Receipt& receipt);
+    void answer_close(CompactSession& session, const Path& path);
+    void answer_repeated_flight(CompactSession& session, const Path& path);
+    std::expected<std::size_t, SealFault> seal_in(CompactSession& session, ContentType type, ByteView payload,
+                                                  MutableBytes out);
+    std::uint32_t confirming(const CompactSession& session) const;
+    void end(CompactSession& session, EndReason reason);
 
     // Constant after construction.
     const Options options_;

@@ -34,7 +34,8 @@ void Endpoint::Impl::load_from(SessionShelf* shelf) {
 }
 
 Restored Endpoint::Impl::restore(SessionRecord&& record, Now now) {
-    if (record.id == 0 || (!record.cid.empty() && record.cid.size() != options_.cid_bytes)) {
+    if (record.id == 0 || record.credential > Uint48::kMax ||
+        (!record.cid.empty() && record.cid.size() != options_.cid_bytes)) {
         return Restored::kUnreadable;
     }
     if (sessions_.find(record.id) != nullptr || (departed_ && departed_->has(record.id, record.credential))) {
@@ -59,7 +60,8 @@ Restored Endpoint::Impl::restore(SessionRecord&& record, Now now) {
     session.heard = now.steady - std::clamp(record.silence, seconds(0), options_.session_lifetime);
 
     const SteadyTime due = session.heard + options_.session_lifetime;
-    const Session& placed = sessions_.insert(std::move(session));
+    // A slot that was used before may be in the wheel for later than this session is due.
+    const CompactSession& placed = sessions_.insert(std::move(session), SessionTable::Slot::kNeverUsed);
     expiry_.schedule(sessions_.slot_of(placed), due, now.steady);
     ++counters_.sessions_restored;
     return Restored::kYes;

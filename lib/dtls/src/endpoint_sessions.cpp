@@ -45,20 +45,23 @@ bool can_move_address(Purpose purpose) {
 
 }  // namespace
 
-std::expected<Endpoint::Impl::Opened, Fate> Endpoint::Impl::open(Session& session,
+std::expected<Endpoint::Impl::Opened, Fate> Endpoint::Impl::open(CompactSession& session,
                                                                  const RecordHeader& record) {
     // The peer cannot know that the session exists before its commit; what comes now is its flight again.
     if (!session.durable) return std::unexpected(Fate::kAwaitingCommit);
-    const auto opened = open_record(session.records, record.whole, scratch_);
+    RecordState records = sessions_.records_of(session);
+    const auto opened = open_record(records, record.whole, scratch_);
+    session.right_edge = records.right_edge;
+    session.window = records.window;
     if (!opened) return std::unexpected(fate_of(opened.error()));
     session.traffic.bytes_up = sum(session.traffic.bytes_up, record.whole.size());
     return Opened{&session, *opened};
 }
 
 Fate Endpoint::Impl::on_opened(const Opened& opened, const Path& path, Now now) {
-    Session& session = *opened.session;
+    CompactSession& session = *opened.session;
     const OpenedRecord& record = opened.record;
-    session.heard = now.steady;
+    session.heard = HeardAt(now.steady);
 
     Purpose purpose;
     switch (record.content_type) {
@@ -76,8 +79,8 @@ Fate Endpoint::Impl::on_opened(const Opened& opened, const Path& path, Now now) 
             }
             break;
         case ContentType::kHandshake: {
-            if (!session.unconfirmed || session.confirming != 0) return Fate::kRepeatAfterConfirm;
-            auto& answered = session.unconfirmed->answered;
+            if (session.confirmed || confirming(session) != 0) return Fate::kRepeatAfterConfirm;
+            auto& answered = sessions_.extras_of(session)->unconfirmed->answered;
             if (answered && now.steady - *answered < options_.repeat_answer_interval)
                 return Fate::kRepeatTooSoon;
             answered = now.steady;
@@ -92,7 +95,7 @@ Fate Endpoint::Impl::on_opened(const Opened& opened, const Path& path, Now now) 
     return Fate::kReceipt;
 }
 
-Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& record, Purpose purpose,
+Receipt Endpoint::Impl::make_receipt(CompactSession& session, const OpenedRecord& record, Purpose purpose,
                                      const Path& path, Now now) {
     Receipt receipt;
     receipt.session = session.id;
@@ -101,86 +104,90 @@ Receipt Endpoint::Impl::make_receipt(Session& session, const OpenedRecord& recor
     receipt.newer = record.newer;
     receipt.sequence = record.sequence;
     receipt.purpose = purpose;
-    receipt.right_edge = session.records.right_edge;
-    receipt.window = session.records.window;
+    receipt.right_edge = session.right_edge;
+    receipt.window = session.window;
     // Grows with every number used, so that of receipts under way together none takes back what an earlier
     // one makes durable (P3).
-    receipt.lease_end = session.records.next_sequence + options_.lease_block;
+    receipt.lease_end = session.next_sequence + options_.lease_block;
     receipt.last_seen = now.wall;
 
     // Receipts of one session can be under way together: each says what holds once it and those before it are
     // committed.
     const auto pending = pending_moves_.find(session.id);
-    receipt.durable_path = pending == pending_moves_.end() ? session.path : pending->second.path;
+    const Path known = sessions_.path_of(session);
+    receipt.durable_path = pending == pending_moves_.end() ? known : pending->second.path;
     if (record.newer && can_move_address(purpose) && path != receipt.durable_path) {
         pending_moves_[session.id] = {path, record.sequence};
         receipt.durable_path = path;
     }
     receipt.traffic = session.traffic;
-    if (receipt.durable_path != session.path)
-        receipt.traffic.address_moves = sum(receipt.traffic.address_moves, 1);
+    if (receipt.durable_path != known) receipt.traffic.address_moves = sum(receipt.traffic.address_moves, 1);
     receipt.order = std::max(session.order, kLoadedConfirms);
     receipt.confirmed = session.confirmed || purpose == Purpose::kApplicationData;
     if (receipt.confirmed && !session.confirmed) {
         if (shelf_ != nullptr) pull(session.credential, now);
         receipt.confirms = true;
-        ++session.confirming;
+        ++sessions_.extras_of(session)->confirming;
         receipt.replaces = other_confirmed(session);
     }
     return receipt;
 }
 
-std::optional<SessionId> Endpoint::Impl::other_confirmed(const Session& session) {
+std::optional<SessionId> Endpoint::Impl::other_confirmed(const CompactSession& session) {
     std::optional<SessionId> found;
-    sessions_.any_of(session.credential, [&](Session& other) {
-        if (other.id != session.id && (other.confirmed || other.confirming != 0)) found = other.id;
+    sessions_.any_of(session.credential, [&](CompactSession& other) {
+        if (other.id != session.id && (other.confirmed || confirming(other) != 0)) found = other.id;
         return found.has_value();
     });
     return found;
 }
 
 void Endpoint::Impl::session_committed(SessionId id, Now) {
-    Session* session = sessions_.find(id);
+    CompactSession* session = sessions_.find(id);
     if (session == nullptr || session->durable) return;
-    session->durable = true;
-    const auto flight = std::exchange(session->unconfirmed->held_flight, {});
-    const auto supersedes = std::exchange(session->unconfirmed->supersedes, std::nullopt);
+    session->durable = 1;
+    Unconfirmed& unconfirmed = *sessions_.extras_of(*session)->unconfirmed;
+    const auto flight = std::exchange(unconfirmed.held_flight, {});
+    const auto supersedes = std::exchange(unconfirmed.supersedes, std::nullopt);
+    const Path path = sessions_.path_of(*session);
     for (const Bytes& datagram : flight)
-        listener_.send(session->path, datagram);
+        listener_.send(path, datagram);
     const CredentialId credential = session->credential;
     const std::uint32_t order = session->order;
     if (supersedes) {
-        if (Session* former = sessions_.find(*supersedes)) end(*former, EndReason::kSuperseded);
+        if (CompactSession* former = sessions_.find(*supersedes)) end(*former, EndReason::kSuperseded);
     }
     end_older(credential, id, order, false);
 }
 
 void Endpoint::Impl::session_abandoned(SessionId id) {
-    Session* session = sessions_.find(id);
+    CompactSession* session = sessions_.find(id);
     if (session == nullptr || session->durable) return;
-    if (const auto supersedes = session->unconfirmed->supersedes) {
-        if (Session* former = sessions_.find(*supersedes)) former->superseded = false;
+    if (const auto supersedes = sessions_.extras_of(*session)->unconfirmed->supersedes) {
+        if (CompactSession* former = sessions_.find(*supersedes)) former->superseded = 0;
     }
     ++counters_.sessions_abandoned;
-    expiry_.cancel(sessions_.slot_of(*session));
     sessions_.erase(*session);
 }
 
 void Endpoint::Impl::committed(const Receipt& receipt, Now) {
     // The commit has deleted it, even if what replaces it is gone by now too.
     if (receipt.replaces) {
-        if (Session* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
+        if (CompactSession* former = sessions_.find(*receipt.replaces)) end(*former, EndReason::kReplaced);
     }
-    Session* session = sessions_.find(receipt.session);
+    CompactSession* session = sessions_.find(receipt.session);
     if (session == nullptr) return;  // ended while the commit was under way
-    session->records.lease_end = std::max(session->records.lease_end, receipt.lease_end);
+    session->lease_end = std::max<std::uint64_t>(session->lease_end, receipt.lease_end);
     move_address(*session, receipt);
     switch (receipt.purpose) {
         case Purpose::kApplicationData:
             if (session->confirmed) break;
-            session->confirmed = true;
-            session->confirming = 0;
-            session->unconfirmed.reset();  // wipes our Finished
+            session->confirmed = 1;
+            if (SessionExtras* extras = sessions_.extras_of(*session)) {
+                extras->confirming = 0;
+                extras->unconfirmed.reset();  // wipes our Finished
+                sessions_.drop_empty_extras(*session);
+            }
             end_older(receipt.credential, receipt.session, receipt.order, true);
             break;
         case Purpose::kCloseNotify:
@@ -197,16 +204,17 @@ void Endpoint::Impl::committed(const Receipt& receipt, Now) {
 }
 
 void Endpoint::Impl::not_committed(const Receipt& receipt) {
-    Session* session = sessions_.find(receipt.session);
+    CompactSession* session = sessions_.find(receipt.session);
     if (session == nullptr) return;
-    if (session->confirming != 0 && receipt.purpose == Purpose::kApplicationData) --session->confirming;
+    if (confirming(*session) != 0 && receipt.purpose == Purpose::kApplicationData)
+        --sessions_.extras_of(*session)->confirming;
     const auto pending = pending_moves_.find(receipt.session);
     if (pending != pending_moves_.end() && pending->second.sequence == receipt.sequence) {
         pending_moves_.erase(pending);
     }
 }
 
-void Endpoint::Impl::move_address(Session& session, const Receipt& receipt) {
+void Endpoint::Impl::move_address(CompactSession& session, const Receipt& receipt) {
     const auto pending = pending_moves_.find(session.id);
     if (pending != pending_moves_.end() && pending->second.sequence <= receipt.sequence) {
         pending_moves_.erase(pending);
@@ -214,78 +222,89 @@ void Endpoint::Impl::move_address(Session& session, const Receipt& receipt) {
     if (!receipt.newer || !can_move_address(receipt.purpose) || receipt.sequence < session.path_sequence)
         return;
     session.path_sequence = receipt.sequence;
-    if (session.path == receipt.path) return;
-    session.path = receipt.path;
+    if (sessions_.path_of(session) == receipt.path) return;
+    sessions_.set_path(session, receipt.path);
     session.traffic.address_moves = sum(session.traffic.address_moves, 1);
     ++counters_.address_moves;
 }
 
-void Endpoint::Impl::answer_close(Session& session, const Path& path) {
+void Endpoint::Impl::answer_close(CompactSession& session, const Path& path) {
     constexpr std::array<std::uint8_t, kAlertBytes> kCloseNotify = {kAlertWarning, kAlertCloseNotify};
     std::array<std::uint8_t, 128> datagram;
-    const auto sealed = seal_record(session.records, ContentType::kAlert, kCloseNotify, datagram);
-    if (!sealed) return;
-    session.traffic.bytes_down = sum(session.traffic.bytes_down, *sealed);
-    listener_.send(path, ByteView(datagram).first(*sealed));
+    const auto sealed = seal_in(session, ContentType::kAlert, kCloseNotify, datagram);
+    if (sealed) listener_.send(path, ByteView(datagram).first(*sealed));
 }
 
 // The client waits for our last flight and sends its own again. The library's context is long gone; our
 // Finished is the same whatever number it travels under.
-void Endpoint::Impl::answer_repeated_flight(Session& session, const Path& path) {
-    if (!session.unconfirmed) return;
+void Endpoint::Impl::answer_repeated_flight(CompactSession& session, const Path& path) {
+    if (session.confirmed) return;
+    Unconfirmed& unconfirmed = *sessions_.extras_of(session)->unconfirmed;
     std::array<std::uint8_t, 128> sealed;
-    const auto size =
-        seal_record(session.records, ContentType::kHandshake, session.unconfirmed->finished, sealed);
+    const auto size = seal_in(session, ContentType::kHandshake, unconfirmed.finished, sealed);
     if (!size) return;
     Bytes datagram;
-    append_header(datagram, ContentType::kChangeCipherSpec, kDtls12, 0,
-                  session.unconfirmed->next_plain_sequence++, 1);
+    append_header(datagram, ContentType::kChangeCipherSpec, kDtls12, 0, unconfirmed.next_plain_sequence++, 1);
     ByteWriter(datagram).u8(1).append(ByteView(sealed).first(*size));
-    session.traffic.bytes_down = sum(session.traffic.bytes_down, datagram.size());
     ++counters_.flights_repeated_by_records;
     listener_.send(path, datagram);
 }
 
 std::expected<std::size_t, SealFault> Endpoint::Impl::seal(SessionId id, ByteView application_data,
                                                            MutableBytes out) {
-    Session* session = sessions_.find(id);
+    CompactSession* session = sessions_.find(id);
     if (session == nullptr || !session->durable) return std::unexpected(SealFault::kUnknownSession);
     if (application_data.size() > max_application_bytes(id)) return std::unexpected(SealFault::kDoesNotFit);
-    const auto sealed = seal_record(session->records, ContentType::kApplicationData, application_data, out);
+    return seal_in(*session, ContentType::kApplicationData, application_data, out);
+}
+
+std::expected<std::size_t, SealFault> Endpoint::Impl::seal_in(CompactSession& session, ContentType type,
+                                                              ByteView payload, MutableBytes out) {
+    RecordState records = sessions_.records_of(session);
+    const auto sealed = seal_record(records, type, payload, out);
+    session.next_sequence = records.next_sequence;
     if (!sealed && sealed.error() == SealFault::kLeaseExhausted) ++counters_.leases_exhausted;
-    if (sealed) session->traffic.bytes_down = sum(session->traffic.bytes_down, *sealed);
+    if (sealed) session.traffic.bytes_down = sum(session.traffic.bytes_down, *sealed);
     return sealed;
 }
 
+std::uint32_t Endpoint::Impl::confirming(const CompactSession& session) const {
+    const SessionExtras* extras = sessions_.extras_of(session);
+    return extras == nullptr ? 0 : extras->confirming;
+}
+
 std::optional<Path> Endpoint::Impl::path_of(SessionId id) const {
-    const Session* session = sessions_.find(id);
+    const CompactSession* session = sessions_.find(id);
     if (session == nullptr) return std::nullopt;
-    return session->path;
+    return sessions_.path_of(*session);
 }
 
 std::size_t Endpoint::Impl::max_application_bytes(SessionId id) const {
-    const Session* session = sessions_.find(id);
+    const CompactSession* session = sessions_.find(id);
     if (session == nullptr) return 0;
-    const std::size_t fits = options_.mtu - record_expansion(session->records);
-    return session->max_fragment == 0 ? fits : std::min<std::size_t>(fits, session->max_fragment);
+    const std::size_t fits = options_.mtu - record_expansion(sessions_.records_of(*session));
+    const SessionExtras* extras = sessions_.extras_of(*session);
+    if (extras == nullptr || extras->max_fragment == 0) return fits;
+    return std::min<std::size_t>(fits, extras->max_fragment);
 }
 
 void Endpoint::Impl::count_repeat(SessionId id) {
-    if (Session* session = sessions_.find(id)) session->traffic.repeats = sum(session->traffic.repeats, 1);
+    if (CompactSession* session = sessions_.find(id))
+        session->traffic.repeats = sum(session->traffic.repeats, 1);
 }
 
 std::vector<SessionView> Endpoint::Impl::sessions_of(CredentialId credential) {
     std::vector<SessionView> views;
-    sessions_.any_of(credential, [&](const Session& session) {
-        const ByteView cid = session.records.own_cid.view();
+    sessions_.any_of(credential, [&](const CompactSession& session) {
+        const ByteView cid = session.own_cid();
         views.push_back({.id = session.id,
                          .credential = credential,
                          .cid = Bytes(cid.begin(), cid.end()),
-                         .confirmed = session.confirmed,
-                         .path = session.path,
-                         .heard = session.heard,
-                         .next_sequence = session.records.next_sequence,
-                         .lease_end = session.records.lease_end,
+                         .confirmed = session.confirmed != 0,
+                         .path = sessions_.path_of(session),
+                         .heard = session.heard.time(),
+                         .next_sequence = session.next_sequence,
+                         .lease_end = session.lease_end,
                          .traffic = session.traffic});
         return false;
     });
@@ -298,8 +317,8 @@ void Endpoint::Impl::end_sessions_of(CredentialId credential, Now now) {
                handshakes_.find_if([&](const Handshake& each) { return each.credential() == credential; })) {
         fail(*handshake, HandshakeOutcome::kRevoked, now);
     }
-    Session* session = nullptr;
-    const auto any = [&](Session& each) {
+    CompactSession* session = nullptr;
+    const auto any = [&](CompactSession& each) {
         session = &each;
         return true;
     };
@@ -315,18 +334,18 @@ void Endpoint::Impl::end_others(CredentialId credential, SessionId keep, std::ui
 
 // A session whose first data wait for their commit counts as confirmed: a handshake alone must not end it.
 void Endpoint::Impl::end_older(CredentialId credential, SessionId keep, std::uint32_t order, bool confirmed) {
-    Session* older = nullptr;
-    const auto is_older = [&](Session& each) {
+    CompactSession* older = nullptr;
+    const auto is_older = [&](CompactSession& each) {
         older = &each;
         return each.id != keep && each.order < order &&
-               (confirmed || (!each.confirmed && each.confirming == 0));
+               (confirmed || (!each.confirmed && confirming(each) == 0));
     };
     while (sessions_.any_of(credential, is_older))
         end(*older, EndReason::kReplacedElsewhere);
 }
 
 void Endpoint::Impl::end_session(SessionId id, EndReason reason) {
-    if (Session* session = sessions_.find(id)) return end(*session, reason);
+    if (CompactSession* session = sessions_.find(id)) return end(*session, reason);
     if (departed_) departed_->add(id);
 }
 
@@ -337,10 +356,9 @@ void Endpoint::Impl::end_all(EndReason reason) {
     }
 }
 
-void Endpoint::Impl::end(Session& session, EndReason reason) {
+void Endpoint::Impl::end(CompactSession& session, EndReason reason) {
     const SessionId id = session.id;
     const CredentialId credential = session.credential;
-    expiry_.cancel(sessions_.slot_of(session));
     pending_moves_.erase(id);
     if (departed_) departed_->add(id);
     sessions_.erase(session);

@@ -2,34 +2,22 @@
 #include "expiry_wheel.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace narrowgate::dtls {
 
 void ExpiryWheel::schedule(std::uint32_t slot, SteadyTime due, SteadyTime now) {
-    if (slot >= links_.size()) links_.resize(slot + std::size_t{1});
-    cancel(slot);
+    while (slot / kChunk >= chunks_.size())
+        chunks_.emplace_back(std::make_unique<std::array<std::uint32_t, kChunk>>())->fill(kUnscheduled);
+    std::uint32_t& next = next_of(slot);
+    if (next != kUnscheduled) return;
     if (scheduled_ == 0) next_tick_ = tick_of(now);
     // Rounded up, so that a slot is not looked at before it is due. What is overdue comes with the next tick.
     const std::int64_t tick = std::max(tick_of(due) + 1, next_tick_);
-    const auto bucket = static_cast<std::uint16_t>(tick % static_cast<std::int64_t>(kBuckets));
-    Links& links = links_[slot];
-    links = {heads_[bucket], kNone, bucket};
-    if (links.next != kNone) links_[links.next].previous = slot;
-    heads_[bucket] = slot;
+    auto& head = heads_[static_cast<std::size_t>(tick) % kBuckets];
+    next = head;
+    head = slot;
     ++scheduled_;
-}
-
-void ExpiryWheel::cancel(std::uint32_t slot) {
-    if (slot >= links_.size() || links_[slot].bucket == kUnscheduled) return;
-    const Links links = links_[slot];
-    if (links.previous == kNone) {
-        heads_[links.bucket] = links.next;
-    } else {
-        links_[links.previous].next = links.next;
-    }
-    if (links.next != kNone) links_[links.next].previous = links.previous;
-    links_[slot] = {};
-    --scheduled_;
 }
 
 std::vector<std::uint32_t> ExpiryWheel::take_due(SteadyTime now) {
@@ -38,10 +26,12 @@ std::vector<std::uint32_t> ExpiryWheel::take_due(SteadyTime now) {
     // After a long pause one turn of the wheel has seen every bucket.
     next_tick_ = std::max(next_tick_, last + 1 - static_cast<std::int64_t>(kBuckets));
     for (; next_tick_ <= last; ++next_tick_) {
-        auto& head = heads_[static_cast<std::size_t>(next_tick_ % static_cast<std::int64_t>(kBuckets))];
-        while (head != kNone) {
-            due.push_back(head);
-            cancel(head);
+        auto& head = heads_[static_cast<std::size_t>(next_tick_) % kBuckets];
+        while (head != kEnd) {
+            const std::uint32_t slot = head;
+            head = std::exchange(next_of(slot), kUnscheduled);
+            due.push_back(slot);
+            --scheduled_;
         }
     }
     return due;

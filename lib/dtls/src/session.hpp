@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A session in memory. Most of a million of them sleep, so its size counts: 224 bytes here, about 24 in each
-// of the three or four indexes it is in at their emptiest, 10 in the wheel.
+// A session whole, as it is established, written and restored. In memory it is kept smaller:
+// compact_session.hpp.
 #pragma once
 
 #include <memory>
@@ -36,14 +36,9 @@ struct Session {
     std::unique_ptr<Unconfirmed> unconfirmed;
     Traffic traffic;
     std::uint32_t order = kLoadedOrder;
-    std::uint32_t confirming = 0;    // receipts under way of which the first to be committed confirms it
     std::uint16_t max_fragment = 0;  // RFC 6066 section 4, bytes of plaintext; 0: not limited
     bool confirmed = false;
-    bool superseded = false;  // the commit of another one ends it
     bool durable = false;
-
-    bool is_address_bound() const { return records.own_cid.empty(); }
 };
-static_assert(sizeof(Session) <= 248);
 
 }  // namespace narrowgate::dtls

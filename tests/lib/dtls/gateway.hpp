@@ -71,9 +71,30 @@ struct Row {
     SteadyTime heard{};  // the manual clock's steady side runs on while the gateway is down
 };
 
+// The row as it is read from disk at `now`.
+inline SessionRecord record_of(SessionId id, const Row& row, SteadyTime now) {
+    SessionRecord record;
+    record.id = id;
+    record.credential = row.credential;
+    record.cid = row.cid;
+    record.secret = Secret(ByteView(row.secret));
+    record.confirmed = row.confirmed;
+    record.path = row.path;
+    record.lease_end = row.lease_end;
+    record.right_edge = row.right_edge;
+    record.window = row.window;
+    record.established = row.established;
+    record.last_seen = row.last_seen;
+    record.traffic = row.traffic;
+    record.silence = std::chrono::duration_cast<seconds>(now - row.heard);
+    return record;
+}
+
 class Gateway final : public Listener {
 public:
-    explicit Gateway(const Options& options = {}) : options_(options) {
+    // `order`: of the gateway whose shard this is; its own when null.
+    explicit Gateway(const Options& options = {}, EstablishmentOrder* order = nullptr)
+        : options_(options), order_(order == nullptr ? &own_order_ : order) {
         credentials.add({'n', 'o', 'd', 'e'}, 1, Bytes(16, 0x5a));
         boot();
     }
@@ -105,6 +126,13 @@ public:
     }
     bool has_commits_waiting() const { return !waiting_.empty(); }
 
+    // The same, but the sessions are not loaded yet.
+    void crash_and_load_from(SessionShelf* shelf) {
+        waiting_.clear();
+        boot();
+        endpoint_->load_from(shelf);
+    }
+
     // Stops at this instant; only the journal is left. Commits under way are lost.
     void crash() {
         endpoint_.reset();
@@ -114,26 +142,8 @@ public:
             EXPECT_EQ(restore(id), Restored::kYes);
     }
 
-    Restored restore(SessionId id) { return endpoint_->restore(record_of(id), clock.now()); }
-
-    // A row as it is read from disk.
-    SessionRecord record_of(SessionId id) const {
-        const Row& row = journal.at(id);
-        SessionRecord record;
-        record.id = id;
-        record.credential = row.credential;
-        record.cid = row.cid;
-        record.secret = Secret(ByteView(row.secret));
-        record.confirmed = row.confirmed;
-        record.path = row.path;
-        record.lease_end = row.lease_end;
-        record.right_edge = row.right_edge;
-        record.window = row.window;
-        record.established = row.established;
-        record.last_seen = row.last_seen;
-        record.traffic = row.traffic;
-        record.silence = std::chrono::duration_cast<seconds>(clock.now().steady - row.heard);
-        return record;
+    Restored restore(SessionId id) {
+        return endpoint_->restore(record_of(id, journal.at(id), clock.now().steady), clock.now());
     }
 
     // Seals and "sends" a reply; nothing when it cannot be sealed.
@@ -163,6 +173,7 @@ public:
                 record.confirmed,  record.path,    record.lease_end,
                 record.right_edge, record.window,  record.established,
                 record.last_seen,  record.traffic, clock.now().steady};
+        established.emplace_back(record.id, record.order);
         commit([this, id = record.id, row = std::move(row), replaces_unconfirmed](bool durable) {
             if (!durable) return endpoint_->session_abandoned(id);
             if (replaces_unconfirmed) journal.erase(*replaces_unconfirmed);
@@ -210,12 +221,12 @@ public:
     KnownCredentials credentials;
     std::map<SessionId, Row> journal;
     std::vector<Arrival> arrivals;
+    std::vector<std::pair<SessionId, std::uint32_t>> established;  // with their orders
     std::vector<std::pair<SessionId, EndReason>> ended;
     std::vector<HandshakeTrace> traces;
 
 private:
     void boot() {
-        order_.emplace();
         endpoint_ = std::make_unique<Endpoint>(options_, credentials, Bytes(32, 7), *order_, *this);
     }
 
@@ -252,7 +263,8 @@ private:
     }
 
     Options options_;
-    std::optional<EstablishmentOrder> order_;
+    EstablishmentOrder own_order_;
+    EstablishmentOrder* order_;
     std::unique_ptr<Endpoint> endpoint_;
     std::deque<std::function<void(bool durable)>> waiting_;
     std::optional<SessionId> committing_;
