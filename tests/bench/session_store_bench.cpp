@@ -130,8 +130,10 @@ private:
         open();
         return wall_ms() - began;
     }
-    std::uintmax_t database_bytes() const {
-        return std::filesystem::file_size(options_.directory / "state.db");
+    // In use: pages that the journal has left free are used again.
+    std::int64_t database_bytes() {
+        auto& database = engine_->database();
+        return 4'096 * (database.integer("PRAGMA page_count") - database.integer("PRAGMA freelist_count"));
     }
     void add_devices() {
         for (std::size_t at = 0; at < ids_.size();) {

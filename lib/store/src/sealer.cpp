@@ -23,6 +23,13 @@ constexpr std::size_t kKeyFileBytes = 2 * kKeyBytes + 1;  // hexadecimal, and a 
 constexpr mode_t kOthers = 0077;
 // systemd grants the service's user access to a credential by an ACL, whose mask shows as group bits.
 constexpr mode_t kOthersOfCredential = 0007;
+// The two ways out, and what each costs.
+constexpr std::string_view kKeyIsLost =
+    "If it is lost, `narrowgate restore` a backup into an empty state directory: the sessions are lost, and "
+    "each "
+    "node shakes hands once. Without a backup move state.db and state.db-wal away and import the devices "
+    "with "
+    "their keys again: sessions, PSKs, readings not yet delivered and the audit trail are lost";
 constexpr std::string_view kCheckText = "narrowgate store";
 
 struct RowKey {
@@ -172,8 +179,8 @@ Expected<Sealer> open_sealer(const StateDirectory& directory,
     if (!present && check) {
         return failure(
             fmt::format("{}: the sealing key of this store is missing", path.string()),
-            "put the key back (or the systemd credential narrowgate-state-key); if it is lost, so are the "
-            "PSKs and sessions: move state.db and state.db-wal away and import the devices again");
+            fmt::format("put the key back (state.key, or the systemd credential narrowgate-state-key). {}",
+                        kKeyIsLost));
     }
     auto key = present ? read_key(path, forbidden) : make_key(path);
     if (!key) return std::unexpected(key.error());
@@ -185,8 +192,9 @@ Expected<Sealer> open_sealer(const StateDirectory& directory,
     } else if (!sealer.open(binding, *check)) {
         return failure(
             fmt::format("{}: this sealing key is not the one that the store was made with", path.string()),
-            "put the right key back; if it is lost, so are the PSKs and sessions: move state.db and "
-            "state.db-wal away and import the devices again");
+            fmt::format("put back the right key (state.key, or the systemd credential "
+                        "narrowgate-state-key). {}",
+                        kKeyIsLost));
     }
     return sealer;
 }

@@ -88,7 +88,8 @@ Expected<void> SessionTableReader::find_by_cid(ByteView cid, const Take& take) {
 Expected<void> SessionTableReader::find_by_path(const Path& path, const Take& take) {
     return within_snapshot([&] {
         Marks marks(*this);
-        Query query(by_path_, encode_path(path));
+        const Bytes key = encode_path(path);  // read until the query ends
+        Query query(by_path_, key);
         while (query.next())
             give(query, marks, take);
     });

@@ -169,5 +169,136 @@ TEST_F(DevicesTest, AreListedByNameWithTheirCredentials) {
     EXPECT_FALSE(store_->find_device("c")->has_value());
 }
 
+Rotation next_key(std::string identity = {}) {
+    return {std::move(identity), Secret(bytes_of("the next key")), {}, {}};
+}
+
+TEST_F(DevicesTest, ARotationAddsTheNextCredentialAndBothAreValid) {
+    const auto first = add_device("wm-0001");
+    const auto next = store_->rotate_device("wm-0001", next_key(), kActor);
+    ASSERT_TRUE(next.has_value()) << next.error().text();
+    EXPECT_EQ(next->identity, "wm-0001#2");
+    EXPECT_EQ(next->device, "wm-0001");
+    EXPECT_EQ(next->fleet, "water-meters");
+    EXPECT_EQ(next->replaces, first);
+    reopen();
+    const auto rows = credentials();
+    EXPECT_EQ(rows.at("wm-0001#2").replaces, first);
+    EXPECT_EQ(text_of(rows.at("wm-0001#2").psk.view()), "the next key");
+    EXPECT_FALSE(rows.at("wm-0001").revoked.has_value());
+    EXPECT_EQ(store_->status().credentials, 2U);
+    EXPECT_EQ(store_->status().devices, 1U);
+}
+
+TEST_F(DevicesTest, ASecondRotationWaitsForTheFirst) {
+    const auto first = add_device("wm-0001");
+    ASSERT_TRUE(store_->rotate_device("wm-0001", next_key(), kActor).has_value());
+    const auto again = store_->rotate_device("wm-0001", next_key(), kActor);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_NE(again.error().what.find("wm-0001#2"), std::string::npos) << again.error().text();
+    EXPECT_NE(again.error().cure.find("--cancel"), std::string::npos) << again.error().text();
+    // Taken back, its identity is never given again.
+    ASSERT_TRUE(store_->revoke_credential("wm-0001#2", kActor).has_value());
+    EXPECT_EQ(store_->rotate_device("wm-0001", next_key(), kActor)->identity, "wm-0001#3");
+    Unit unit;
+    unit.retire = first;
+    ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+    EXPECT_EQ(store_->rotate_device("wm-0001", next_key("another"), kActor)->identity, "another");
+}
+
+TEST_F(DevicesTest, TheOldCredentialRetiresWithTheCommitThatSaysSo) {
+    const auto first = add_device("wm-0001");
+    const auto next = store_->rotate_device("wm-0001", next_key(), kActor)->id;
+    open_session(1, first);
+    open_session(2, next);
+    Unit unit;
+    unit.mark = mark(2, 9);
+    unit.retire = first;
+    ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+    EXPECT_EQ(store_->status().credentials, 1U);
+    // Again, as a crash before the directory knew would have it: nothing happens.
+    Unit again;
+    again.retire = first;
+    ASSERT_EQ(commit(std::move(again)), Outcome::kCommitted);
+    reopen();
+    EXPECT_EQ(sessions().size(), 1U);
+    EXPECT_EQ(store_->status().credentials, 1U);
+    const auto device = store_->find_device("wm-0001")->value();
+    EXPECT_EQ(device.credentials[0].why_revoked, "retired");
+    EXPECT_FALSE(device.revoked.has_value());
+    const auto audit = *store_->audit(1);
+    ASSERT_EQ(audit.size(), 1U);
+    EXPECT_EQ(audit[0].action, "retire");
+    EXPECT_EQ(audit[0].actor, "gateway");
+    EXPECT_EQ(audit[0].subject, "wm-0001");
+}
+
+TEST_F(DevicesTest, ADeviceWhoseLastCredentialGoesIsRevokedWithIt) {
+    const auto first = add_device("wm-0001");
+    const auto second = add_device("wm-0001#2", "wm-0001");
+    open_session(1, first);
+    open_session(2, second);
+    EXPECT_EQ(store_->revoke_credential("wm-0001", kActor), first);
+    EXPECT_FALSE(store_->find_device("wm-0001#2")->value().revoked.has_value());
+    EXPECT_EQ(store_->revoke_credential("wm-0001#2", kActor), second);
+    EXPECT_TRUE(store_->find_device("wm-0001#2")->value().revoked.has_value());
+    EXPECT_EQ(store_->status().devices, 0U);
+    const auto again = store_->revoke_credential("wm-0001", kActor);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_FALSE(again.error().cure.empty());
+    reopen();
+    EXPECT_TRUE(sessions().empty());
+}
+
+TEST_F(DevicesTest, EachChangeLeavesALineInTheAuditTrail) {
+    add_device("wm-0001");
+    (void)store_->revoke_device("wm-0001", "user alice (1000)");
+    (void)store_->revoke_device("wm-0001", "user mallory (1001)");  // fails, and changes nothing
+    const auto lines = *store_->audit(10);
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_EQ(lines[0].action, "revoke");
+    EXPECT_EQ(lines[0].actor, "user alice (1000)");
+    EXPECT_EQ(lines[1].action, "add");
+    EXPECT_EQ(lines[1].subject, "wm-0001");
+}
+
+TEST_F(DevicesTest, TheLastSixteenEventsOfADeviceAreKept) {
+    add_device("wm-0001");
+    for (std::uint8_t i = 0; i < 40; ++i) {
+        Unit unit;
+        unit.events.push_back({"wm-0001", clock_.now().wall, {i}});
+        ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+        clock_.advance(seconds(1));
+        if (i == 20) reopen();
+    }
+    for (int round = 0; round < 2; ++round) {
+        const auto events = *store_->device_events("wm-0001", 100);
+        ASSERT_EQ(events.size(), kDeviceEventsKept);
+        EXPECT_EQ(events.front().body, (Bytes{39}));
+        EXPECT_EQ(events.back().body, (Bytes{24}));
+        reopen();
+    }
+    EXPECT_EQ(store_->device_events("wm-0001", 2)->size(), 2U);
+}
+
+TEST_F(DevicesTest, AReaderGivesTheCredentialsInUseAndFindsEach) {
+    for (int i = 0; i < 5; ++i)
+        add_device("wm-" + std::to_string(i));
+    ASSERT_TRUE(store_->revoke_device("wm-2", kActor).has_value());
+    auto reader = store_->credential_reader();
+    ASSERT_TRUE(reader.has_value());
+    std::vector<std::string> seen;
+    const auto take = [&](CredentialRow&& row) { seen.push_back(row.identity); };
+    EXPECT_TRUE(*(*reader)->next(3, take));
+    EXPECT_FALSE(*(*reader)->next(3, take));
+    EXPECT_EQ(seen, (std::vector<std::string>{"wm-0", "wm-1", "wm-3", "wm-4"}));
+    seen.clear();
+    ASSERT_TRUE((*reader)->find("wm-3", take).has_value());
+    ASSERT_TRUE((*reader)->find("wm-2", take).has_value());
+    ASSERT_TRUE((*reader)->find(CredentialId{1}, take).has_value());
+    ASSERT_TRUE((*reader)->find(CredentialId{3}, take).has_value());
+    EXPECT_EQ(seen, (std::vector<std::string>{"wm-3", "wm-0"}));
+}
+
 }  // namespace
 }  // namespace narrowgate::store

@@ -157,5 +157,38 @@ TEST_F(SessionsTest, CanBeLookedAtWithoutTheirSecrets) {
     EXPECT_TRUE(last->front().secret.empty());
 }
 
+TEST_F(SessionsTest, AreReadInPiecesAndFoundByCidByPathAndByCredential) {
+    const auto other = add_device("wm-0002");
+    for (const SessionId id : {SessionId{12}, SessionId{13}, ~SessionId{0}}) {
+        Unit unit;
+        unit.open = session(id, id == 13 ? other : credential_);
+        if (id == 12) unit.open->cid.clear();
+        ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
+    }
+    reopen();
+    auto reader = store_->session_reader([](SessionId) { FAIL(); });
+    ASSERT_TRUE(reader.has_value());
+    std::vector<SessionId> seen;
+    const auto take = [&](SessionRow&& row) { seen.push_back(row.id); };
+    EXPECT_TRUE(*(*reader)->next(3, take));
+    EXPECT_FALSE(*(*reader)->next(3, take));
+    EXPECT_FALSE(*(*reader)->next(3, take));
+    EXPECT_EQ(seen, (std::vector<SessionId>{~SessionId{0}, 11, 12, 13}));
+
+    const auto found = [&](auto find) {
+        seen.clear();
+        EXPECT_TRUE(find().has_value());
+        return seen;
+    };
+    EXPECT_EQ(found([&] { return (*reader)->find_by_cid(session(13, 0).cid, take); }),
+              std::vector<SessionId>{13});
+    EXPECT_TRUE(found([&] { return (*reader)->find_by_cid(Bytes{1}, take); }).empty());
+    EXPECT_EQ(found([&] { return (*reader)->find_by_path(path_from(5683), take); }),
+              std::vector<SessionId>{12});
+    EXPECT_TRUE(found([&] { return (*reader)->find_by_path(path_from(1), take); }).empty());
+    EXPECT_EQ(found([&] { return (*reader)->find_of(credential_, take); }),
+              (std::vector<SessionId>{~SessionId{0}, 11, 12}));
+}
+
 }  // namespace
 }  // namespace narrowgate::store
