@@ -86,8 +86,10 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     Invocation invocation{.console = console, .clock = clock, .run = run};
     if (run) add_run_command(app, invocation);
     add_audit_command(app, invocation);
+    add_backup_commands(app, invocation);
     add_check_command(app, invocation);
     add_device_command(app, invocation);
+    add_sessions_command(app, invocation);
     add_status_command(app, invocation);
     add_store_command(app, invocation);
     try {

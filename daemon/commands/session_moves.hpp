@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `narrowgate sessions export` and `import`. Inside daemon/commands only.
+#pragma once
+
+#include "daemon/commands/invocation.hpp"
+
+namespace narrowgate::daemon {
+
+void add_session_moves(CLI::App& sessions, Invocation& invocation);
+
+}  // namespace narrowgate::daemon
