@@ -4,7 +4,6 @@
 // Narrowgate.
 #include "daemon/commands/run.hpp"
 
-#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -19,13 +18,15 @@
 #include "daemon/control/store_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
-#include "daemon/ingress/shard.hpp"
+#include "daemon/ingress/loader.hpp"
+#include "daemon/ingress/session_look.hpp"
+#include "daemon/ingress/offenders_log.hpp"
+#include "daemon/ingress/shards.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/status_collector.hpp"
 #include "daemon/upstream/upstreams.hpp"
 #include "daemon/version.hpp"
 #include "daemon/watchdog.hpp"
-#include "narrowgate/base/crypto.hpp"
 #include "narrowgate/io/event_loop.hpp"
 #include "narrowgate/io/service_manager.hpp"
 #include "narrowgate/store/store.hpp"
@@ -39,41 +40,10 @@ constexpr seconds kDrainPatience{5};
 // And for PUBACKs of what is in flight; without them it is sent again after the next start.
 constexpr seconds kUpstreamPatience{2};
 constexpr seconds kStatusLineInterval{10};
+// For a look at a device's sessions; after it, what the store has of them is shown.
+constexpr milliseconds kLookPatience{500};
 // A commit that takes longer than this has hung, and not merely met a slow disk.
 constexpr seconds kSlowestCommit{45};
-
-// Puts back what the store has of sessions and exchanges. A session that this version cannot read ends, and
-// its node shakes hands again; no other is touched.
-Expected<void> restore(store::Store& store, Shard& shard, Now now, Log& log) {
-    std::vector<store::SessionId> unreadable;
-    std::size_t restored = 0;
-    if (const auto loaded = store.load_sessions([&](store::SessionRow&& row) {
-            const store::SessionId id = row.id;
-            if (shard.ingress().restore(std::move(row), now)) {
-                ++restored;
-            } else {
-                unreadable.push_back(id);
-            }
-        });
-        !loaded) {
-        return loaded;
-    }
-    if (const auto loaded =
-            store.load_replies([&](store::StoredReply&& reply) { shard.ingress().restore(reply, now); });
-        !loaded) {
-        return loaded;
-    }
-    if (!unreadable.empty()) {
-        log.warning("{} sessions on disk cannot be read and have ended; their nodes will shake hands again",
-                    unreadable.size());
-        store::Unit unit;
-        unit.close = std::move(unreadable);
-        unit.sink = store.add_sink([](std::vector<store::Completion>&&) {});
-        (void)store.submit(std::move(unit));
-    }
-    log.info("{} sessions go on", restored);
-    return {};
-}
 
 }  // namespace
 
@@ -100,23 +70,32 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     if (!store) return give_up(store.error());
     const auto upstream_ids = register_upstreams(**store, config);
     if (!upstream_ids) return give_up(upstream_ids.error());
-    CredentialDirectory credentials(clock);
-    if (const auto loaded =
-            (*store)->load_credentials([&](store::CredentialRow&& row) { credentials.add(std::move(row)); });
-        !loaded) {
-        return give_up(loaded.error());
-    }
 
-    // Nodes.
+    // Nodes. Sessions and credentials come into memory while nodes are answered already.
+    CredentialDirectory credentials(clock);
     auto policies = std::make_shared<const Policies>(config.fleets, *upstream_ids);
-    std::array<std::uint8_t, 32> cookie_key{};
-    crypto::fill_random(cookie_key);
-    const auto shard =
-        Shard::open(config.listen, config.dtls, credentials, cookie_key, policies, **store, log);
-    if (!shard) return give_up(shard.error());
-    if (const auto restored = restore(**store, **shard, clock.now(), log); !restored) {
-        return give_up(restored.error());
+    config.admission.overloaded_at = config.store.queue_units * 3 / 4;
+    std::optional<OffendersLog> offenders;
+    std::function<void(const Offence&)> on_offence;
+    if (!config.gateway.offenders_log.empty()) {
+        auto opened = OffendersLog::open(config.gateway.offenders_log, log);
+        if (!opened) return give_up(opened.error());
+        offenders.emplace(std::move(*opened));
+        on_offence = [&](const Offence& offence) {
+            (void)(*loop)->post([&, offence] { offenders->write(offence, (*loop)->now().steady); });
+        };
     }
+    const auto shards = Shards::open({.listen = config.listen,
+                                      .options = config.dtls,
+                                      .credentials = credentials,
+                                      .policies = policies,
+                                      .store = **store,
+                                      .log = log,
+                                      .admission = config.admission,
+                                      .offence = on_offence});
+    if (!shards) return give_up(shards.error());
+    const auto loader = Loader::prepare({**store, credentials, **shards, clock, log});
+    if (!loader) return give_up(loader.error());
 
     // Clouds.
     const auto upstreams = Upstreams::start(config, *upstream_ids, **store, log);
@@ -127,13 +106,20 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         credentials.remove(changes.removed);
         for (store::CredentialRow& row : changes.added)
             credentials.add(std::move(row));
-        (*shard)->end_sessions_of(std::move(changes.removed));
+        (*shards)->end_sessions_of(changes.removed);
     };
-    DeviceService devices(**store, clock, names_of(config.fleets), {.changed = change});
+    const auto look = [&](const std::vector<store::CredentialId>& of) {
+        // While loading, some are on disk alone.
+        if ((*loader)->progress().loading) return std::optional<std::vector<LiveSession>>();
+        return look_at_sessions(**shards, clock, of, kLookPatience);
+    };
+    DeviceService devices(**store, clock, names_of(config.fleets),
+                          {.changed = change, .live_sessions = look});
     StatusCollector status(**loop, {.gateway = config.gateway.name,
                                     .version = std::string(kVersion),
                                     .store = **store,
-                                    .shards = {shard->get()},
+                                    .shards = **shards,
+                                    .loader = **loader,
                                     .upstreams = **upstreams});
     ControlCalls calls;
     add_device_calls(calls, devices);
@@ -150,16 +136,20 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     };
     const io::Source on_sigterm = (*loop)->watch_signal(SIGTERM, stop);
     const io::Source on_sigint = (*loop)->watch_signal(SIGINT, stop);
-    Reloader reloader(file, config, {*upstream_ids, credentials, devices, **shard, **upstreams, log});
+    Reloader reloader(file, config, {*upstream_ids, credentials, devices, **shards, **upstreams, log});
     const io::Source on_sighup = (*loop)->watch_signal(SIGHUP, [&] {
         service_manager.reloading();
+        if (offenders) offenders->reopen();
         reloader.reload((*loop)->now().wall);
         service_manager.ready();
     });
 
     Watchdog watchdog(**loop, service_manager, log);
-    watchdog.watch_loop("the ingress loop",
-                        [&](std::function<void()> beat) { (*shard)->beat(std::move(beat)); });
+    for (std::size_t i = 0; i < (*shards)->all().size(); ++i) {
+        watchdog.watch_loop(
+            "ingress loop " + std::to_string(i),
+            [&shard = *(*shards)->all()[i]](std::function<void()> beat) { shard.beat(std::move(beat)); });
+    }
     for (const auto& worker : (*upstreams)->workers()) {
         const std::string name = worker->status().state.name;
         watchdog.watch_loop("the loop of upstream \"" + name + "\"",
@@ -171,9 +161,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         return turned || (pulse.commit_since && now - *pulse.commit_since < kSlowestCommit);
     });
 
-    (*shard)->start();
+    (*shards)->start();
+    (*loader)->start();
     watchdog.start();
-    for (const Address& address : (*shard)->addresses())
+    for (const Address& address : (*shards)->addresses())
         log.info("listening on {}", address.text());
     service_manager.ready();
     io::Source status_line = (*loop)->timer([&] {
@@ -186,7 +177,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
 
     // Nodes hear nothing of this: their sessions go on at the next start.
     log.info("stopping: commits in progress are finished first");
-    (*shard)->stop(kDrainPatience);
+    (*loader)->stop();
+    (*shards)->stop(kDrainPatience);
     (*upstreams)->stop(kUpstreamPatience);
     (*store)->stop();
     log.info("stopped");

@@ -9,7 +9,16 @@
 namespace narrowgate::daemon {
 
 Expected<void> check_reload(const Config& running, const Config& wanted,
-                            const std::map<std::string, std::size_t>& devices) {
+                            const std::map<std::string, std::size_t>& devices, bool all_devices) {
+    for (const Fleet& fleet : running.fleets) {
+        if (all_devices || wanted.fleet(fleet.name) != nullptr) continue;
+        return failure(
+            fmt::format(
+                "fleet \"{}\" is gone from the configuration, and whether devices belong to it is not "
+                "known while they are being loaded",
+                fleet.name),
+            "reload again when narrowgate status says nothing of loading any more");
+    }
     for (const auto& [fleet, count] : devices) {
         // One that was missing before stays forbidden to its devices; that is no reason to refuse the rest.
         if (wanted.fleet(fleet) != nullptr || running.fleet(fleet) == nullptr) continue;
@@ -25,6 +34,18 @@ Expected<void> check_reload(const Config& running, const Config& wanted,
                                        fleet.name, route.upstream),
                            "a new upstream needs a restart: systemctl restart narrowgate");
         }
+    }
+    return {};
+}
+
+Expected<void> check_reload_while_loading(const Config& running, const Config& wanted) {
+    const std::set<std::string> names = names_of(wanted.fleets);
+    for (const Fleet& fleet : running.fleets) {
+        if (names.contains(fleet.name)) continue;
+        return failure(fmt::format("fleet \"{}\" is gone from the configuration, and which devices it has is "
+                                   "not known before all are loaded",
+                                   fleet.name),
+                       "reload again when `narrowgate status` says that nothing is being loaded");
     }
     return {};
 }
@@ -46,7 +67,14 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
     compare("dtls.handshake_timeout.max", old_dtls.handshake_timeout_max, new_dtls.handshake_timeout_max);
     compare("dtls.cid_bytes", old_dtls.cid_bytes, new_dtls.cid_bytes);
     compare("dtls.node", old_dtls.node, new_dtls.node);
+    compare("dtls.shards", old_dtls.shards, new_dtls.shards);
     compare("dtls.max_handshakes", old_dtls.max_handshakes, new_dtls.max_handshakes);
+    compare("gateway.offenders_log", running.gateway.offenders_log, wanted.gateway.offenders_log);
+    compare("dtls.handshakes_per_second", running.admission.handshakes_per_second,
+            wanted.admission.handshakes_per_second);
+    compare("dtls.handshake_burst", running.admission.handshake_burst, wanted.admission.handshake_burst);
+    compare("dtls.max_handshakes_per_address", running.admission.max_handshakes_per_address,
+            wanted.admission.max_handshakes_per_address);
     compare("dtls.displace_after", old_dtls.displace_after, new_dtls.displace_after);
     compare("dtls.lease_block", old_dtls.lease_block, new_dtls.lease_block);
     compare("dtls.repeat_answer_interval", old_dtls.repeat_answer_interval, new_dtls.repeat_answer_interval);
@@ -96,16 +124,23 @@ void Reloader::reload(WallTime now) {
             targets_.log.error("not reloaded: {}", mistake.text());
         return;
     }
-    if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets()); !fits) {
+    const bool all_loaded = !targets_.credentials.loading();
+    if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets(), all_loaded); !fits) {
         targets_.log.error("not reloaded: {}", fits.error().text());
         return;
+    }
+    if (targets_.credentials.loading()) {
+        if (const auto fits = check_reload_while_loading(running_, *wanted); !fits) {
+            targets_.log.error("not reloaded: {}", fits.error().text());
+            return;
+        }
     }
     for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
         targets_.log.warning("{} has changed and waits for a restart", setting);
     }
     // It is in topics: half of them would change now, and the rest at the restart.
     wanted->gateway.name = running_.gateway.name;
-    targets_.shard.set_policies(std::make_shared<const Policies>(wanted->fleets, targets_.upstream_ids));
+    targets_.shards.set_policies(std::make_shared<const Policies>(wanted->fleets, targets_.upstream_ids));
     targets_.devices.set_fleets(names_of(wanted->fleets));
     targets_.upstreams.reload(*wanted);
     targets_.log.set_level(wanted->gateway.log_level);

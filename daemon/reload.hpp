@@ -13,16 +13,20 @@
 #include "daemon/config.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
-#include "daemon/ingress/shard.hpp"
+#include "daemon/ingress/shards.hpp"
 #include "daemon/upstream/upstreams.hpp"
 #include "narrowgate/base/error.hpp"
 
 namespace narrowgate::daemon {
 
 // Fails when `wanted` cannot replace `running` without hurting devices or routes: a fleet that still has
-// devices is gone, or a route goes to an upstream that does not run yet. `devices` counts them by fleet.
+// devices is gone, or a route goes to an upstream that does not run yet. `devices` counts them by fleet;
+// unless they are `all_devices`, no fleet may go.
 Expected<void> check_reload(const Config& running, const Config& wanted,
-                            const std::map<std::string, std::size_t>& devices);
+                            const std::map<std::string, std::size_t>& devices, bool all_devices = true);
+
+// Likewise while a start is still loading devices: no fleet may be gone, for any may have some.
+Expected<void> check_reload_while_loading(const Config& running, const Config& wanted);
 
 // The settings that differ and take effect only at the next start, as they are written in the file:
 // "dtls.mtu", "upstream \"aws\"". Fleets, log level, certificates and the upstreams' other connection
@@ -39,7 +43,7 @@ public:
         const UpstreamIds& upstream_ids;
         const CredentialDirectory& credentials;
         DeviceService& devices;
-        Shard& shard;
+        Shards& shards;
         Upstreams& upstreams;
         Log& log;
     };

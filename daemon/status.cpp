@@ -88,6 +88,29 @@ std::string rate_in_words(double readings_per_minute) {
     return fmt::format("{:.{}f} a minute", readings_per_minute, readings_per_minute < 100 ? 1 : 0);
 }
 
+// What is worth a line only at times, or only of some gateways.
+std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) {
+    std::vector<std::vector<std::string>> rows;
+    if (const LoadState& load = status.load; load.loading) {
+        rows.push_back({"loading", fmt::format("{} of {} credentials, {} of {} sessions; nodes are answered",
+                                               load.credentials, load.credentials_total, load.sessions,
+                                               load.sessions_total)});
+    }
+    if (status.shards.size() > 1) {
+        std::uint64_t received = 0;
+        std::uint64_t handed_over = 0;
+        std::uint64_t dropped = 0;
+        for (const ShardState& shard : status.shards) {
+            received += shard.received;
+            handed_over += shard.handed_over;
+            dropped += shard.hand_overs_dropped;
+        }
+        rows.push_back({"shards", fmt::format("{}; {} of {} datagrams handed from one to another, {} dropped",
+                                              status.shards.size(), handed_over, received, dropped)});
+    }
+    return rows;
+}
+
 }  // namespace
 
 Health health_of(const GatewayStatus& status) {
@@ -131,7 +154,7 @@ std::string to_text(const GatewayStatus& status) {
     const StoreState& store = status.store;
     const std::string health = health_of(status).sentence;
     std::string text = health + "\n\n";
-    text += render_table({
+    std::vector<std::vector<std::string>> lines{
         {"gateway", fmt::format("{}, narrowgate {}, up {}", status.gateway, status.version,
                                 ago(status.now, status.started))},
         {"listening", fmt::format("{}", fmt::join(status.listening, ", "))},
@@ -148,7 +171,10 @@ std::string to_text(const GatewayStatus& status) {
         {"store", fmt::format("{} readings wait, {} of {}, oldest {}; {}", store.waiting_readings,
                               size_in_words(store.waiting_bytes), size_in_words(store.max_bytes),
                               ago(status.now, store.oldest), commits_in_words(store))},
-    });
+    };
+    const auto further = further_rows(status);
+    lines.insert(lines.end(), further.begin(), further.end());
+    text += render_table(lines);
     std::vector<std::vector<std::string>> rows{
         {"UPSTREAM", "STATE", "SINCE", "WAITING", "OLDEST", "DELIVERED", "DEAD LETTERS", "RECONNECTS"}};
     for (const UpstreamState& upstream : status.upstreams) {

@@ -61,6 +61,25 @@ struct UplinkCounts {
     std::map<std::string, std::uint64_t> fates;  // dtls::Fate by name, those above 0
 };
 
+// One ingress thread. Counts are since start.
+struct ShardState {
+    std::uint64_t sessions = 0;
+    std::uint64_t handshakes_in_progress = 0;
+    std::uint64_t received = 0;            // datagrams
+    std::uint64_t handed_over = 0;         // of these, to the shard they belong to
+    std::uint64_t hand_overs_dropped = 0;  // it had too much to do
+    std::uint64_t readings = 0;            // acknowledged
+};
+
+// How far the start has brought credentials and sessions into memory.
+struct LoadState {
+    bool loading = false;
+    std::uint64_t credentials = 0;
+    std::uint64_t credentials_total = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t sessions_total = 0;
+};
+
 struct GatewayStatus {
     std::string gateway;
     std::string version;
@@ -71,6 +90,8 @@ struct GatewayStatus {
     std::uint64_t sessions = 0;
     std::uint64_t handshakes_in_progress = 0;
     std::uint64_t penalised_prefixes = 0;  // sources whose handshakes keep failing
+    LoadState load;
+    std::vector<ShardState> shards;
     UplinkCounts uplink;
     double readings_per_minute = 0;  // over the last minute
     StoreState store;

@@ -12,6 +12,12 @@ constexpr seconds kWindow{60};
 constexpr milliseconds kPatience{500};
 
 void add(GatewayStatus& status, const ShardSnapshot& shard) {
+    status.shards.push_back({.sessions = shard.sessions,
+                             .handshakes_in_progress = shard.handshakes,
+                             .received = shard.udp.received,
+                             .handed_over = shard.handed_over,
+                             .hand_overs_dropped = shard.hand_overs_dropped,
+                             .readings = shard.ingress.readings_acknowledged});
     status.sessions += shard.sessions;
     status.handshakes_in_progress += shard.handshakes;
     UplinkCounts& uplink = status.uplink;
@@ -21,6 +27,9 @@ void add(GatewayStatus& status, const ShardSnapshot& shard) {
     uplink.duplicates += shard.duplicates;
     uplink.handshakes += shard.dtls.handshakes_completed;
     uplink.handshakes_failed += shard.dtls.handshakes_failed;
+    uplink.handshakes_not_admitted +=
+        shard.dtls.fates[static_cast<std::size_t>(dtls::Fate::kHandshakeNotAdmitted)];
+    status.penalised_prefixes += shard.penalised;
     // The first four fates have an effect; docs/protocols.md and counters.hpp say what the others mean.
     constexpr std::size_t kFirstDropped = static_cast<std::size_t>(dtls::Fate::kMalformed);
     for (std::size_t i = 0; i < dtls::kFates; ++i) {
@@ -89,14 +98,21 @@ GatewayStatus StatusCollector::collect() {
     status.version = sources_.version;
     status.now = loop_.now().wall;
     status.started = started_;
-    for (Shard* shard : sources_.shards) {
-        for (const Address& address : shard->addresses())
-            status.listening.push_back(address.text());
-        if (const auto snapshot = shard->snapshot(kPatience)) add(status, *snapshot);
-    }
+    for (const Address& address : sources_.shards.addresses())
+        status.listening.push_back(address.text());
     std::ranges::sort(status.listening);
     const auto [first, last] = std::ranges::unique(status.listening);
     status.listening.erase(first, last);
+    for (const auto& shard : sources_.shards.snapshots(kPatience)) {
+        // One that does not answer keeps its place in the list.
+        add(status, shard.value_or(ShardSnapshot{}));
+    }
+    const LoadProgress load = sources_.loader.progress();
+    status.load = {.loading = load.loading,
+                   .credentials = load.credentials,
+                   .credentials_total = load.credentials_total,
+                   .sessions = load.sessions,
+                   .sessions_total = load.sessions_total};
 
     const store::Status store = sources_.store.status();
     status.devices = store.devices;

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/ingress/shard.hpp"
+#include "daemon/ingress/loader.hpp"
+#include "daemon/ingress/shards.hpp"
 #include "daemon/status.hpp"
 #include "daemon/upstream/upstreams.hpp"
 #include "narrowgate/io/event_loop.hpp"
@@ -23,7 +24,8 @@ public:
         std::string gateway;
         std::string version;
         store::Store& store;
-        std::vector<Shard*> shards;
+        Shards& shards;
+        const Loader& loader;
         const Upstreams& upstreams;
     };
 

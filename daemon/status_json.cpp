@@ -161,6 +161,23 @@ constexpr auto kUplinkFields = [](auto& visitor, auto& value) {
     visitor.field("fates", value.fates);
 };
 
+constexpr auto kShardFields = [](auto& visitor, auto& value) {
+    visitor.field("sessions", value.sessions);
+    visitor.field("handshakes_in_progress", value.handshakes_in_progress);
+    visitor.field("received", value.received);
+    visitor.field("handed_over", value.handed_over);
+    visitor.field("hand_overs_dropped", value.hand_overs_dropped);
+    visitor.field("readings", value.readings);
+};
+
+constexpr auto kLoadFields = [](auto& visitor, auto& value) {
+    visitor.field("loading", value.loading);
+    visitor.field("credentials", value.credentials);
+    visitor.field("credentials_total", value.credentials_total);
+    visitor.field("sessions", value.sessions);
+    visitor.field("sessions_total", value.sessions_total);
+};
+
 constexpr auto kStatusFields = [](auto& visitor, auto& value) {
     visitor.field("gateway", value.gateway);
     visitor.field("version", value.version);
@@ -171,6 +188,8 @@ constexpr auto kStatusFields = [](auto& visitor, auto& value) {
     visitor.field("sessions", value.sessions);
     visitor.field("handshakes_in_progress", value.handshakes_in_progress);
     visitor.field("penalised_prefixes", value.penalised_prefixes);
+    visitor.object("load", value.load, kLoadFields);
+    visitor.list("shards", value.shards, kShardFields);
     visitor.object("uplink", value.uplink, kUplinkFields);
     visitor.field("readings_per_minute", value.readings_per_minute);
     visitor.object("store", value.store, kStoreFields);

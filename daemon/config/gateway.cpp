@@ -3,6 +3,7 @@
 #include <array>
 
 #include "daemon/config/sections.hpp"
+#include "narrowgate/dtls/shard_map.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -56,6 +57,7 @@ void read_dtls(TableReader& top, Config& config) {
         table.read_duration("session_lifetime", options.session_lifetime, {1min, days(3650)});
         table.read_count("cid_bytes", options.cid_bytes, {dtls::kMinCidBytes, dtls::kMaxCidBytes});
         table.read_count("node", options.node, {0, 15});
+        table.read_count("shards", options.shards, {1, dtls::kMaxShards});
         table.read_count("max_handshakes", options.max_handshakes, {1, 65'536});
         AdmissionLimits& admission = config.admission;
         table.read_number("handshakes_per_second", admission.handshakes_per_second, {1.0, 100'000.0});

@@ -5,8 +5,6 @@
 #include <chrono>
 #include <limits>
 
-#include "daemon/devices/device_history.hpp"
-
 namespace narrowgate::daemon {
 namespace {
 
@@ -59,12 +57,20 @@ void Historian::on_established(const dtls::SessionRecord& record, std::optional<
 
 void Historian::on_ended(dtls::SessionId session, dtls::CredentialId credential, dtls::EndReason reason,
                          WallTime now, store::Unit& unit) const {
-    const auto how = end_of(reason);
-    if (!how) return;
+    if (const auto how = end_of(reason)) tell(session, credential, *how, now, unit);
+}
+
+void Historian::on_unreadable(dtls::SessionId session, dtls::CredentialId credential, WallTime now,
+                              store::Unit& unit) const {
+    tell(session, credential, SessionEnd::kUnreadable, now, unit);
+}
+
+void Historian::tell(dtls::SessionId session, dtls::CredentialId credential, SessionEnd how, WallTime now,
+                     store::Unit& unit) const {
     const auto owner = credentials_.owner_of(credential);
     if (!owner) return;
     unit.events.push_back(device_event(
-        owner->device, now, SessionEndEvent{.session = session, .credential = credential, .how = *how}));
+        owner->device, now, SessionEndEvent{.session = session, .credential = credential, .how = how}));
 }
 
 }  // namespace narrowgate::daemon

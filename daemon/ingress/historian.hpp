@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daemon/devices/credential_directory.hpp"
+#include "daemon/devices/device_history.hpp"
 #include "narrowgate/dtls/handshake_trace.hpp"
 #include "narrowgate/dtls/session_record.hpp"
 #include "narrowgate/store/unit.hpp"
@@ -30,7 +31,14 @@ public:
     void on_ended(dtls::SessionId session, dtls::CredentialId credential, dtls::EndReason reason,
                   WallTime now, store::Unit& unit) const;
 
+    // Its row on disk cannot be read.
+    void on_unreadable(dtls::SessionId session, dtls::CredentialId credential, WallTime now,
+                       store::Unit& unit) const;
+
 private:
+    void tell(dtls::SessionId session, dtls::CredentialId credential, SessionEnd how, WallTime now,
+              store::Unit& unit) const;
+
     const CredentialDirectory& credentials_;
     dtls::HandshakeTrace trace_;
 };

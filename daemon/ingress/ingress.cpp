@@ -5,46 +5,10 @@
 #include <array>
 #include <utility>
 
+#include "daemon/ingress/session_rows.hpp"
+
 namespace narrowgate::daemon {
 namespace {
-
-store::SessionRow row_of(const dtls::SessionRecord& record) {
-    return {.id = record.id,
-            .credential = record.credential,
-            .cid = record.cid,
-            .secret = record.secret.copy(),
-            .confirmed = record.confirmed,
-            .path = record.path,
-            .lease_end = record.lease_end,
-            .right_edge = record.right_edge,
-            .window = record.window,
-            .established = record.established,
-            .last_seen = record.last_seen};
-}
-
-dtls::SessionRecord record_of(store::SessionRow&& row) {
-    return {.id = row.id,
-            .credential = row.credential,
-            .cid = std::move(row.cid),
-            .secret = std::move(row.secret),
-            .confirmed = row.confirmed,
-            .path = row.path,
-            .lease_end = row.lease_end,
-            .right_edge = row.right_edge,
-            .window = row.window,
-            .established = row.established,
-            .last_seen = row.last_seen};
-}
-
-store::SessionMark mark_of(const dtls::Receipt& receipt) {
-    return {.session = receipt.session,
-            .right_edge = receipt.right_edge,
-            .window = receipt.window,
-            .lease_end = receipt.lease_end,
-            .confirmed = receipt.confirmed,
-            .path = receipt.durable_path,
-            .last_seen = receipt.last_seen};
-}
 
 // Of what waits for a commit. Below the first a shard keeps up: a commit takes about so many at once.
 constexpr std::size_t kKeepsUp = 256;
@@ -63,18 +27,30 @@ AdmissionLimits with_pool_of(const dtls::Options& options, AdmissionLimits limit
 }  // namespace
 
 Ingress::Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
-                 dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside, Log& log,
-                 const AdmissionLimits& admission, std::uint64_t seed)
+                 dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside,
+                 Log& log, const AdmissionLimits& admission, std::uint64_t seed)
     : credentials_(credentials),
       outside_(std::move(outside)),
       log_(log),
       policies_(std::move(policies)),
       resources_(seed),
       admission_(with_pool_of(options, admission), seed, outside_.offence),
+      overloaded_at_(admission.overloaded_at),
       endpoint_(options, credentials, cookie_key, order, *this) {}
 
-bool Ingress::restore(store::SessionRow&& row, Now now) {
-    return endpoint_.restore(record_of(std::move(row)), now) != dtls::Restored::kUnreadable;
+dtls::Restored Ingress::restore(store::SessionRow&& row, std::vector<store::StoredReply>&& replies, Now now) {
+    for (const store::StoredReply& reply : replies)
+        restore(reply, now);
+    const dtls::SessionId session = row.id;
+    const dtls::CredentialId credential = row.credential;
+    const auto restored = endpoint_.restore(record_of(std::move(row), outside_.service_time()), now);
+    if (restored == dtls::Restored::kUnreadable) {
+        store::Unit unit;
+        unit.close.push_back(session);
+        historian_.on_unreadable(session, credential, now.wall, unit);
+        (void)submit(std::move(unit), Closing{});
+    }
+    return restored;
 }
 
 void Ingress::restore(const store::StoredReply& reply, Now now) {
@@ -97,6 +73,11 @@ void Ingress::end_sessions_of(dtls::CredentialId credential, Now now) {
     endpoint_.end_sessions_of(credential, now);
 }
 
+void Ingress::end_others(const NewerSession& newer, Now now) {
+    now_ = now;
+    endpoint_.end_others(newer.credential, newer.session, newer.order, newer.confirmed, now);
+}
+
 void Ingress::on_completions(std::span<const store::Completion> completions, Now now) {
     now_ = now;
     for (const store::Completion& completion : completions) {
@@ -117,6 +98,7 @@ void Ingress::settle(Opening& opening, store::Outcome outcome, Now now) {
         endpoint_.session_abandoned(opening.session);
     } else {
         endpoint_.session_committed(opening.session, now);
+        outside_.tell_others({opening.credential, opening.session, opening.order, false});
     }
 }
 
@@ -128,7 +110,9 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         if (receiving.with_reading) resources_.not_committed(receiving.receipt.session);
         return;
     }
-    endpoint_.committed(receiving.receipt, now);
+    const dtls::Receipt& receipt = receiving.receipt;
+    endpoint_.committed(receipt, now);
+    if (receipt.confirms) outside_.tell_others({receipt.credential, receipt.session, receipt.order, true});
     if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
         // The upload, if any, is kept: the node may try its last block again when there is room.
         ++counters_.readings_refused;
@@ -137,9 +121,9 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         if (receiving.upload) resources_.release(*receiving.upload);
         if (receiving.with_reading) ++counters_.readings_acknowledged;
     }
-    if (receiving.retires && outside_.retired) outside_.retired(*receiving.retires);
+    if (receiving.retires) outside_.retired(*receiving.retires);
     if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
-    if (!receiving.reply.empty()) reply(receiving.receipt, receiving.reply, now);
+    if (!receiving.reply.empty()) reply(receipt, receiving.reply, now);
 }
 
 void Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
@@ -153,17 +137,14 @@ void Ingress::send(const Path& path, ByteView datagram) {
     outside_.send(path, datagram);
 }
 
-bool Ingress::admits_handshake(const Path&, Now) {
-    return true;
-}
-
 void Ingress::on_established(const dtls::SessionRecord& record,
                              std::optional<dtls::SessionId> replaces_unconfirmed) {
     store::Unit unit;
-    unit.open = row_of(record);
+    unit.open = row_of(record, outside_.service_time());
     if (replaces_unconfirmed) unit.close.push_back(*replaces_unconfirmed);
     historian_.on_established(record, replaces_unconfirmed, unit);
-    if (!submit(std::move(unit), Opening{record.id})) endpoint_.session_abandoned(record.id);
+    if (!submit(std::move(unit), Opening{record.id, record.credential, record.order}))
+        endpoint_.session_abandoned(record.id);
 }
 
 void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data) {
@@ -176,7 +157,7 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
                                                                            : dtls::EndReason::kFatalAlert,
                             now_.wall, unit);
     } else {
-        unit.mark = mark_of(receipt);
+        unit.mark = mark_of(receipt, outside_.service_time());
     }
     if (receipt.replaces) unit.close.push_back(*receipt.replaces);
     if (receipt.purpose == dtls::Purpose::kApplicationData &&
@@ -201,7 +182,9 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     const coap::MessageOptions options =
         policy == nullptr ? coap::MessageOptions{} : policy->fleet().messages;
     const dtls::SessionId session = receiving.receipt.session;
+    const std::uint64_t repeats = repeats_seen();
     auto verdict = messages_.receive(session, data, options, now_);
+    if (repeats_seen() != repeats) endpoint_.count_repeat(session);
     if (auto* stored = std::get_if<coap::Reply>(&verdict)) {
         receiving.reply = std::move(stored->bytes);
         return true;
@@ -209,7 +192,8 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     const auto* request = std::get_if<coap::Request>(&verdict);
     if (request == nullptr) return true;
 
-    const bool overloaded = outside_.overloaded && outside_.overloaded();
+    const bool overloaded =
+        pending_.size() >= overloaded_at_ || (outside_.overloaded && outside_.overloaded());
     const Asker asker{owner->device, owner->fleet, policy, endpoint_.max_application_bytes(session),
                       overloaded};
     if (policy != nullptr) receiving.spread = policy->fleet().report_interval;
@@ -231,8 +215,13 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     return true;
 }
 
+std::uint64_t Ingress::repeats_seen() const {
+    return messages_.count(coap::MessageFate::kDuplicateAnswered) +
+           messages_.count(coap::MessageFate::kDuplicateInProgress);
+}
+
 std::optional<store::CredentialId> Ingress::retired_by(const dtls::Receipt& receipt) const {
-    if (!receipt.confirmed || receipt.purpose != dtls::Purpose::kApplicationData) return std::nullopt;
+    if (!receipt.confirms) return std::nullopt;
     return credentials_.replaces_of(receipt.credential);
 }
 

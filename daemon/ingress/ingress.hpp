@@ -11,6 +11,7 @@
 #include <span>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/admission.hpp"
@@ -35,6 +36,15 @@ struct IngressCounters {
     std::uint64_t overloaded = 0;        // of these, readings that the writer's queue had no room for
 };
 
+// A session that is durable, or confirmed by a commit: those of its credential in other shards that were
+// established before it end (dtls::Endpoint::end_others()).
+struct NewerSession {
+    dtls::CredentialId credential = 0;
+    dtls::SessionId session = 0;
+    std::uint32_t order = 0;
+    bool confirmed = false;
+};
+
 // Thread: its shard's.
 class Ingress final : private dtls::Listener {
 public:
@@ -44,24 +54,31 @@ public:
         // Hands a unit to the store's writer; false when it takes no more now. Its completion comes back by
         // on_completions(), in the order of submission.
         std::function<bool(store::Unit&& unit)> submit;
-        // Whether the writer's queue is nearly full: then readings are refused before it is.
+        // Whether readings are to be refused now, beyond AdmissionLimits::overloaded_at.
         std::function<bool()> overloaded{};
         // A source whose handshakes keep failing. Not from an authenticated peer.
         std::function<void(const Offence& offence)> offence{};
         // A rotation is complete: the credential is retired on disk. It is forgotten everywhere, and its
         // sessions end in every shard.
-        std::function<void(store::CredentialId credential)> retired{};
+        std::function<void(store::CredentialId credential)> retired;
+        // For the other shards.
+        std::function<void(const NewerSession& newer)> tell_others;
+        // Store::service_time().
+        std::function<seconds()> service_time;
     };
 
     // References must outlive the ingress. `cookie_key`: 32 bytes, the same for all shards; so is `order`.
     Ingress(const dtls::Options& options, const CredentialDirectory& credentials, ByteView cookie_key,
-            dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside, Log& log,
-            const AdmissionLimits& admission = {}, std::uint64_t seed = crypto::random_u64());
+            dtls::EstablishmentOrder& order, std::shared_ptr<const Policies> policies, Outside outside,
+            Log& log, const AdmissionLimits& admission = {}, std::uint64_t seed = crypto::random_u64());
 
-    // --- At start, before any datagram: what the store has of this shard.
-    // False: the row is damaged, and its session is lost.
-    bool restore(store::SessionRow&& row, Now now);
+    // --- What the store has of this shard, at any time and in any order. Answers belong to a session, and
+    // come before its first record.
+    dtls::Restored restore(store::SessionRow&& row, std::vector<store::StoredReply>&& replies, Now now);
     void restore(const store::StoredReply& reply, Now now);
+    // See dtls::Endpoint for these.
+    void reserve(std::size_t sessions) { endpoint_.reserve(sessions); }
+    void load_from(dtls::SessionShelf* shelf) { endpoint_.load_from(shelf); }
 
     void on_datagram(ByteView datagram, const Path& path, Now now);
     void on_completions(std::span<const store::Completion> completions, Now now);
@@ -75,6 +92,8 @@ public:
     void set_policies(std::shared_ptr<const Policies> policies) { policies_ = std::move(policies); }
     // A credential was revoked: its sessions end at once.
     void end_sessions_of(dtls::CredentialId credential, Now now);
+    // Another shard has told.
+    void end_others(const NewerSession& newer, Now now);
 
     // Commits that have not been answered yet.
     std::size_t pending() const { return pending_.size(); }
@@ -88,6 +107,8 @@ private:
     // What waits for a commit.
     struct Opening {
         dtls::SessionId session;
+        dtls::CredentialId credential;
+        std::uint32_t order;
     };
     struct Receiving {
         dtls::Receipt receipt;
@@ -102,7 +123,6 @@ private:
     using Pending = std::variant<Opening, Receiving, Closing>;
 
     void send(const Path& path, ByteView datagram) override;
-    bool admits_handshake(const Path& path, Now now) override;
     void on_established(const dtls::SessionRecord& record,
                         std::optional<dtls::SessionId> replaces_unconfirmed) override;
     void on_receipt(const dtls::Receipt& receipt, ByteView application_data) override;
@@ -114,7 +134,9 @@ private:
     // Fills in what the application data of a receipt ask for. False: they must have no effect at all.
     bool read_application_data(ByteView data, Receiving& receiving, store::Unit& unit);
     bool submit(store::Unit&& unit, Pending&& pending);
-    // The credential that the one of a confirmed session replaces, as long as both work.
+    // CoAP retransmissions that were recognised, since start.
+    std::uint64_t repeats_seen() const;
+    // The credential that is retired by the receipt that confirms a session of its successor.
     std::optional<store::CredentialId> retired_by(const dtls::Receipt& receipt) const;
     void settle(Opening& opening, store::Outcome outcome, Now now);
     void settle(Receiving& receiving, const store::Completion& completion, Now now);
@@ -128,6 +150,7 @@ private:
     coap::MessageLayer messages_;
     Resources resources_;
     Admission admission_;
+    const std::size_t overloaded_at_;
     bool behind_ = false;
     dtls::Endpoint endpoint_;
     std::unordered_map<std::uint64_t, Pending> pending_;  // by ticket

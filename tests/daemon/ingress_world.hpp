@@ -1,90 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A gateway shard, its journal and its nodes in virtual time: the real Ingress with all rooms behind it, real
-// mbedTLS nodes behind simulated links and a NAT, and a journal in memory whose commits, failures and crashes
-// a test decides.
+// A gateway, its journal and its nodes in virtual time: the real Ingress of each shard with all rooms behind
+// it, real mbedTLS nodes behind simulated links and a NAT, and a journal in memory.
 #pragma once
 
 #include <array>
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/ingress.hpp"
+#include "daemon/memory_journal.hpp"
 #include "fakes/manual_clock.hpp"
+#include "narrowgate/dtls/shard_map.hpp"
 #include "sim/nat.hpp"
 #include "sim/node_client.hpp"
 #include "sim/recording.hpp"
 
 namespace narrowgate::daemon::testing {
-
-// What the store would hold. Units wait until commit(); a crash forgets what waits.
-class MemoryJournal {
-public:
-    struct Reading {
-        std::string device;
-        Bytes payload;
-    };
-
-    bool submit(store::Unit&& unit) {
-        if (full_queue) return false;
-        waiting_.push_back(std::move(unit));
-        return true;
-    }
-
-    // All that waits, in order, becomes durable, unless the store is out of order in one of its ways.
-    std::vector<store::Completion> commit() {
-        std::vector<store::Completion> completions;
-        for (store::Unit& unit : std::exchange(waiting_, {})) {
-            store::Outcome outcome = store::Outcome::kCommitted;
-            if (failing) {
-                outcome = store::Outcome::kFailed;
-            } else {
-                if (unit.reading && full) outcome = store::Outcome::kReadingRefused;
-                apply(unit, outcome);
-            }
-            completions.push_back({unit.ticket, outcome, seconds(60)});
-        }
-        return completions;
-    }
-    void crash() { waiting_.clear(); }
-    bool idle() const { return waiting_.empty(); }
-
-    std::map<store::SessionId, store::SessionRow> sessions;
-    std::vector<store::StoredReply> replies;
-    std::vector<Reading> readings;
-    bool full = false;        // readings are refused
-    bool failing = false;     // nothing can be written
-    bool full_queue = false;  // nothing is even taken
-
-private:
-    void apply(store::Unit& unit, store::Outcome outcome) {
-        for (const store::SessionId id : unit.close)
-            sessions.erase(id);
-        if (unit.open) sessions.insert_or_assign(unit.open->id, std::move(*unit.open));
-        if (unit.mark) {
-            if (const auto found = sessions.find(unit.mark->session); found != sessions.end()) {
-                store::SessionRow& row = found->second;
-                row.right_edge = unit.mark->right_edge;
-                row.window = unit.mark->window;
-                row.lease_end = unit.mark->lease_end;
-                row.confirmed = unit.mark->confirmed;
-                row.path = unit.mark->path;
-                row.last_seen = unit.mark->last_seen;
-            }
-        }
-        if (outcome != store::Outcome::kCommitted) return;
-        if (unit.reading) readings.push_back({unit.reading->device, unit.reading->payload});
-        if (unit.reply) replies.push_back(*unit.reply);
-    }
-
-    std::vector<store::Unit> waiting_;
-};
 
 // Thread: the test's.
 class World {
@@ -135,46 +73,57 @@ public:
     Address address_of(const Node& node) const { return outside(nat_.port_of(node.inside).value()); }
 
     // kill -9 and a new start: what was not committed is gone, what was is loaded.
-    void restart() {
+    void restart() { restart(options_.shards); }
+    void restart(std::uint8_t shards) {
+        begin_restart(shards);
+        load();
+    }
+    // A start that answers nodes before it has loaded anything. load() goes on with up to `rows` sessions,
+    // and ends the loading when those were the last.
+    void begin_restart(std::uint8_t shards) {
         journal.crash();
         outgoing_.clear();
-        ingress_.reset();
-        ingress_ = std::make_unique<Ingress>(
-            options_, directory_, cookie_key_, policies_,
-            Ingress::Outside{
-                .send = [this](const Path& path,
-                               ByteView datagram) { outgoing_.push_back({path, to_bytes(datagram)}); },
-                .submit = [this](store::Unit&& unit) { return journal.submit(std::move(unit)); }},
-            log_);
-        for (const auto& [id, row] : journal.sessions) {
-            store::SessionRow copy{.id = row.id,
-                                   .credential = row.credential,
-                                   .cid = row.cid,
-                                   .secret = row.secret.copy(),
-                                   .confirmed = row.confirmed,
-                                   .path = row.path,
-                                   .lease_end = row.lease_end,
-                                   .right_edge = row.right_edge,
-                                   .window = row.window,
-                                   .established = row.established,
-                                   .last_seen = row.last_seen};
-            if (!ingress_->restore(std::move(copy), clock.now())) std::abort();
-        }
+        words_.clear();
+        shards_.clear();
+        order_.emplace();
+        options_.shards = shards;
+        map_.emplace(shards, Bytes(16, ++boots_));
+        replies_ = std::make_unique<StoredReplies>();
         for (const store::StoredReply& reply : journal.replies)
-            ingress_->restore(reply, clock.now());
+            replies_->add(store::StoredReply(reply));
+        for (std::uint8_t i = 0; i < shards; ++i)
+            shards_.push_back(make_shard(i));
+        loading_ = std::make_unique<MemorySessionReader>(journal);
+    }
+    void load(std::size_t rows = std::size_t{1} << 32) {
+        const auto restore = [this](store::SessionRow&& row) {
+            const store::SessionId id = row.id;
+            Shard& owner = *shards_[map_->owner_of_session(row.cid, row.path)];
+            const auto restored = owner.ingress->restore(std::move(row), replies_->take(id), clock.now());
+            if (restored == dtls::Restored::kUnreadable) std::abort();
+        };
+        if (*loading_->next(rows, restore)) return;
+        for (const auto& shard : shards_) {
+            shard->ingress->load_from(nullptr);
+            shard->shelf.reset();
+        }
     }
 
     // A datagram reaches the gateway, from wherever `path` says.
-    void inject(const Path& path, ByteView datagram) { ingress_->on_datagram(datagram, path, clock.now()); }
+    void inject(const Path& path, ByteView datagram) { receive(path, datagram); }
 
     // Commits what waits and carries out what follows from it.
-    void commit() { ingress_->on_completions(journal.commit(), clock.now()); }
+    void commit() {
+        for (const auto& [shard, completions] : journal.commit())
+            shards_[shard]->ingress->on_completions(completions, clock.now());
+    }
 
     // Lets time pass in steps until everything that is due within `duration` has happened. `commits`: the
     // writer works at every step; otherwise units wait for commit().
     void run(std::chrono::milliseconds duration, bool commits = true,
              std::chrono::milliseconds step = milliseconds(10)) {
         for (std::chrono::milliseconds done{0}; done < duration; done += step) {
+            spread_words();
             turn();
             if (commits) commit();
             deliver();
@@ -185,7 +134,10 @@ public:
     // One look at every node, link and timer, without a commit.
     void turn() {
         const Now now = clock.now();
-        if (const auto due = ingress_->next_deadline(); due && *due <= now.steady) ingress_->advance(now);
+        for (const auto& shard : shards_) {
+            const auto due = shard->ingress->next_deadline();
+            if (due && *due <= now.steady) shard->ingress->advance(now);
+        }
         for (const auto& node : nodes_) {
             node->client.advance(now);
             while (auto datagram = node->client.next_datagram()) {
@@ -196,7 +148,27 @@ public:
         deliver();
     }
 
-    Ingress& ingress() { return *ingress_; }
+    Ingress& ingress(std::size_t shard = 0) { return *shards_[shard]->ingress; }
+    std::size_t shards() const { return shards_.size(); }
+    // Of all shards together.
+    std::uint64_t handshakes() const {
+        std::uint64_t handshakes = 0;
+        for (const auto& shard : shards_)
+            handshakes += shard->ingress->endpoint().counters().handshakes_completed;
+        return handshakes;
+    }
+    std::size_t sessions() const {
+        std::size_t sessions = 0;
+        for (const auto& shard : shards_)
+            sessions += shard->ingress->endpoint().sessions();
+        return sessions;
+    }
+    std::uint64_t ended(dtls::EndReason reason) const {
+        std::uint64_t ended = 0;
+        for (const auto& shard : shards_)
+            ended += shard->ingress->endpoint().counters().of(reason);
+        return ended;
+    }
 
     fakes::ManualClock clock;
     MemoryJournal journal;
@@ -207,6 +179,64 @@ public:
 
 private:
     static Bytes to_bytes(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
+
+    struct Shard {
+        std::unique_ptr<DiskSessionShelf> shelf;  // while loading
+        std::unique_ptr<Ingress> ingress;
+    };
+
+    std::unique_ptr<Shard> make_shard(std::uint8_t number) {
+        auto shard = std::make_unique<Shard>();
+        dtls::Options options = options_;
+        options.shard = number;
+        shard->ingress = std::make_unique<Ingress>(
+            options, directory_, cookie_key_, *order_, policies_,
+            Ingress::Outside{
+                .send = [this](const Path& path,
+                               ByteView datagram) { outgoing_.push_back({path, to_bytes(datagram)}); },
+                .submit =
+                    [this, number](store::Unit&& unit) {
+                        unit.sink = number;
+                        return journal.submit(std::move(unit));
+                    },
+                .retired = [this](store::CredentialId credential) { retire(credential); },
+                .tell_others = [this,
+                                number](const NewerSession& newer) { words_.emplace_back(number, newer); },
+                .service_time = [this] { return service_time(); }},
+            log_);
+        const auto found = [this, ingress = shard->ingress.get()](store::SessionId session) {
+            for (const store::StoredReply& reply : replies_->take(session))
+                ingress->restore(reply, clock.now());
+        };
+        shard->shelf = std::make_unique<DiskSessionShelf>(
+            std::make_unique<MemorySessionReader>(journal), *map_, number, clock,
+            DiskSessionShelf::Outside{.service_time = [this] { return service_time(); }, .found = found});
+        shard->ingress->load_from(shard->shelf.get());
+        return shard;
+    }
+
+    seconds service_time() const {
+        return std::chrono::duration_cast<seconds>(clock.now().steady.time_since_epoch());
+    }
+
+    void retire(store::CredentialId credential) {
+        directory_.remove(std::array{credential});
+        for (const auto& shard : shards_)
+            shard->ingress->end_sessions_of(credential, clock.now());
+    }
+
+    // Whichever shard the kernel gives it to: it comes to its owner.
+    void receive(const Path& path, ByteView datagram) {
+        shards_[map_->owner_of(datagram, path)]->ingress->on_datagram(datagram, path, clock.now());
+    }
+
+    // What shards have to tell each other arrives a turn later.
+    void spread_words() {
+        for (const auto& [teller, newer] : std::exchange(words_, {})) {
+            for (std::size_t i = 0; i < shards_.size(); ++i)
+                if (i != teller) shards_[i]->ingress->end_others(newer, clock.now());
+        }
+    }
 
     // What the gateway sent goes to the NAT; then all that has come through it by now reaches its end.
     void deliver() {
@@ -232,7 +262,7 @@ private:
             }
             const Path path{gateway, outside(passage->port)};
             captured.push_back({sim::Direction::kUp, path, passage->datagram});
-            ingress_->on_datagram(passage->datagram, path, now);
+            receive(path, passage->datagram);
         }
     }
 
@@ -264,7 +294,13 @@ private:
     std::deque<std::pair<Path, Bytes>> outgoing_;
     sim::Nat nat_;
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::unique_ptr<Ingress> ingress_;
+    std::uint8_t boots_ = 0;
+    std::optional<dtls::ShardMap> map_;
+    std::optional<dtls::EstablishmentOrder> order_;
+    std::vector<std::pair<std::size_t, NewerSession>> words_;  // with who tells them
+    std::unique_ptr<StoredReplies> replies_;
+    std::unique_ptr<MemorySessionReader> loading_;
+    std::vector<std::unique_ptr<Shard>> shards_;
 
 public:
     CredentialDirectory& directory() { return directory_; }
