@@ -38,18 +38,6 @@ Expected<void> check_reload(const Config& running, const Config& wanted,
     return {};
 }
 
-Expected<void> check_reload_while_loading(const Config& running, const Config& wanted) {
-    const std::set<std::string> names = names_of(wanted.fleets);
-    for (const Fleet& fleet : running.fleets) {
-        if (names.contains(fleet.name)) continue;
-        return failure(fmt::format("fleet \"{}\" is gone from the configuration, and which devices it has is "
-                                   "not known before all are loaded",
-                                   fleet.name),
-                       "reload again when `narrowgate status` says that nothing is being loaded");
-    }
-    return {};
-}
-
 std::vector<std::string> waiting_for_restart(const Config& running, const Config& wanted) {
     std::vector<std::string> waiting;
     const auto compare = [&waiting](const char* name, const auto& left, const auto& right) {
@@ -128,12 +116,6 @@ void Reloader::reload(WallTime now) {
     if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets(), all_loaded); !fits) {
         targets_.log.error("not reloaded: {}", fits.error().text());
         return;
-    }
-    if (targets_.credentials.loading()) {
-        if (const auto fits = check_reload_while_loading(running_, *wanted); !fits) {
-            targets_.log.error("not reloaded: {}", fits.error().text());
-            return;
-        }
     }
     for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
         targets_.log.warning("{} has changed and waits for a restart", setting);

@@ -25,9 +25,6 @@ namespace narrowgate::daemon {
 Expected<void> check_reload(const Config& running, const Config& wanted,
                             const std::map<std::string, std::size_t>& devices, bool all_devices = true);
 
-// Likewise while a start is still loading devices: no fleet may be gone, for any may have some.
-Expected<void> check_reload_while_loading(const Config& running, const Config& wanted);
-
 // The settings that differ and take effect only at the next start, as they are written in the file:
 // "dtls.mtu", "upstream \"aws\"". Fleets, log level, certificates and the upstreams' other connection
 // settings are taken at once and never named here.

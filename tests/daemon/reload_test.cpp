@@ -28,19 +28,6 @@ TEST(ReloadTest, AFleetThatStillHasDevicesCannotVanish) {
     EXPECT_TRUE(check_reload(working(), wanted, {}).has_value());
 }
 
-// Which devices a fleet has is on disk alone then.
-TEST(ReloadTest, NoFleetCanVanishWhileDevicesAreBeingLoaded) {
-    Config wanted = working();
-    EXPECT_TRUE(check_reload_while_loading(working(), wanted).has_value());
-    wanted.fleets.push_back(wanted.fleets[0]);
-    wanted.fleets[1].name = "gas-meters";
-    EXPECT_TRUE(check_reload_while_loading(working(), wanted).has_value());
-    wanted.fleets.erase(wanted.fleets.begin());
-    const auto refused = check_reload_while_loading(working(), wanted);
-    ASSERT_FALSE(refused.has_value());
-    EXPECT_NE(refused.error().what.find("water-meters"), std::string::npos);
-}
-
 // A start loads in the background: no device of the fleet has come into memory yet, which says nothing.
 TEST(ReloadTest, NoFleetCanVanishWhileDevicesAreBeingLoaded) {
     Config wanted = working();
