@@ -3,10 +3,10 @@
 // A session in memory. Most of a million of them sleep, so its size is planned, in bytes:
 //
 //   id                        8     session_table.hpp adds, for each:
-//   receive window            8       three indexes (id; CID or path; credential)  27.4 to 30.9
+//   receive window            8       three indexes (id; CID or path; credential)  28.3 to 30.9
 //   keys, both ways          32       expiry wheel                                  4
 //   implicit nonces           8
-//   own CID                   8     so a sleeping session costs 167 to 171 bytes. What only some need is in
+//   own CID                   8     so a sleeping session costs 168 to 171 bytes. What only some need is in
 //   remote IP and port       18     SessionExtras, beside: a peer's CID, a limited fragment, all of an
 //   local address, interned   2     unconfirmed session, a path that does not fit here.
 //   heard, in seconds         4

@@ -170,8 +170,8 @@ void SessionTable::drop_empty_extras(CompactSession& session) {
 void SessionTable::reserve(std::size_t sessions) {
     chunks_.reserve(sessions / kChunk + 1);
     by_id_.reserve(sessions);
-    by_credential_.reserve(sessions);
-    by_cid_.reserve(sessions);
+    by_credential_.reserve(sessions + sessions / 32);
+    by_cid_.reserve(sessions + sessions / 16);
 }
 
 }  // namespace narrowgate::dtls

@@ -24,6 +24,9 @@ inline std::uint64_t mix(std::uint64_t value, std::uint64_t seed) {
 
 class SlotIndex {
 public:
+    // `first`: how many entries it begins with. Indexes that fill together should not grow together.
+    explicit SlotIndex(std::size_t first = 16) : first_(first) {}
+
     void insert(std::uint64_t hash, std::uint32_t slot) {
         if ((size_ + 1) * kFullOf > entries_.size() * kFull) resize(entries_.size() + entries_.size() / 8);
         place({tag_of(hash), slot});
@@ -64,13 +67,11 @@ public:
     }
 
     std::size_t size() const { return size_; }
-    std::size_t memory() const { return entries_.capacity() * sizeof(Entry); }  // bytes
 
 private:
     static constexpr std::uint32_t kEmpty = ~std::uint32_t{0};
     static constexpr std::size_t kFull = 7;
     static constexpr std::size_t kFullOf = 8;
-    static constexpr std::size_t kFewest = 16;
 
     struct Entry {
         std::uint32_t tag = 0;
@@ -94,13 +95,14 @@ private:
     }
 
     void resize(std::size_t size) {
-        std::vector<Entry> old(std::max(size, kFewest));
+        std::vector<Entry> old(std::max(size, first_));
         old.swap(entries_);
         for (const Entry& entry : old) {
             if (entry.slot != kEmpty) place(entry);
         }
     }
 
+    std::size_t first_;
     std::vector<Entry> entries_;
     std::size_t size_ = 0;
 };
