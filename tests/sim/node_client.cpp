@@ -11,6 +11,7 @@ NodeClient::NodeClient(const NodeOptions& options, std::uint64_t seed)
     : identity_(options.dtls.identity),
       resource_(options.resource),
       retry_after_(options.retry_after),
+      reconnects_(options.reconnects),
       random_(seed),
       dtls_(options.dtls),
       coap_(options.coap, random_()) {}
@@ -63,6 +64,7 @@ void NodeClient::advance(Now now) {
         note(NodeEvent::Kind::kGivenUp, queue_.front().sequence, 0, now);
         queue_.front().sent = false;
         not_before_ = now.steady + retry_after_;
+        if (reconnects_) connect(now);
     }
     send_next(now);
 }

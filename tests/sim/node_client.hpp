@@ -28,6 +28,8 @@ struct NodeOptions {
     std::string resource = "telemetry";
     // Wait before a failed handshake is tried anew, and before a reading that was given up is sent again.
     seconds retry_after{5};
+    // A reading that was given up means that the gateway knows the session no more: shake hands anew.
+    bool reconnects = false;
 };
 
 struct Traffic {
@@ -101,6 +103,7 @@ private:
     const std::string identity_;
     const std::string resource_;
     const seconds retry_after_;
+    const bool reconnects_;
 
     std::mt19937_64 random_;
     DtlsSession dtls_;

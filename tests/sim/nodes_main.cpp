@@ -58,6 +58,8 @@ int main(int argc, char** argv) {
     app.add_option("--ack-timeout", ack_timeout, "ACK_TIMEOUT of RFC 7252")->check(CLI::PositiveNumber);
     app.add_option("--max-retransmit", options.node.coap.max_retransmit, "MAX_RETRANSMIT of RFC 7252")
         ->check(CLI::Range(0, 20));
+    app.add_flag("--reconnect", options.node.reconnects,
+                 "Shake hands anew when no answer came, after the last retransmission");
     app.add_option("--handshake-timeout-min", handshake_min, "First wait before a flight is sent again");
     app.add_option("--handshake-timeout-max", handshake_max, "Longest such wait");
     app.add_option("--resource", options.node.resource, "Uri-Path of the readings, one segment");

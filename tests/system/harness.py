@@ -310,7 +310,7 @@ def write_devices(path, devices):
 
 
 class Nodes:
-    """The simulated nodes' process. Options are its flags: `interval=2` is `--interval 2`."""
+    """The simulated nodes' process. Options are its flags: `interval=2` is `--interval 2`, `reconnect=True` is `--reconnect`."""
 
     def __init__(self, stage, gateway_address, identities_file, seed=1, name="nodes", **options):
         self.log = stage.folder / f"{name}.log"
@@ -319,7 +319,7 @@ class Nodes:
         command = [NODES_BINARY, "--gateway", gateway_address, "--identities-file", identities_file,
                    "--events", self.events_file, "--seed", seed]
         for name, value in options.items():
-            command += ["--" + name.replace("_", "-"), value]
+            command += ["--" + name.replace("_", "-"), *([] if value is True else [value])]
         with open(self.output, "wb") as out:
             self.process = stage.start(command, self.log, stdout=out)
 
