@@ -15,6 +15,7 @@
 #include "daemon/commands/command_line.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/server.hpp"
+#include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
@@ -42,6 +43,8 @@ constexpr seconds kUpstreamPatience{2};
 constexpr seconds kStatusLineInterval{10};
 // For a look at a device's sessions; after it, what the store has of them is shown.
 constexpr milliseconds kLookPatience{500};
+// How long a busy shard is tried to be told of sessions that are gone from disk.
+constexpr seconds kForgetPatience{5};
 // A commit that takes longer than this has hung, and not merely met a slow disk.
 constexpr seconds kSlowestCommit{45};
 
@@ -123,6 +126,9 @@ ExitCode run(const std::filesystem::path& file, Config config) {
                                     .upstreams = **upstreams});
     ControlCalls calls;
     add_device_calls(calls, devices);
+    add_session_calls(calls, **store, clock, [&](std::vector<store::SessionId>&& sessions) {
+        return (*shards)->forget(std::move(sessions), kForgetPatience);
+    });
     add_store_calls(calls, **store);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });

@@ -75,7 +75,10 @@ Expected<json> forget(store::Store& store, const Clock& clock, const EndSessions
                                            event.body, caller.name);
     if (!forgotten) return std::unexpected(forgotten.error());
     const std::size_t count = forgotten->size();
-    if (end && count != 0) end(*std::move(forgotten));
+    if (end && count != 0 && !end(*std::move(forgotten))) {
+        return failure("the sessions are gone from disk, but a busy thread of the gateway could not be told",
+                       "restart the gateway: systemctl restart narrowgate");
+    }
     return json{{"sessions", count}};
 }
 

@@ -18,8 +18,9 @@
 
 namespace narrowgate::daemon {
 
-// Told of sessions that an operator had forgotten, durably: they end at once, wherever they live.
-using EndSessions = std::function<void(std::vector<store::SessionId>&& sessions)>;
+// Told of sessions that an operator had forgotten, durably: they end at once, wherever they live. False when
+// some may live on.
+using EndSessions = std::function<bool(std::vector<store::SessionId>&& sessions)>;
 
 // `store` and `clock` must outlive `calls`.
 void add_session_calls(ControlCalls& calls, store::Store& store, const Clock& clock, EndSessions end);

@@ -73,6 +73,12 @@ void Ingress::end_sessions_of(dtls::CredentialId credential, Now now) {
     endpoint_.end_sessions_of(credential, now);
 }
 
+void Ingress::forget(std::span<const dtls::SessionId> sessions, Now now) {
+    now_ = now;
+    for (const dtls::SessionId session : sessions)
+        endpoint_.end_session(session, dtls::EndReason::kForgotten);
+}
+
 void Ingress::end_others(const NewerSession& newer, Now now) {
     now_ = now;
     endpoint_.end_others(newer.credential, newer.session, newer.order, newer.confirmed, now);
@@ -229,7 +235,8 @@ void Ingress::on_session_ended(dtls::SessionId session, dtls::CredentialId crede
                                dtls::EndReason reason) {
     messages_.forget(session);
     resources_.forget(session);
-    if (dtls::is_gone_from_journal(reason)) return;
+    // What an operator had forgotten is gone from the store before it ends here.
+    if (dtls::is_gone_from_journal(reason) || reason == dtls::EndReason::kForgotten) return;
     // A revocation deletes sessions itself, but not one whose first commit was still on its way. Should the
     // queue be full, the row stays until the next start finds it expired or revoked.
     store::Unit unit;

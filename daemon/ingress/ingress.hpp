@@ -92,6 +92,8 @@ public:
     void set_policies(std::shared_ptr<const Policies> policies) { policies_ = std::move(policies); }
     // A credential was revoked: its sessions end at once.
     void end_sessions_of(dtls::CredentialId credential, Now now);
+    // An operator had these forgotten: the store knows them no more. Those of other shards are passed over.
+    void forget(std::span<const dtls::SessionId> sessions, Now now);
     // Another shard has told.
     void end_others(const NewerSession& newer, Now now);
 

@@ -96,6 +96,13 @@ bool Shard::end_sessions_of(std::vector<dtls::CredentialId> credentials) {
     });
 }
 
+bool Shard::forget(std::shared_ptr<const std::vector<dtls::SessionId>> sessions) {
+    return loop_->loop->post([loop = loop_.get(), sessions = std::move(sessions)] {
+        loop->ingress().forget(*sessions, loop->loop->now());
+        loop->finish_turn();
+    });
+}
+
 bool Shard::end_others(const NewerSession& newer) {
     return loop_->loop->post([loop = loop_.get(), newer] {
         loop->ingress().end_others(newer, loop->loop->now());

@@ -101,6 +101,7 @@ public:
     bool loaded(std::function<void()> done);
     bool set_policies(std::shared_ptr<const Policies> policies);
     bool end_sessions_of(std::vector<dtls::CredentialId> credentials);
+    bool forget(std::shared_ptr<const std::vector<dtls::SessionId>> sessions);
     bool end_others(const NewerSession& newer);
     // Calls `look` in the shard's thread, between two turns.
     bool ask(std::function<void(const Ingress&)> look);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 #include "narrowgate/base/crypto.hpp"
@@ -17,6 +18,9 @@ constexpr std::size_t kRecordHeaderBytes = 13;
 constexpr std::uint8_t kCidRecord = 25;
 // The nibble of a CID's first byte that says the shard (dtls::ShardMap).
 constexpr std::uint8_t kShardNibble = 0x0f;
+
+// Between two attempts to tell a shard whose loop takes no more.
+constexpr milliseconds kTellAgain{10};
 
 io::UdpSteering steering_of(const dtls::Options& options) {
     return {.marked = kCidRecord,
@@ -104,6 +108,18 @@ void Shards::set_policies(const std::shared_ptr<const Policies>& policies) {
 void Shards::end_sessions_of(const std::vector<dtls::CredentialId>& credentials) {
     for (const auto& shard : shards_)
         (void)shard->end_sessions_of(credentials);
+}
+
+bool Shards::forget(std::vector<dtls::SessionId>&& sessions, milliseconds patience) {
+    const auto shared = std::make_shared<const std::vector<dtls::SessionId>>(std::move(sessions));
+    const SteadyTime deadline = std::chrono::steady_clock::now() + patience;
+    for (const auto& shard : shards_) {
+        while (!shard->forget(shared)) {
+            if (std::chrono::steady_clock::now() >= deadline) return false;
+            std::this_thread::sleep_for(kTellAgain);
+        }
+    }
+    return true;
 }
 
 std::vector<std::optional<ShardSnapshot>> Shards::snapshots(milliseconds patience) {
