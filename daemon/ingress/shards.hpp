@@ -51,8 +51,8 @@ public:
     Shard& owner_of(const store::SessionRow& row) const;
     void set_policies(const std::shared_ptr<const Policies>& policies);
     void end_sessions_of(const std::vector<dtls::CredentialId>& credentials);
-    // Sessions that the store knows no more end in whichever shard they live. Waits while a shard has too much
-    // to do; false when one could not be told within `patience`.
+    // Sessions that the store knows no more end in whichever shard they live. Waits while a shard has too
+    // much to do; false when one could not be told within `patience`.
     bool forget(std::vector<dtls::SessionId>&& sessions, milliseconds patience);
     // In order; nothing for a shard that does not answer in time.
     std::vector<std::optional<ShardSnapshot>> snapshots(milliseconds patience);
