@@ -118,7 +118,10 @@ void add_device_life_commands(CLI::App& device, Invocation& invocation,
                      "File with the new key in hexadecimal; - is standard input. A random one when not given")
         ->type_name("FILE");
     add_validity_options(*command, *arguments);
-    command->add_flag("--cancel", arguments->cancel, "Take back the credential that waits for its first use");
+    CLI::Option* const cancel = command->add_flag("--cancel", arguments->cancel,
+                                                  "Take back the credential that waits for its first use");
+    for (const char* other : {"--identity", "--psk-file", "--valid-from", "--valid-until"})
+        cancel->excludes(command->get_option(other));
     add_json_option(*command, invocation);
     command->footer(kRotateFooter);
 

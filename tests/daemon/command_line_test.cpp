@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -220,6 +222,71 @@ TEST_F(CommandLineTest, AnImportIsAllOrNothingAndNamesEveryBadLine) {
     EXPECT_EQ(type({"device", "import", "-"}), ExitCode::kOk);
     EXPECT_EQ(out_, "1 added, 0 changed, 0 unchanged.\n");
     EXPECT_EQ(type({"device", "show", "a"}), ExitCode::kOk);
+}
+
+TEST_F(CommandLineTest, ARotationPrintsTheNextCredentialOnceAsImportReadsIt) {
+    ASSERT_EQ(type({"device", "add", "wm-0001", "--fleet", "water-meters", "--generate"}), ExitCode::kOk);
+    ASSERT_EQ(type({"device", "rotate", "wm-0001"}), ExitCode::kOk) << err_;
+    EXPECT_THAT(out_, HasSubstr("then wm-0001 is retired"));
+    const auto csv = out_.substr(out_.find("identity,fleet"));
+    EXPECT_THAT(csv, HasSubstr("\nwm-0001#2,water-meters,"));
+    input_ = csv;
+    ASSERT_EQ(type({"device", "import", "--dry-run", "-"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(out_, "Would be: 0 added, 0 changed, 1 unchanged.\n");
+
+    EXPECT_EQ(type({"device", "show", "wm-0001"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("waits for its first use, then replaces wm-0001"));
+    EXPECT_EQ(type({"device", "rotate", "wm-0001"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("narrowgate device rotate wm-0001 --cancel"));
+
+    ASSERT_EQ(type({"device", "rotate", "wm-0001", "--cancel"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("wm-0001#2 is revoked"));
+    EXPECT_EQ(type({"device", "rotate", "wm-0001", "--cancel"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("no rotation of \"wm-0001\" is under way"));
+}
+
+TEST_F(CommandLineTest, ARotationTakesAKeyAnIdentityAndAValidityFromOutside) {
+    ASSERT_EQ(type({"device", "add", "wm-0001", "--fleet", "water-meters", "--generate"}), ExitCode::kOk);
+    input_ = std::string(kKey) + "\n";
+    ASSERT_EQ(type({"device", "rotate", "wm-0001", "--psk-file", "-", "--identity", "wm-0001-b",
+                    "--valid-from", "2026-02-01", "--valid-until", "2027-02-01T12:00:00+01:00", "--json"}),
+              ExitCode::kOk)
+        << err_;
+    EXPECT_EQ(nlohmann::json::parse(out_).at("identity"), "wm-0001-b");
+    EXPECT_THAT(out_, Not(HasSubstr(std::string(kKey))));
+    ASSERT_EQ(type({"device", "show", "wm-0001", "--json"}), ExitCode::kOk);
+    const auto credential = nlohmann::json::parse(out_).at("credentials").at(1);
+    EXPECT_EQ(credential.at("not_before"), "2026-02-01T00:00:00.000Z");
+    EXPECT_EQ(credential.at("not_after"), "2027-02-01T11:00:00.000Z");
+    EXPECT_EQ(credential.at("state"), "not_yet_valid");
+    EXPECT_EQ(credential.at("replaces"), "wm-0001");
+
+    EXPECT_EQ(type({"device", "rotate", "wm-0001", "--valid-from", "tomorrow"}), ExitCode::kUsage);
+    EXPECT_THAT(err_, HasSubstr("--valid-from: \"tomorrow\" is no time"));
+    EXPECT_EQ(type({"device", "rotate", "wm-0001", "--cancel", "--identity", "x"}), ExitCode::kUsage);
+}
+
+TEST_F(CommandLineTest, OneCredentialIsRevokedAndTheAuditTrailSaysByWhom) {
+    ASSERT_EQ(type({"device", "add", "wm-0001", "--fleet", "water-meters", "--generate"}), ExitCode::kOk);
+    ASSERT_EQ(type({"device", "rotate", "wm-0001", "--json"}), ExitCode::kOk);
+    EXPECT_EQ(type({"device", "revoke"}), ExitCode::kUsage);
+    EXPECT_EQ(type({"device", "revoke", "wm-0001", "--credential", "wm-0001"}), ExitCode::kUsage);
+    ASSERT_EQ(type({"device", "revoke", "--credential", "wm-0001"}), ExitCode::kOk) << err_;
+    ASSERT_EQ(type({"device", "show", "wm-0001", "--json"}), ExitCode::kOk);
+    const auto device = nlohmann::json::parse(out_);
+    EXPECT_TRUE(device.at("revoked").is_null());
+    EXPECT_EQ(device.at("credentials").at(0).at("state"), "revoked");
+    EXPECT_EQ(device.at("credentials").at(1).at("state"), "in_use");
+
+    ASSERT_EQ(type({"audit", "--json"}), ExitCode::kOk);
+    const auto entries = nlohmann::json::parse(out_);
+    ASSERT_EQ(entries.size(), 3U);
+    EXPECT_EQ(entries[0].at("action"), "revoke");
+    EXPECT_EQ(entries[0].at("subject"), "wm-0001");
+    EXPECT_THAT(entries[0].at("actor").get<std::string>(), HasSubstr("uid " + std::to_string(getuid())));
+    EXPECT_EQ(type({"audit", "--last", "1"}), ExitCode::kOk);
+    EXPECT_THAT(out_, HasSubstr("revoke"));
+    EXPECT_THAT(out_, Not(HasSubstr("rotate")));
 }
 
 TEST_F(CommandLineTest, TheStoreCanBeLookedInto) {

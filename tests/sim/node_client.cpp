@@ -87,7 +87,10 @@ void NodeClient::send_next(Now now) {
     Measured& reading = queue_.front();
     if (reading.sent) return;
     const auto age = std::chrono::duration_cast<seconds>(now.steady - reading.at).count();
-    const Bytes payload = encode(SenmlReading{.base_name = identity_ + ":",
+    // A rotation changes the identity, as to "wm-0001#2", and not what the readings are of; nor may a SenML
+    // name have a '#' (RFC 8428 section 4.5.1).
+    const std::string device = identity_.substr(0, identity_.find('#'));
+    const Bytes payload = encode(SenmlReading{.base_name = device + ":",
                                               .sequence = reading.sequence,
                                               .age_seconds = age,
                                               .temperature_celsius = reading.temperature_celsius,
