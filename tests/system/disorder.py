@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness import AWS_LIMITS, Broker, Gateway, Nodes, Pki, Verifier, check, make_devices, write_devices
 from nat import Nat, audit_nonces
 
+SHARDS = 2
 ROAMING = 30  # nodes with a connection ID
 BOUND = 10    # nodes without
 LINK = {"delay": 0.01, "jitter": 0.02, "loss": 0.01, "duplicate": 0.01, "reorder": 0.02}
@@ -42,7 +43,8 @@ def kill_under_load(stage, plan):
     for broker in brokers:
         broker.start()
     gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers},
-                      {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }'})
+                      {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }', "dtls.shards": SHARDS,
+                       "aws.batch_size": '"0B"'})  # a message a reading, each with an envelope of its own
     devices = make_devices(ROAMING + BOUND)
     gateway.import_devices(devices)
     gateway.start()
