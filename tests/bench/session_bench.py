@@ -8,6 +8,7 @@ that sleep, beside what it costs among a thousand. See docs/measurements.md.
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -24,7 +25,6 @@ SEEDER_BINARY = BUILD / "tests" / "bench" / "narrowgate-session-seeder"
 WAKER_BINARY = BUILD / "tests" / "bench" / "narrowgate-session-waker"
 
 FEW = 1_000  # sessions that a request is compared among
-ROUNDS = 10  # in which two gateways take turns: the speed of a virtual machine moves
 WINDOW = 256
 GATEWAY_CORE, LOAD_CORE = 0, 1
 LOADED = re.compile(r"(\d+) sessions go on")
@@ -35,6 +35,13 @@ MAX_RESIDENT_BYTES = 300
 RESIDENT_FROM = 100_000
 MAX_FIRST_ANSWER_S = 1.0
 MAX_CPU_RATIO = 1.3
+
+
+@dataclasses.dataclass
+class Options:
+    requests: int = 600_000  # that wake sessions of each size
+    shards: int = 1
+    rounds: int = 10  # in which two gateways take turns: the speed of a virtual machine moves
 
 
 class Meter:
@@ -168,8 +175,8 @@ class Bench:
         before = {gateway: (meter.cpu_s(), meter.cpu_s_by_thread()) for gateway, meter in meters.items()}
         totals = {gateway: {"changed": 0, "other": 0, "unopened": 0, "late": 0, "repeats": 0, "elapsed_s": 0}
                   for gateway in sizes}
-        asked = self.options.requests // ROUNDS
-        for turn in range(ROUNDS):
+        asked = self.options.requests // self.options.rounds
+        for turn in range(self.options.rounds):
             for gateway, sessions in sizes.items():
                 status, output = run(self.waker(gateway, sessions, requests=asked, window=WINDOW, limit=300,
                                                 seed=turn, numbers_from=numbers[gateway]), timeout=330)
@@ -252,7 +259,7 @@ def print_results(results):
     print()
     for r in results:
         for what, value, limit, kept in verdicts(r):
-            print(f"{'kept  ' if kept else 'MISSED'}  {r['sessions']} sessions: {what}: {value:.2f} (at most {limit})")
+            print(f"{'kept  ' if kept else 'MISSED'}  {r['sessions']} sessions: {what}: {round(value, 2)} (at most {limit})")
 
 
 def sizes_of(text):
@@ -269,7 +276,8 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--sizes", type=sizes_of, default=[10_000, 100_000, 1_000_000],
                         help="how many sessions (default 10000,100000,1000000)")
-    parser.add_argument("--requests", type=int, default=600_000, help="that wake each size (default 600000)")
+    parser.add_argument("--requests", type=int, default=Options.requests,
+                        help=f"that wake sessions of each size (default {Options.requests})")
     parser.add_argument("--shards", type=int, default=1, help="ingress threads (default 1)")
     parser.add_argument("--state", help="where to put the state directories (default: the temporary directory)")
     options = parser.parse_args()
@@ -278,7 +286,7 @@ def main():
     results = []
     try:
         with Stage("bench-sessions", keep=bool(os.environ.get("NARROWGATE_KEEP"))) as stage:
-            bench = Bench(stage, options)
+            bench = Bench(stage, Options(options.requests, options.shards))
             empty_bytes = bench.empty()
             for sessions in options.sizes:
                 print(f"{sessions} sessions …", file=sys.stderr, flush=True)
