@@ -95,7 +95,7 @@ struct CompactSession {
     std::array<std::uint8_t, kMaxCidBytes> cid{};
     std::array<std::uint8_t, 16> remote_ip{};
     HeardAt heard;
-    std::uint32_t order = kLoadedOrder;
+    std::uint32_t order = 0;
     Traffic traffic;
     Uint48 credential;
     Uint48 next_sequence;

@@ -51,6 +51,7 @@ Restored Endpoint::Impl::restore(SessionRecord&& record, Now now) {
     session.records.lease_end = record.lease_end;
     session.records.next_sequence = std::max(record.lease_end, belt_of(record.established, now.wall));
 
+    session.order = loaded_order(record.established);
     session.path = record.path;
     session.path_sequence = record.right_edge;
     session.traffic = record.traffic;

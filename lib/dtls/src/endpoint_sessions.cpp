@@ -122,7 +122,7 @@ Receipt Endpoint::Impl::make_receipt(CompactSession& session, const OpenedRecord
     }
     receipt.traffic = session.traffic;
     if (receipt.durable_path != known) receipt.traffic.address_moves = sum(receipt.traffic.address_moves, 1);
-    receipt.order = std::max(session.order, kLoadedConfirms);
+    receipt.order = confirming_order(session.order);
     receipt.confirmed = session.confirmed || purpose == Purpose::kApplicationData;
     if (receipt.confirmed && !session.confirmed) {
         if (shelf_ != nullptr) pull(session.credential, now);
@@ -133,10 +133,12 @@ Receipt Endpoint::Impl::make_receipt(CompactSession& session, const OpenedRecord
     return receipt;
 }
 
+// Never a newer one: what was left over on disk and is used late must not end the session that came after it.
 std::optional<SessionId> Endpoint::Impl::other_confirmed(const CompactSession& session) {
     std::optional<SessionId> found;
     sessions_.any_of(session.credential, [&](CompactSession& other) {
-        if (other.id != session.id && (other.confirmed || confirming(other) != 0)) found = other.id;
+        const bool former = other.id != session.id && other.order <= session.order;
+        if (former && (other.confirmed || confirming(other) != 0)) found = other.id;
         return found.has_value();
     });
     return found;

@@ -35,7 +35,7 @@ struct Session {
     SteadyTime heard;                 // last authentic record
     std::unique_ptr<Unconfirmed> unconfirmed;
     Traffic traffic;
-    std::uint32_t order = kLoadedOrder;
+    std::uint32_t order = 0;
     std::uint16_t max_fragment = 0;  // RFC 6066 section 4, bytes of plaintext; 0: not limited
     bool confirmed = false;
     bool durable = false;

@@ -167,6 +167,20 @@ TEST_F(LoadingTest, WhatACrashLeftOverEndsWhenOneOfThemIsUsed) {
     EXPECT_TRUE(gateway_.journal.contains(session_));
 }
 
+// It was left over, or its row could not be read in time; its first data were held back on their way.
+TEST_F(LoadingTest, ALeftoverThatIsUsedLateDoesNotEndTheSessionThatCameAfterIt) {
+    Node node(gateway_);
+    establish(node);
+    const Bytes held_back = node.sealed("late");
+    const auto leftover = row();
+    ASSERT_TRUE(node.shake_hands());
+    ASSERT_EQ(node.says("of the newer session"), Fate::kReceipt);
+    gateway_.journal[session_] = leftover;
+    ASSERT_EQ(gateway_.restore(session_), Restored::kYes);
+    EXPECT_EQ(gateway_.receive(held_back, node.path), Fate::kReceipt);
+    EXPECT_EQ(node.says("goes on"), Fate::kReceipt);
+}
+
 TEST_F(LoadingTest, ReservingAndEndingAllWorkOnAnyNumber) {
     gateway_.endpoint().reserve(100'000);
     Node node(gateway_);
@@ -281,6 +295,22 @@ TEST_F(TwoShards, AfterACrashTheSessionThatIsUsedEndsTheOther) {
     ASSERT_TRUE(at_first_.shake_hands());
     tell(first_, second_, second_.arrivals.back().receipt.order, true);
     EXPECT_EQ(first_.endpoint().sessions(), 1u);
+}
+
+// The stop came before the other shard could be told; data of the older one arrive after it.
+TEST_F(TwoShards, AfterACrashTheOlderOneDoesNotEndTheNewerOne) {
+    ASSERT_TRUE(at_second_.shake_hands());
+    const Bytes held_back = at_second_.sealed("late");
+    first_.clock.advance(seconds(60));
+    second_.clock.advance(seconds(60));
+    ASSERT_TRUE(at_first_.shake_hands());
+    ASSERT_EQ(at_first_.says("confirmed"), Fate::kReceipt);
+    first_.crash();
+    second_.crash();
+    ASSERT_EQ(second_.receive(held_back, at_second_.path), Fate::kReceipt);
+    ASSERT_TRUE(second_.arrivals.back().receipt.confirms);
+    tell(first_, second_, second_.arrivals.back().receipt.order, true);
+    EXPECT_EQ(at_first_.says("goes on"), Fate::kReceipt);
 }
 
 TEST_F(TwoShards, WhatIsStillOnDiskIsEndedToo) {
