@@ -153,7 +153,8 @@ TEST_F(IngressTest, AFullStoreDefersTheReadingAndKeepsTheSession) {
     EXPECT_EQ(node.client.counts().acked, 0u);
     EXPECT_EQ(world_.ingress().counters().readings_refused, 1u);
     world_.journal.full = false;
-    world_.run(seconds(70), true, milliseconds(100));
+    // Told to come back after 60 s, and up to the fleet's interval later: not all nodes at once.
+    world_.run(seconds(70) + Fleet{}.report_interval, true, seconds(1));
     EXPECT_EQ(node.client.counts().acked, 1u);
     EXPECT_EQ(world_.journal.readings.size(), 1u);
     EXPECT_EQ(node.client.counts().handshakes, 1u);

@@ -70,7 +70,7 @@ def kill_under_load(stage, plan):
         gateway.start()
     time.sleep(CALM_SECONDS)
     totals = [fleet.finish(200) for fleet in fleets]
-    fates = gateway.status()["uplink"]["fates"]
+    status = gateway.status()
     verifier = Verifier([event for fleet in fleets for event in fleet.events()])
     verifier.wait_until_delivered(brokers, 90)
     gateway.stop()
@@ -101,8 +101,10 @@ def kill_under_load(stage, plan):
         check(nat["replays_answered_again"] == 0, f"a replay was accepted twice: {nat}")
     check(counts["roaming"]["rebound"] > ROAMING and counts["roaming"]["reused"] > 0, "hardly a node was rebound")
     check(counts["bound"]["mappings"] == BOUND, "a mapping of the bound nodes did not hold")
-    print(f"the gateway since its last start: {fates}")
+    fates, shards = status["uplink"]["fates"], status["shards"]
+    print(f"the gateway since its last start: {fates}, shards {shards}")
     check(fates.get("replayed", 0) > 0, "the gateway saw no replay")
+    check(len(shards) == SHARDS and all(shard["readings"] > 0 for shard in shards), "a shard had nothing to do")
 
     audit = audit_nonces([nat.recording for nat in nats.values()], min_records=len(verifier.acked) // 2,
                          min_sessions=ROAMING + BOUND)
