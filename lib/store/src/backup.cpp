@@ -62,6 +62,12 @@ Expected<CopyInfo> back_up(const Options& options, const std::filesystem::path& 
                        "check state_directory in the configuration, and run the command as root or as the "
                        "gateway's user");
     }
+    // Under these names it would take the place of the store, or of its key, while a gateway uses them.
+    if (std::filesystem::equivalent(to.has_parent_path() ? to.parent_path() : ".", options.directory,
+                                    ignored) &&
+        to.filename().string().starts_with("state.")) {
+        return failure(fmt::format("{} is a name of the store's own", to.string()), "name another file");
+    }
     if (!replace && std::filesystem::exists(to, ignored)) {
         return failure(fmt::format("{} exists", to.string()), "name another file, or add --force");
     }

@@ -176,6 +176,17 @@ TEST_F(CopiesTest, ABackupReplacesNoFileUnlessItIsToldTo) {
     EXPECT_TRUE(back_up_now(true).has_value());
 }
 
+// Even when it is told to replace: a rename over a store in use would end every session in it.
+TEST_F(CopiesTest, ABackupTakesNoNameOfTheStoresOwn) {
+    prepare(1);
+    for (const char* name : {"state.db", "state.db-wal", "state.key"}) {
+        const auto made = back_up(options_, options_.directory / name, true, clock_);
+        ASSERT_FALSE(made.has_value()) << name;
+        EXPECT_THAT(made.error().cure, HasSubstr("name another file"));
+    }
+    EXPECT_TRUE(back_up(options_, options_.directory / "backup", true, clock_).has_value());
+}
+
 TEST_F(CopiesTest, ABackupThatCannotBeWrittenLeavesNothingBehind) {
     prepare(1);
     const auto made = back_up(options_, directory_.path() / "no such directory" / "backup", false, clock_);

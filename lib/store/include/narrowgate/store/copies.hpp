@@ -33,8 +33,8 @@ struct CopyInfo {
 
 // Writes a copy of the store as it is at one moment, while a gateway goes on with it or none does: it reads
 // through a connection of its own, needs no lock and holds nobody up. `to` appears (mode 0600) when it is
-// whole and on disk. Fails when there is no store, when `to` exists and `replace` is not given, or when the
-// store is of another format version than this program's.
+// whole and on disk. Fails when there is no store, when `to` exists and `replace` is not given, when `to` is
+// one of the state directory's own files, or when the store is of another format version than this program's.
 Expected<CopyInfo> back_up(const Options& options, const std::filesystem::path& to, bool replace,
                            const Clock& clock);
 
