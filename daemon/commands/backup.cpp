@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "daemon/commands/stopped_gateway.hpp"
+#include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
 #include "daemon/control/caller.hpp"
 #include "daemon/devices/device_history.hpp"
@@ -35,13 +36,14 @@ ExitCode backup(const Invocation& invocation, const Arguments& arguments) {
     if (!made) return invocation.fail(made.error());
     if (invocation.json) return invocation.print(copy_json(*made));
     invocation.console.out << fmt::format(
-        "{} is a copy of store {}: {} devices, {} readings, {}.\n"
+        "{} is a copy of store {}: {}, {}, {}.\n"
         "It holds no sessions: after a restore every node shakes hands once.\n"
         "It does not hold the sealing key either. Keep a copy of {} (or of the\n"
         "systemd credential narrowgate-state-key) in another place than this file: without the key the file\n"
         "is of no use, and whoever has both has the key of every device.\n",
-        arguments.file.string(), made->store.text(), made->devices, made->readings,
-        size_in_words(made->bytes), (config->gateway.state_directory / "state.key").string());
+        arguments.file.string(), made->store.text(), counted(made->devices, "device"),
+        counted(made->readings, "reading"), size_in_words(made->bytes),
+        (config->gateway.state_directory / "state.key").string());
     return ExitCode::kOk;
 }
 
@@ -72,13 +74,13 @@ ExitCode restore(const Invocation& invocation, const Arguments& arguments) {
     }
     std::ostream& out = invocation.console.out;
     out << fmt::format(
-        "The store is as it was at {}: {} devices, {} readings.\n"
+        "The store is as it was at {}: {}, {}.\n"
         "Credentials are as they were then. What was revoked, rotated, added or imported since must be done\n"
         "again before the gateway starts: a key that was revoked because it was lost opens sessions again.\n"
         "New readings get numbers from {} on, so that none has the id of one that the original gave.\n"
         "There are no sessions: every node shakes hands once.\n",
-        to_rfc3339(restored->copy.made), restored->copy.devices, restored->copy.readings,
-        restored->next_reading);
+        to_rfc3339(restored->copy.made), counted(restored->copy.devices, "device"),
+        counted(restored->copy.readings, "reading"), restored->next_reading);
     if (!restored->set_aside.empty()) {
         out << fmt::format("The store that was there is {}: delete it when all is well.\n",
                            restored->set_aside.string());

@@ -11,6 +11,7 @@
 #include "daemon/commands/output_file.hpp"
 #include "daemon/commands/secret_file.hpp"
 #include "daemon/commands/stopped_gateway.hpp"
+#include "daemon/commands/table.hpp"
 #include "daemon/control/caller.hpp"
 #include "daemon/devices/device_history.hpp"
 #include "narrowgate/store/moves.hpp"
@@ -92,11 +93,11 @@ ExitCode write_file(const Invocation& invocation, const Config& config, const st
     }
     if (invocation.json) return invocation.print(export_json(*info));
     invocation.console.out << fmt::format(
-        "{} has {} sessions for gateway {}. This gateway has none of them any more.\n"
+        "{} has {} for gateway {}, and this gateway has forgotten them.\n"
         "There:  narrowgate sessions import --from FILE --key-file KEY\n"
         "Then here:  narrowgate sessions export --done --export {}\n"
         "Should the file be lost on its way:  narrowgate sessions export --again --export {} --to FILE\n",
-        path.string(), info->sessions, info->destination.text(), id.text(), id.text());
+        path.string(), counted(info->sessions, "session"), info->destination.text(), id.text(), id.text());
     return ExitCode::kOk;
 }
 
@@ -185,7 +186,7 @@ ExitCode make_import(const Invocation& invocation, const Arguments& arguments) {
                                  {"displaced", imported->displaced}});
     }
     std::ostream& out = invocation.console.out;
-    out << fmt::format("{} sessions of gateway {} go on here.\n", imported->sessions,
+    out << fmt::format("{} of gateway {} can go on here.\n", counted(imported->sessions, "session"),
                        imported->source.text());
     if (imported->unknown != 0) {
         out << fmt::format("{} were left out, of identities that are not in use here: {}{}\n",

@@ -68,7 +68,7 @@ ExitCode forget(const Invocation& invocation, const Arguments& arguments) {
     if (!result) return result.error().tell(invocation);
     if (invocation.json) return invocation.print(*result);
     const auto count = result->at("sessions").get<std::uint64_t>();
-    invocation.console.out << fmt::format("{} session{} forgotten{}.\n", count, count == 1 ? "" : "s",
+    invocation.console.out << fmt::format("{} forgotten{}.\n", counted(count, "session"),
                                           count == 0 ? "" : ": each node shakes hands when it sends next");
     return ExitCode::kOk;
 }

@@ -122,6 +122,27 @@ TEST_F(MovesTest, AnExportFencesTheSource) {
     EXPECT_THAT(nothing.error().what, HasSubstr("no session"));
 }
 
+TEST_F(MovesTest, AFileThatCannotBeWrittenIsWrittenLater) {
+    const auto there = prepare_destination({"wm-0001"});
+    open();
+    add_session(1, "wm-0001");
+    store_.reset();
+    const auto made = export_to(there);
+    ASSERT_TRUE(made.has_value());
+    int parts = 0;
+    const auto failed = write_export(
+        options_, made->id,
+        [&](ByteView) -> Expected<void> {
+            if (++parts == 2) return failure("no room");
+            return {};
+        },
+        log_, clock_);
+    ASSERT_FALSE(failed.has_value());
+    EXPECT_EQ(failed.error().what, "no room");
+    EXPECT_TRUE(sessions_at(options_).empty());
+    EXPECT_TRUE(import_it(*file_of(made->id)).has_value());
+}
+
 TEST_F(MovesTest, OneFleetCanMoveAlone) {
     const auto there = prepare_destination({"wm-0001"});
     open();
