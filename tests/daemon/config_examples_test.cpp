@@ -60,10 +60,20 @@ TEST(ConfigExamplesTest, TheKeysInCommentsAreTheDefaults) {
     EXPECT_EQ(with.messages.split_uri_path, without.messages.split_uri_path);
     EXPECT_EQ(with.messages.transmission.ack_timeout, without.messages.transmission.ack_timeout);
     EXPECT_EQ(with.messages.transmission.max_retransmit, without.messages.transmission.max_retransmit);
+    EXPECT_EQ(with.report_interval, without.report_interval);
+    EXPECT_EQ(full->upstreams.at(0).connections, plain->upstreams.at(0).connections);
+    EXPECT_EQ(full->upstreams.at(0).pace, plain->upstreams.at(0).pace);
+    EXPECT_EQ(full->upstreams.at(0).batch_bytes, plain->upstreams.at(0).batch_bytes);
+    EXPECT_EQ(full->upstreams.at(0).batch_delay, plain->upstreams.at(0).batch_delay);
     EXPECT_EQ(full->upstreams.at(0).connection.window, plain->upstreams.at(0).connection.window);
     EXPECT_EQ(full->upstreams.at(0).connection.keep_alive, plain->upstreams.at(0).connection.keep_alive);
     EXPECT_EQ(full->upstreams.at(0).backlog.max_backlog, plain->upstreams.at(0).backlog.max_backlog);
     EXPECT_EQ(full->dtls.cid_bytes, plain->dtls.cid_bytes);
+    EXPECT_EQ(full->dtls.shards, plain->dtls.shards);
+    EXPECT_EQ(full->dtls.node, plain->dtls.node);
+    EXPECT_EQ(full->admission.handshakes_per_second, plain->admission.handshakes_per_second);
+    EXPECT_EQ(full->admission.handshake_burst, plain->admission.handshake_burst);
+    EXPECT_EQ(full->admission.max_handshakes_per_address, plain->admission.max_handshakes_per_address);
 }
 
 TEST(ConfigExamplesTest, TheDocumentationListsExactlyTheKeysThatAreRead) {

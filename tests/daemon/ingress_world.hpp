@@ -42,8 +42,9 @@ public:
         Bytes datagram;
     };
 
-    explicit World(dtls::Options options = {}, sim::NatOptions nat = {}, std::uint64_t seed = 1)
-        : options_(options), nat_(with_gateway(nat), seed) {
+    explicit World(dtls::Options options = {}, sim::NatOptions nat = {}, std::uint64_t seed = 1,
+                   const AdmissionLimits& admission = {})
+        : options_(options), admission_(admission), nat_(with_gateway(nat), seed) {
         for (std::size_t i = 0; i < cookie_key_.size(); ++i)
             cookie_key_[i] = static_cast<std::uint8_t>(i);
         restart();
@@ -203,7 +204,7 @@ private:
                 .tell_others = [this,
                                 number](const NewerSession& newer) { words_.emplace_back(number, newer); },
                 .service_time = [this] { return service_time(); }},
-            log_);
+            log_, admission_.divided_by(options_.shards), number);
         const auto found = [this, ingress = shard->ingress.get()](store::SessionId session) {
             for (const store::StoredReply& reply : replies_->take(session))
                 ingress->restore(reply, clock.now());
@@ -287,6 +288,7 @@ private:
     }
 
     dtls::Options options_;
+    AdmissionLimits admission_;
     std::array<std::uint8_t, 32> cookie_key_{};
     Log log_{LogLevel::kError};
     CredentialDirectory directory_{clock};
