@@ -29,6 +29,17 @@ std::string moment(const json& time) {
     return read;
 }
 
+// "3 min ago", "just now".
+std::string silence_of(const json& session) {
+    const auto silence = session.at("silent_seconds").get<std::int64_t>();
+    return silence == 0 ? "just now" : to_words(seconds(silence)) + " ago";
+}
+
+std::string duration_of(const json& handshake) {
+    const auto count = handshake.at("milliseconds").get<std::int64_t>();
+    return count == 0 ? "< 1 ms" : to_words(milliseconds(count));
+}
+
 std::string validity_of(const json& credential) {
     const json& from = credential.at("not_before");
     const json& until = credential.at("not_after");
@@ -50,10 +61,9 @@ std::string state_of(const json& credential) {
 }
 
 std::string sentence_of(const json& session) {
-    std::string words = fmt::format("Session of {} since {}, heard {} ago from {}",
-                                    text(session.at("identity")), moment(session.at("since")),
-                                    to_words(seconds(session.at("silent_seconds").get<std::int64_t>())),
-                                    text(session.at("remote")));
+    std::string words =
+        fmt::format("Session of {} since {}, heard {} from {}", text(session.at("identity")),
+                    moment(session.at("since")), silence_of(session), text(session.at("remote")));
     words += session.at("cid").is_null() ? ", known by this address alone (no connection ID)"
                                          : ", known by connection ID " + text(session.at("cid"));
     if (!session.at("confirmed").get<bool>()) words += "; not used yet";
@@ -79,8 +89,7 @@ void write_handshakes(std::ostream& out, const json& handshakes) {
     Rows rows{{"HANDSHAKE", "CREDENTIAL", "FROM", "TOOK", "BYTES", "AGAIN", "CIPHER", "CID", "BECAUSE"}};
     for (const json& handshake : handshakes) {
         rows.push_back({moment(handshake.at("at")), text(handshake.at("identity")),
-                        text(handshake.at("remote")),
-                        to_words(milliseconds(handshake.at("milliseconds").get<std::int64_t>())),
+                        text(handshake.at("remote")), duration_of(handshake),
                         fmt::format("{}+{}", text(handshake.at("bytes_in")), text(handshake.at("bytes_out"))),
                         text(handshake.at("flights_again")), text(handshake.at("cipher")),
                         handshake.at("cid").get<bool>() ? "yes" : "no", text(handshake.at("reason"))});

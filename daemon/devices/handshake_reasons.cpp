@@ -38,7 +38,8 @@ struct Words {
 constexpr std::array<Words, 16> kWords{{
     {"first", "nothing is on record before it"},
     {"gateway_had_one",
-     "the gateway still held its session, so the node started anew: it was reset, or lost its state"},
+     "nothing that is on record had ended its session, so the node started anew: it was reset, or lost its "
+     "state; or its session was among the damaged rows, if `narrowgate store show` counts any"},
     {"address_moved",
      "its address had changed, and without a connection ID (RFC 9146) the gateway cannot know a session "
      "again: let the node offer one"},

@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/control/device_json.hpp"
 #include "daemon/devices/handshake_reasons.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -192,6 +194,52 @@ TEST_F(HandshakeReasonsTest, ARotationIsToldFromOtherWaysToAnotherCredential) {
     // Revoked after the handshake: that was not why.
     device_.credentials[0].revoked = at(4);
     EXPECT_EQ(last_reason(), HandshakeReason::kOtherCredential);
+}
+
+TEST_F(HandshakeReasonsTest, AReportTellsTheStoryInASentence) {
+    DeviceReport report{.device = device_, .at = at(10), .sessions = {}, .past = {}};
+    EXPECT_EQ(
+        to_json(report).at("why"),
+        "No handshake of it is on record. It has no session now, and shakes hands when it speaks next.");
+    happened(1, handshake(7));
+    ended(2, 7, SessionEnd::kClosedByNode);
+    happened(3, handshake(8));
+    ended(4, 8, SessionEnd::kExpired);
+    report.past = explain_past(device_, events_);
+    const auto json = to_json(report);
+    EXPECT_EQ(
+        json.at("why"),
+        "It shook hands last at 2026-01-01T03:00:00.000Z, because the node had closed its session itself "
+        "(close_notify). It has no session now, and shakes hands when it speaks next: at "
+        "2026-01-01T04:00:00.000Z, its session had expired after dtls.session_lifetime of silence.");
+    EXPECT_EQ(json.at("session_ended").at("reason"), "expired");
+    ASSERT_EQ(json.at("handshakes").size(), 2U);
+    EXPECT_EQ(json.at("handshakes").at(0).at("reason"), "closed_by_node");
+    EXPECT_EQ(json.at("handshakes").at(0).at("cipher"), "PSK-AES128-CCM8");
+    EXPECT_EQ(json.at("handshakes").at(1).at("reason"), "first");
+}
+
+TEST_F(HandshakeReasonsTest, StatesOfCredentialsFollowTimeAndRotation) {
+    has_credential(2, "wm-0001#2");
+    device_.credentials[1].replaces = 1;
+    const auto states = [&] {
+        std::vector<std::string> all;
+        const DeviceReport report{.device = device_, .at = at(10), .sessions = {}, .past = {}};
+        const auto json = to_json(report);
+        for (const auto& credential : json.at("credentials"))
+            all.push_back(credential.at("state").get<std::string>());
+        return all;
+    };
+    EXPECT_THAT(states(), ElementsAre("in_use", "waiting"));
+    device_.credentials[1].not_before = at(11);
+    EXPECT_THAT(states(), ElementsAre("in_use", "not_yet_valid"));
+    device_.credentials[1].not_before = std::nullopt;
+    device_.credentials[1].not_after = at(9);
+    EXPECT_THAT(states(), ElementsAre("in_use", "no_longer_valid"));
+    device_.credentials[1].not_after = std::nullopt;
+    device_.credentials[0].revoked = at(8);
+    device_.credentials[0].why_revoked = "retired";
+    EXPECT_THAT(states(), ElementsAre("retired", "in_use"));
 }
 
 TEST_F(HandshakeReasonsTest, EventsOfALaterVersionArePassedOver) {
