@@ -101,6 +101,8 @@ Expected<std::unique_ptr<NodeFleet>> NodeFleet::make(const FleetOptions& options
         node.dtls.identity = identity.name;
         node.dtls.psk = identity.psk;
         node.dtls.connection_id = index >= without_cid;
+        node.dtls.own_cid.resize(index % (options.longest_own_cid + 1));
+        std::ranges::generate(node.dtls.own_cid, [&] { return static_cast<std::uint8_t>(fleet->random_()); });
         fleet->nodes_.push_back(std::make_unique<Node>(node, options.link, index, fleet->random_()));
         if (auto opened = fleet->open_socket(*fleet->nodes_.back()); !opened) {
             return std::unexpected(opened.error());

@@ -29,6 +29,7 @@ struct FleetOptions {
     LinkOptions link;
     milliseconds interval{5'000};              // between a node's readings
     double without_cid = 0;                    // fraction of the nodes that offer no connection ID
+    std::size_t longest_own_cid = 0;           // nodes have own connection IDs of 0 to so many bytes, in turn
     std::uint64_t readings = 0;                // a node, then it is done; 0 is no limit
     std::optional<milliseconds> duration;      // of making readings; none is until a signal
     milliseconds drain{60'000};                // longest wait for acknowledgements after that

@@ -55,6 +55,9 @@ int main(int argc, char** argv) {
                    "Mean time between a node's changes of its own address; 0 is never");
     app.add_option("--no-cid", options.without_cid, "Fraction of nodes without RFC 9146")
         ->check(CLI::Range(0.0, 1.0));
+    app.add_option("--own-cid", options.longest_own_cid,
+                   "Bytes of the longest connection ID that nodes ask for: 0 to so many, in turn")
+        ->check(CLI::Range(0, 16));
     app.add_option("--ack-timeout", ack_timeout, "ACK_TIMEOUT of RFC 7252")->check(CLI::PositiveNumber);
     app.add_option("--max-retransmit", options.node.coap.max_retransmit, "MAX_RETRANSMIT of RFC 7252")
         ->check(CLI::Range(0, 20));

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import Broker, CoapClient, Gateway, Pki, check, end, play, wait_for
+from harness import Broker, CoapClient, Gateway, Nodes, Pki, check, end, make_devices, play, wait_for
 
 IDENTITY, KEY = "interop-1", "sixteen-byte-key"
 SENML_JSON = b'[{"bn":"interop:","n":"seq","v":7},{"n":"t","u":"Cel","v":21.5}]'
@@ -18,15 +18,26 @@ SENML_CBOR = bytes.fromhex("82a321" "68") + b"interop:" + bytes.fromhex("00") + 
 
 
 
-def house(stage, overrides=None):
+def house(stage, shards=1):
     pki = Pki(stage.folder / "pki")
     broker = Broker(stage, pki, "aws", "aws-roots", "dt/#")
     broker.start()
     gateway = Gateway(stage, pki, {"aws": broker.url, "pelion": "mqtts://localhost:2"},
-                      {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }', **(overrides or {})})
+                      {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }', "dtls.shards": shards,
+                       "aws.batch_size": '"0B"'})  # a message a reading
     gateway.import_devices([(IDENTITY, KEY.encode().hex())])
     gateway.start()
     return broker, gateway
+
+
+def restart_with(gateway, shards):
+    """kill -9, and a start with another number of threads."""
+    gateway.kill()
+    text, found = re.subn(r"(?m)^shards = \d+", f"shards = {shards}", gateway.config.read_text())
+    check(found == 1, "the configuration has no line for the number of shards")
+    gateway.config.write_text(text)
+    gateway.start()
+    check(len(gateway.status()["shards"]) == shards, f"not {shards} shards: {gateway.status()['shards']}")
 
 
 def delivered(broker, count):
@@ -34,12 +45,12 @@ def delivered(broker, count):
     return [envelope for _, _, envelope in broker.readings()]
 
 
-def libcoap(stage, stack):
-    broker, gateway = house(stage)
+def libcoap(stage, stack, shards):
+    broker, gateway = house(stage, shards)
     client = CoapClient(stack, gateway.address, IDENTITY, KEY)
 
     answer = client.ask("get", "time")
-    check(re.search(r"\d", answer) and "4.0" not in answer, f"GET /time answered: {answer!r}")
+    check(re.match(r"20\d\d-", answer), f"GET /time answered: {answer!r}")
     links = client.ask("get", ".well-known/core")
     check("</telemetry>" in links, f"/.well-known/core answered: {links!r}")
 
@@ -87,16 +98,20 @@ def libcoap(stage, stack):
     shape = re.compile(r"alert[^\n]*|unknown[^\n]*identity", re.I)
     check(sorted(shape.findall(wrong)) == sorted(shape.findall(unknown)),
           f"a wrong key and an unknown identity are told apart:\n{wrong}\n{unknown}")
-    check(CoapClient(stack, gateway.address, IDENTITY, KEY).ask("get", "time") != "", "the gateway is gone")
+    # After a crash, with more threads and with one again: clients without a connection ID get in as before.
+    for shards in (2, 1):
+        restart_with(gateway, shards)
+        answer = CoapClient(stack, gateway.address, IDENTITY, KEY).ask("get", "time")
+        check(re.search(r"^\s*20\d\d-", answer, re.M), f"with {shards} shards GET /time answered: {answer!r}")
     gateway.stop()
 
 
 def libcoap_on_openssl(stage):
-    libcoap(stage, "openssl")
+    libcoap(stage, "openssl", shards=1)
 
 
 def libcoap_on_gnutls(stage):
-    libcoap(stage, "gnutls")
+    libcoap(stage, "gnutls", shards=2)
 
 
 def coap_get(path, message_id):
@@ -123,7 +138,7 @@ def openssl_s_client(stage):
                  "-psk_identity", IDENTITY, "-cipher", f"{suite}:@SECLEVEL=0", "-quiet"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         stage.processes.append(process)
-        for message_id in (1, 2):
+        for message_id, shards_then in ((1, 2), (2, 1), (3, 1)):
             process.stdin.write(coap_get("time", message_id))
             process.stdin.flush()
             answer = read_for(process, 10)
@@ -131,14 +146,36 @@ def openssl_s_client(stage):
                   answer[2:4] == message_id.to_bytes(2, "big"),
                   f"{suite}: no 2.05 to GET /time number {message_id}: {answer.hex()}\n"
                   + (stage.folder / "s_client.log").read_text(errors="replace"))
-            # The session has no connection ID: found by its address, and it outlives the gateway's death.
-            gateway.kill()
-            gateway.start()
+            # The session has no connection ID: found by its address, and it outlives the gateway's death and a
+            # change of shards.
+            restart_with(gateway, shards_then)
         end(process)
     status = gateway.status()
     check(status, f"no status: {json.dumps(status)}")
     gateway.stop()
 
 
+def sizes_of_connection_ids(stage):
+    """mbedTLS nodes that want to be addressed by 0 to 16 bytes, killed off and resharded: 1, 2, 1 threads."""
+    _, gateway = house(stage)
+    count = 2 * 17
+    devices = gateway.import_devices(make_devices(count, "cid"))
+    nodes = Nodes(stage, gateway.address, devices, interval=0.3, own_cid=16, no_cid=0.25, ack_timeout=0.5,
+                  max_retransmit=8, drain=90, handshake_timeout_min=0.5, handshake_timeout_max=4)
+
+    def more(acknowledgements):
+        before = (nodes.totals() or {"acked": 0})["acked"]
+        wait_for(lambda: (nodes.totals() or {"acked": 0})["acked"] > before + acknowledgements, 60,
+                 f"{acknowledgements} acknowledgements: {nodes.totals()}")
+    more(3 * count)
+    for shards in (2, 1):
+        restart_with(gateway, shards)
+        more(3 * count)
+    totals = nodes.finish(120)
+    check(totals["handshakes"] == count and totals["waiting"] == 0 and totals["refused"] == 0, f"{totals}")
+    check(0 < totals["with_connection_id"] < count, f"{totals}")
+    gateway.stop()
+
+
 if __name__ == "__main__":
-    sys.exit(play(libcoap_on_openssl, libcoap_on_gnutls, openssl_s_client))
+    sys.exit(play(libcoap_on_openssl, libcoap_on_gnutls, openssl_s_client, sizes_of_connection_ids))
