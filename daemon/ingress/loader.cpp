@@ -60,6 +60,8 @@ Loader::Loader(Parts parts, std::shared_ptr<Shared> shared) : parts_(parts), sha
 
 Loader::~Loader() {
     stop();
+    // Not before the shards have stopped: what they ask for meanwhile must be found.
+    parts_.credentials.load_from(nullptr);
 }
 
 Expected<std::unique_ptr<Loader>> Loader::prepare(Parts parts) {
@@ -104,7 +106,6 @@ void Loader::stop() {
         thread_.request_stop();
         thread_.join();
     }
-    parts_.credentials.load_from(nullptr);
 }
 
 LoadProgress Loader::progress() const {

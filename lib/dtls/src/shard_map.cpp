@@ -8,15 +8,27 @@
 #include "narrowgate/dtls/record_layer.hpp"
 
 namespace narrowgate::dtls {
+namespace {
+
+constexpr std::size_t kPlainHeaderBytes = 13;  // RFC 6347 section 4.1; its last two are the length
+
+}  // namespace
 
 ShardMap::ShardMap(std::uint8_t shards, ByteView key) : shards_(shards), hash_(key) {
     if (shards == 0 || shards > kMaxShards) std::abort();
 }
 
 std::uint8_t ShardMap::owner_of(ByteView datagram, const Path& path) const {
-    const bool with_cid =
-        datagram.size() > kCidOffset && datagram[0] == static_cast<std::uint8_t>(ContentType::kTls12Cid);
-    return with_cid ? owner_of_cid(datagram[kCidOffset]) : owner_of_path(path);
+    if (shards_ == 1) return 0;
+    for (ByteView rest = datagram; rest.size() > kCidOffset;) {
+        if (rest[0] == static_cast<std::uint8_t>(ContentType::kTls12Cid))
+            return owner_of_cid(rest[kCidOffset]);
+        if (rest.size() < kPlainHeaderBytes) break;
+        const std::size_t length =
+            std::size_t{rest[kPlainHeaderBytes - 2]} << 8 | rest[kPlainHeaderBytes - 1];
+        rest = rest.subspan(std::min(rest.size(), kPlainHeaderBytes + length));
+    }
+    return owner_of_path(path);
 }
 
 std::uint8_t ShardMap::owner_of_session(ByteView cid, const Path& path) const {

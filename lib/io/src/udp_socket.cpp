@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -197,7 +198,7 @@ void UdpSocket::send(const Path& path, ByteView datagram) {
     if (impl_->queued == kBatch) flush();
     Batch& batch = *impl_->out;
     const std::size_t i = impl_->queued++;
-    std::memcpy(batch.buffers[i].data(), datagram.data(), datagram.size());
+    std::ranges::copy(datagram, batch.buffers[i].data());
     const socklen_t name_bytes = path.remote.to_sockaddr(batch.remotes[i], impl_->v4);
     batch.prepare(i, datagram.size(), name_bytes);
     batch.messages[i].msg_hdr.msg_controllen = set_source(batch.messages[i].msg_hdr, path.local, impl_->v4);

@@ -183,7 +183,7 @@ DeviceTable::Change DeviceTable::update(const InUse& old, const NewDevice& devic
     const auto psk = sealer_.open(credential_binding(old.id, device.identity), old.sealed);
     if (!psk || !equal_in_constant_time(psk->view(), device.psk.view())) {
         end_credential(old.id, now, "replaced");
-        insert_credential(device, old.device, 0, now);
+        insert_credential(device, old.device, replaces_of(old.id), now);
         return Change::kKey;
     }
     if (device.not_before != old.not_before || device.not_after != old.not_after) {
@@ -191,6 +191,12 @@ DeviceTable::Change DeviceTable::update(const InUse& old, const NewDevice& devic
         change = Change::kOther;
     }
     return change;
+}
+
+CredentialId DeviceTable::replaces_of(CredentialId credential) {
+    Statement select(database_, "SELECT replaces FROM credential WHERE id = ?1 AND replaces IS NOT NULL");
+    Query query(select, credential);
+    return query.next() ? query.number(0) : 0;
 }
 
 bool DeviceTable::end_credential(CredentialId credential, WallTime now, std::string_view why) {

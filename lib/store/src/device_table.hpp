@@ -68,6 +68,8 @@ private:
     CredentialId insert_credential(const NewDevice& device, const std::string& name, CredentialId replaces,
                                    WallTime now);
     Change update(const InUse& old, const NewDevice& device, WallTime now);
+    // The credential that this one is to replace by rotation; 0: none.
+    CredentialId replaces_of(CredentialId credential);
     bool end_credential(CredentialId credential, WallTime now, std::string_view why);
     void end_device(const std::string& name, WallTime now);
     std::optional<std::string> name_of(std::string_view identity_or_name);

@@ -90,30 +90,34 @@ bool take_mark(ByteView body, SessionMark& mark) {
     return reader.finished();
 }
 
-MarkCursor::MarkCursor(ByteView block) : reader_(block) {
-    if (reader_.u8() != kFormat) reader_ = ByteReader(ByteView());
+MarkCursor::MarkCursor(ByteView block, const Sealer& sealer) : sealer_(&sealer), rest_(block) {
+    if (!rest_.empty() && rest_.front() == kFormat) rest_ = rest_.subspan(1);
 }
 
 bool MarkCursor::next() {
-    const ByteView rest = reader_.rest();
-    id_ = reader_.u64();
-    body_ = reader_.take_prefixed(1);
-    tag_ = reader_.u32();
-    if (!reader_.ok()) return false;
-    entry_ = rest.first(body_.size() + kEntryOverheadBytes);
-    return true;
+    for (; rest_.size() >= kEntryOverheadBytes; rest_ = rest_.subspan(1)) {
+        ByteReader reader(rest_);
+        id_ = reader.u64();
+        body_ = reader.take_prefixed(1);
+        const std::uint32_t tag = reader.u32();
+        if (!reader.ok() || sealer_->mark_tag(id_, body_) != tag) continue;
+        entry_ = rest_.first(body_.size() + kEntryOverheadBytes);
+        rest_ = rest_.subspan(entry_.size());
+        return true;
+    }
+    return false;
 }
 
-std::optional<SessionMark> MarkCursor::open(const Sealer& sealer) const {
+std::optional<SessionMark> MarkCursor::open() const {
     SessionMark mark;
     mark.session = id_;
-    if (sealer.mark_tag(id_, body_) != tag_ || !take_mark(body_, mark)) return std::nullopt;
+    if (!take_mark(body_, mark)) return std::nullopt;
     return mark;
 }
 
 std::vector<MarkBlock> merge(ByteView block, std::span<const MarkChange> changes, const Sealer& sealer) {
     BlockWriter out(sealer);
-    MarkCursor old(block);
+    MarkCursor old(block, sealer);
     bool more = old.next();
     for (const auto& change : changes) {
         for (; more && key_of(old.id()) < key_of(change.id); more = old.next())

@@ -25,26 +25,27 @@ inline std::int64_t key_of(SessionId id) {
     return static_cast<std::int64_t>(id);
 }
 
-// Walks a block's entries. One that is cut off ends the walk; what it holds otherwise is for open() to judge.
+// Walks a block's entries that this store wrote for their sessions. Damaged bytes are passed over up to the
+// next such entry, so that they end the session they belong to and no other.
 class MarkCursor {
 public:
     MarkCursor() = default;
-    // `block` must outlive the cursor.
-    explicit MarkCursor(ByteView block);
+    // Both must outlive the cursor.
+    MarkCursor(ByteView block, const Sealer& sealer);
 
     bool next();
     // Of the current entry.
     SessionId id() const { return id_; }
     ByteView entry() const { return entry_; }  // as it stands in the block
-    // Nothing when it was not written by this store for this session, or is damaged.
-    std::optional<SessionMark> open(const Sealer& sealer) const;
+    // Nothing when it is of a form that is not known.
+    std::optional<SessionMark> open() const;
 
 private:
-    ByteReader reader_{ByteView()};
+    const Sealer* sealer_ = nullptr;
+    ByteView rest_;
     SessionId id_ = 0;
     ByteView entry_;
     ByteView body_;
-    std::uint32_t tag_ = 0;
 };
 
 struct MarkChange {

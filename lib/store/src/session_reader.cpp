@@ -142,7 +142,7 @@ std::optional<SessionMark> SessionTableReader::Marks::find(SessionId session) {
     while (more_ && key_of(cursor_.id()) < key_of(session))
         more_ = cursor_.next();
     if (!more_ || cursor_.id() != session) return std::nullopt;
-    return cursor_.open(reader_.sealer_);
+    return cursor_.open();
 }
 
 void SessionTableReader::Marks::load(SessionId session) {
@@ -155,7 +155,7 @@ void SessionTableReader::Marks::load(SessionId session) {
         if (query.next()) {
             first = query.integer(0);
             block_.assign(query.blob(1).begin(), query.blob(1).end());
-            cursor_ = MarkCursor(block_);
+            cursor_ = MarkCursor(block_, reader_.sealer_);
             more_ = cursor_.next();
         }
     }

@@ -56,6 +56,26 @@ TEST(ShardMap, ARecordCutBeforeItsCidGoesByItsPath) {
     EXPECT_EQ(map.owner_of(ByteView(record).first(kCidOffset + 1), path_of(9)), 5);
 }
 
+// A client that repeats its last flight behind a NAT that has forgotten it: ClientKeyExchange and
+// ChangeCipherSpec in plain, and its Finished under the CID that a shard has handed out.
+TEST(ShardMap, ACidBehindPlainRecordsDecides) {
+    const ShardMap map(16, Bytes(16, 1));
+    Bytes flight(13 + 20, 0);
+    flight[0] = 22;
+    flight[12] = 20;
+    Bytes change(13 + 1, 0);
+    change[0] = 20;
+    change[12] = 1;
+    const auto finished = record_with_cid(9);
+    flight.insert(flight.end(), change.begin(), change.end());
+    flight.insert(flight.end(), finished.begin(), finished.end());
+    for (std::uint16_t port = 1; port < 100; ++port)
+        EXPECT_EQ(map.owner_of(flight, path_of(port)), 9);
+    // Lengths that lead beyond the end lead nowhere.
+    flight[12] = 0xff;
+    EXPECT_EQ(map.owner_of(flight, path_of(9)), map.owner_of_session({}, path_of(9)));
+}
+
 TEST(ShardMap, AnotherBootSpreadsPathsAnew) {
     const ShardMap one(16, Bytes(16, 1)), other(16, Bytes(16, 2));
     int moved = 0;

@@ -206,6 +206,19 @@ TEST_F(DevicesTest, ASecondRotationWaitsForTheFirst) {
     EXPECT_EQ(store_->rotate_device("wm-0001", next_key("another"), kActor)->identity, "another");
 }
 
+// Its key came out wrong, and is put right by an import before the node has used it: it still replaces.
+TEST_F(DevicesTest, AnotherKeyForTheNextCredentialKeepsTheRotation) {
+    const auto first = add_device("wm-0001");
+    ASSERT_TRUE(store_->rotate_device("wm-0001", next_key(), kActor).has_value());
+    std::vector<NewDevice> lines;
+    lines.push_back({"wm-0001#2", "water-meters", "wm-0001", Secret(bytes_of("the right key")), {}, {}});
+    const auto result = store_->import_devices(lines, false, kActor);
+    ASSERT_TRUE(result.has_value()) << result.error().text();
+    ASSERT_TRUE(result->errors.empty());
+    EXPECT_EQ(credentials().at("wm-0001#2").replaces, first);
+    EXPECT_EQ(text_of(credentials().at("wm-0001#2").psk.view()), "the right key");
+}
+
 TEST_F(DevicesTest, TheOldCredentialRetiresWithTheCommitThatSaysSo) {
     const auto first = add_device("wm-0001");
     const auto next = store_->rotate_device("wm-0001", next_key(), kActor)->id;

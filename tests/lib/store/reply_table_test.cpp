@@ -56,10 +56,12 @@ protected:
         unit.reply = StoredReply{kSession, message_id, clock_.now().wall + lifetime, {0x60}};
         ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
     }
-    // The next turn of the writer folds; the unit makes it turn.
+    // The next turns of the writer fold, slice by slice, and delete what is no longer needed; each unit makes
+    // it turn once.
     void fold() {
         clock_.advance(seconds(6));
-        ASSERT_EQ(commit(Unit{}), Outcome::kCommitted);
+        for (int turn = 0; turn < 8; ++turn)
+            ASSERT_EQ(commit(Unit{}), Outcome::kCommitted);
         ASSERT_TRUE(store_->flush().has_value());
     }
     std::int64_t count(const std::string& table) const {

@@ -167,6 +167,17 @@ TEST_F(WrongRowsTest, SwappedMarksFitNeitherSession) {
     expect_ended({1, 2});
 }
 
+// Behind a length that is wrong the next whole mark is found again.
+TEST_F(WrongRowsTest, AWrongLengthInABlockEndsItsSessionAndNoOther) {
+    edit_blocks([](auto& blocks) { blocks[0].second[1 + 8] ^= 0x15; });
+    expect_ended({1});
+}
+
+TEST_F(WrongRowsTest, AWrongFirstByteOfABlockEndsNothing) {
+    edit_blocks([](auto& blocks) { blocks[0].second[0] ^= 0xff; });
+    expect_ended({});
+}
+
 TEST_F(WrongRowsTest, ATruncatedBlockEndsOnlyTheSessionsWhoseMarksAreGone) {
     edit_blocks([](auto& blocks) { blocks[0].second.resize(blocks[0].second.size() - 3); });
     store_.reset();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which shard a datagram is for, told from its first bytes and its path alone: no keys, no tables. The
+// Which shard a datagram is for, told from its record headers and its path alone: no keys, no tables. The
 // kernel's socket filter knows the first half of the rule; what it steers wrongly is handed over.
 #pragma once
 
@@ -27,8 +27,9 @@ public:
 
     std::uint8_t shards() const { return shards_; }
 
-    // A datagram that begins with a record of type tls12_cid goes by the low nibble of byte kCidOffset,
-    // modulo shards. All else, a ClientHello too, goes by SipHash-2-4 of its path: so a handshake, the CID
+    // A datagram with a record of type tls12_cid goes by the low nibble of that record's byte kCidOffset,
+    // modulo shards: the first or, where a client repeats its last flight from another address, one behind
+    // plain records. All else, a ClientHello too, goes by SipHash-2-4 of its path: so a handshake, the CID
     // that it hands out and the session that comes of it stay in one shard.
     std::uint8_t owner_of(ByteView datagram, const Path& path) const;
 
