@@ -192,6 +192,7 @@ class Gateway:
             "gateway.state_directory": quote(self.folder / "state"),
             "gateway.runtime_directory": quote(self.folder / "run"),
             "dtls.listen": f'["127.0.0.1:{self.port}"]',
+            "aws.batch_size": '"0B"',  # a message a reading, each with an envelope of its own
         }
         (self.folder / "run").mkdir()
         (self.folder / "state").mkdir(mode=0o700)

@@ -23,8 +23,7 @@ def house(stage, shards=1):
     broker = Broker(stage, pki, "aws", "aws-roots", "dt/#")
     broker.start()
     gateway = Gateway(stage, pki, {"aws": broker.url, "pelion": "mqtts://localhost:2"},
-                      {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }', "dtls.shards": shards,
-                       "aws.batch_size": '"0B"'})  # a message a reading
+                      {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }', "dtls.shards": shards})
     gateway.import_devices([(IDENTITY, KEY.encode().hex())])
     gateway.start()
     return broker, gateway

@@ -39,8 +39,7 @@ def rotate_and_revoke_while_nodes_speak(stage):
     for broker in brokers:
         broker.start()
     gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers},
-                      {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }', "dtls.shards": 2,
-                       "aws.batch_size": '"0B"'})
+                      {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }', "dtls.shards": 2})
     devices = make_devices(OLD + ROTATED + REVOKED)
     gateway.import_devices(devices)
     gateway.start()

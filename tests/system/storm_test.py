@@ -46,8 +46,8 @@ def a_site_comes_back(stage):
     check(during > ESTABLISHED, f"only {during} acknowledgements for established nodes during the storm")
     totals = old.finish(60)
     status = gateway.status()["uplink"]
-    print(f"{NODES} nodes got in, {status['handshakes_not_admitted']} handshakes not admitted, {during} acknowledgements "
-          f"and {totals['retransmissions']} retransmissions of established nodes meanwhile")
+    print(f"{NODES} nodes got in, {status['handshakes_not_admitted']} handshakes not admitted, {during} "
+          f"acknowledgements and {totals['retransmissions']} retransmissions of established nodes meanwhile")
     check(totals["waiting"] == 0 and totals["given_up"] == 0 and totals["handshakes"] == ESTABLISHED,
           f"established nodes suffered: {totals}")
     gateway.stop()

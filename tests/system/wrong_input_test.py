@@ -181,6 +181,10 @@ def a_broker_that_refuses_our_certificate(stage):
     gateway.stop()
 
 
+# Nodes that were put off are spread over so long: not minutes, as in the field.
+SOON = {"fleet.report_interval": '"5s"'}
+
+
 def fill_and_drain(stage, gateway, brokers, cap, fill, relieve):
     """With the brokers away, `cap` is reached: nodes are put off, nothing acknowledged is lost, then it drains."""
     devices = gateway.import_devices(make_devices(20))
@@ -222,7 +226,7 @@ def brokers_away(stage):
 def a_full_store(stage):
     pki, brokers = brokers_away(stage)
     gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers},
-                      {**FAST, "store.max_size": '"1MiB"', "store.ballast_size": '"256KiB"'})
+                      {**FAST, "store.max_size": '"1MiB"', "store.ballast_size": '"256KiB"'}, fleet_overrides=SOON)
     fill_and_drain(stage, gateway, brokers, "a full store of 1 MiB", lambda: None, lambda: None)
 
 
@@ -231,7 +235,7 @@ def a_full_disk(stage):
     if os.geteuid() != 0:
         raise Skip("needs root for a mount namespace")
     pki, brokers = brokers_away(stage)
-    gateway = Gateway(stage, pki, {b.name: b.url for b in brokers}, FAST)
+    gateway = Gateway(stage, pki, {b.name: b.url for b in brokers}, FAST, fleet_overrides=SOON)
     state = gateway.folder / "state"
     # The kill in between must not take the disk with it: the namespace is held by a process of its own.
     holder = stage.start(["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o size=48m,mode=0700 tmpfs {state} && "
