@@ -129,6 +129,24 @@ TEST(StatusTest, WhatIsLessUrgentIsToldToo) {
     EXPECT_THAT(health_of(status).sentence, HasSubstr("Upstream aws has been paused for 2 h"));
 }
 
+TEST(StatusTest, AStartThatLoadsAndSeveralShardsHaveTheirLines) {
+    GatewayStatus status = well();
+    EXPECT_EQ(to_text(status).find("loading"), std::string::npos);
+    EXPECT_EQ(to_text(status).find("shards"), std::string::npos);
+    status.load = {
+        .loading = true, .credentials = 20, .credentials_total = 20, .sessions = 5, .sessions_total = 19};
+    status.shards = {{.sessions = 3, .received = 60, .handed_over = 7, .hand_overs_dropped = 1},
+                     {.sessions = 2, .received = 40, .handed_over = 4}};
+    EXPECT_THAT(to_text(status), HasSubstr("20 of 20 credentials, 5 of 19 sessions"));
+    EXPECT_THAT(to_text(status), HasSubstr("2; 11 of 100 datagrams handed from one to another, 1 dropped"));
+    const auto back = status_from_json(to_json(status));
+    ASSERT_TRUE(back.has_value());
+    EXPECT_TRUE(back->load.loading);
+    EXPECT_EQ(back->load.sessions_total, 19u);
+    ASSERT_EQ(back->shards.size(), 2u);
+    EXPECT_EQ(back->shards[0].handed_over, 7u);
+}
+
 TEST(StatusTest, ProgramsGetEverythingBackAsItWas) {
     GatewayStatus status = well();
     status.upstreams[0].trouble = "x";
