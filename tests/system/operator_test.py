@@ -338,7 +338,7 @@ def play_devices(stage, gateway, works):
     listed = json.loads(does(gateway, OK, "device", "list", "--json"))
     check({"Hydrant 7", "stdin-1", "csv-2"} <= {device["name"] for device in listed}, f"listed: {listed}")
     for name in ("Hydrant 7", "file-1"):
-        says(does(gateway, OK, "device", "show", name), "Hydrant 7", "file-1", "active")
+        says(does(gateway, OK, "device", "show", name), "Hydrant 7", "file-1", "in use")
     says(does(gateway, FAILED, "device", "show", "nobody"), "no device \"nobody\".*device list")
     says(does(gateway, FAILED, "device", "revoke", "nobody"), "no device \"nobody\".*device list")
 

@@ -23,8 +23,8 @@
 #include "narrowgate/dtls/options.hpp"
 #include "narrowgate/dtls/record_layer.hpp"
 #include "narrowgate/dtls/session_record.hpp"
-#include "narrowgate/dtls/session_view.hpp"
 #include "narrowgate/dtls/session_shelf.hpp"
+#include "narrowgate/dtls/session_view.hpp"
 
 namespace narrowgate::dtls {
 
