@@ -25,25 +25,27 @@ dtls::SessionRecord DiskSessionShelf::hand_out(store::SessionRow&& row) const {
 bool DiskSessionShelf::find_by_cid(ByteView cid, dtls::SessionRecord& out) {
     if (!strangers_.take(clock_.now().steady)) return false;
     bool found = false;
-    (void)reader_->find_by_cid(cid, [&](store::SessionRow&& row) {
+    const auto read = reader_->find_by_cid(cid, [&](store::SessionRow&& row) {
         if (!is_mine(row)) return;
         out = hand_out(std::move(row));
         found = true;
     });
-    return found;
+    return read && found;
 }
 
 void DiskSessionShelf::find_by_path(const Path& path, std::vector<dtls::SessionRecord>& out) {
     if (!strangers_.take(clock_.now().steady)) return;
-    (void)reader_->find_by_path(path, [&](store::SessionRow&& row) {
+    const auto read = reader_->find_by_path(path, [&](store::SessionRow&& row) {
         if (is_mine(row)) out.push_back(hand_out(std::move(row)));
     });
+    if (!read) out.clear();
 }
 
 void DiskSessionShelf::find_of(dtls::CredentialId credential, std::vector<dtls::SessionRecord>& out) {
-    (void)reader_->find_of(credential, [&](store::SessionRow&& row) {
+    const auto read = reader_->find_of(credential, [&](store::SessionRow&& row) {
         if (is_mine(row)) out.push_back(hand_out(std::move(row)));
     });
+    if (!read) out.clear();
 }
 
 DiskCredentialShelf::DiskCredentialShelf(std::unique_ptr<store::CredentialReader> reader, const Clock& clock)
@@ -53,21 +55,21 @@ bool DiskCredentialShelf::find(ByteView identity, store::CredentialRow& out) {
     const std::scoped_lock lock(mutex_);
     if (!strangers_.take(clock_.now().steady)) return false;
     bool found = false;
-    (void)reader_->find(text_of(identity), [&](store::CredentialRow&& row) {
+    const auto read = reader_->find(text_of(identity), [&](store::CredentialRow&& row) {
         out = std::move(row);
         found = true;
     });
-    return found;
+    return read && found;
 }
 
 bool DiskCredentialShelf::find(store::CredentialId credential, store::CredentialRow& out) {
     const std::scoped_lock lock(mutex_);
     bool found = false;
-    (void)reader_->find(credential, [&](store::CredentialRow&& row) {
+    const auto read = reader_->find(credential, [&](store::CredentialRow&& row) {
         out = std::move(row);
         found = true;
     });
-    return found;
+    return read && found;
 }
 
 }  // namespace narrowgate::daemon

@@ -124,6 +124,7 @@ bool Shards::forget(std::vector<dtls::SessionId>&& sessions, milliseconds patien
 
 std::vector<std::optional<ShardSnapshot>> Shards::snapshots(milliseconds patience) {
     std::vector<std::optional<ShardSnapshot>> snapshots;
+    snapshots.reserve(shards_.size());
     for (const auto& shard : shards_)
         snapshots.push_back(shard->snapshot(patience));
     return snapshots;
