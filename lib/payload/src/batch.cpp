@@ -220,8 +220,9 @@ std::size_t Batch::bytes() const {
 }
 
 std::string Batch::finish() {
+    const std::size_t size = bytes();
     std::string out = std::move(head_);
-    out.reserve(bytes() + out.size());
+    out.reserve(size);
     out += kSources;
     out += sources_;
     out += kSeries;

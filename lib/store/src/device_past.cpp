@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kSliceDevices = 256;
-constexpr std::string_view kEveryDevice = "";  // no device has this name
+constexpr std::string_view kEveryDevice;  // no device has this name
 
 // A crash in the middle of a fold has us meet events again that are in their row.
 void append(std::vector<DeviceEvent>& events, const DeviceEvent& event) {

@@ -179,9 +179,9 @@ void Engine::apply(Effect&& effect) {
             if constexpr (std::is_same_v<T, StoredReply>) {
                 replies_.add(one);
             } else if constexpr (std::is_same_v<T, DeviceEvent>) {
-                past_.apply(std::move(one));
+                past_.apply(std::forward<T>(one));
             } else {
-                sessions_.apply(std::move(one));
+                sessions_.apply(std::forward<T>(one));
             }
         },
         std::move(effect));

@@ -51,15 +51,15 @@ Draft::Draft(Draft&& other) noexcept : path_(std::exchange(other.path_, {})) {}
 
 Expected<void> Draft::become(const std::filesystem::path& to, bool replace) {
     if (const int number = sync(path_, O_WRONLY)) return cannot("written", path_, number);
+    // 0, or errno.
     const auto become_it = [&](unsigned flags) {
-        return renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, to.c_str(), flags) == 0;
+        return renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, to.c_str(), flags) == 0 ? 0 : errno;
     };
+    int number = become_it(replace ? 0 : RENAME_NOREPLACE);
     // Not every file system knows the flag: without it a file that appears just now would be replaced.
-    if (!become_it(replace ? 0 : RENAME_NOREPLACE) &&
-        (errno != EINVAL || access(to.c_str(), F_OK) == 0 || !become_it(0))) {
-        if (errno == EEXIST) return failure(fmt::format("{} exists", to.string()), "name another file");
-        return cannot("made", to, errno);
-    }
+    if (number == EINVAL && !replace) number = access(to.c_str(), F_OK) == 0 ? EEXIST : become_it(0);
+    if (number == EEXIST) return failure(fmt::format("{} exists", to.string()), "name another file");
+    if (number != 0) return cannot("made", to, number);
     path_.clear();
     return sync_directory(directory_of(to));
 }

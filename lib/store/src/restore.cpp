@@ -105,7 +105,7 @@ Expected<std::filesystem::path> set_aside(const StateDirectory& directory, const
     }
     std::string stamp = to_rfc3339(now);
     std::erase_if(stamp, [](char c) { return c == ':'; });
-    const auto aside = directory.file("state.db.before-restore-" + stamp);
+    auto aside = directory.file("state.db.before-restore-" + stamp);
     if (link(file.c_str(), aside.c_str()) != 0) {
         return failure(fmt::format("{}: the store cannot be kept under this name: {}", aside.string(),
                                    system_message(errno)),
