@@ -71,7 +71,8 @@ struct ShardState {
     std::uint64_t readings = 0;            // acknowledged
 };
 
-// How far the start has brought credentials and sessions into memory.
+// How far the start has brought credentials and sessions into memory. The totals are the store's when it
+// began.
 struct LoadState {
     bool loading = false;
     std::uint64_t credentials = 0;

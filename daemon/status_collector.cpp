@@ -107,12 +107,7 @@ GatewayStatus StatusCollector::collect() {
         // One that does not answer keeps its place in the list.
         add(status, shard.value_or(ShardSnapshot{}));
     }
-    const LoadProgress load = sources_.loader.progress();
-    status.load = {.loading = load.loading,
-                   .credentials = load.credentials,
-                   .credentials_total = load.credentials_total,
-                   .sessions = load.sessions,
-                   .sessions_total = load.sessions_total};
+    status.load = sources_.loader.progress();
 
     const store::Status store = sources_.store.status();
     status.devices = store.devices;

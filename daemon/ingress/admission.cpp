@@ -28,7 +28,7 @@ Admission::Admission(const AdmissionLimits& limits, std::uint64_t seed,
     : limits_(limits),
       report_(std::move(report)),
       sources_(seed),
-      tokens_(static_cast<double>(limits.handshake_burst)) {}
+      tokens_(limits.handshakes_per_second, static_cast<double>(limits.handshake_burst)) {}
 
 bool Admission::admits(const Path& path, Now now) {
     const SourcePrefix prefix = prefix_of(path.remote);
@@ -37,7 +37,8 @@ bool Admission::admits(const Path& path, Now now) {
     const bool penalised = source != nullptr && SourceTable::excess(*source) > 0;
     if (penalised && now.steady < source->not_before) return false;
     if (used >= rooms_for(source)) return false;
-    if (!has_token(now.steady)) return false;
+    const double share = 1 - (1 - kLeastShare) * std::clamp(load_, 0.0, 1.0);
+    if (!tokens_.take(now.steady, share)) return false;
 
     ++in_progress_;
     if (source == nullptr) source = sources_.obtain(prefix, now.steady);
@@ -61,19 +62,6 @@ std::size_t Admission::rooms_for(const Source* source) const {
     const float successes = source == nullptr ? 0 : source->successes;
     const auto earned = kFirstRooms + static_cast<std::size_t>(kRoomsForSuccess * successes);
     return std::min({limits_.max_handshakes_per_address, free, earned});
-}
-
-bool Admission::has_token(SteadyTime now) {
-    if (filled_) {
-        const std::chrono::duration<double> passed = now - *filled_;
-        const double rate =
-            limits_.handshakes_per_second * (1 - (1 - kLeastShare) * std::clamp(load_, 0.0, 1.0));
-        tokens_ = std::min(static_cast<double>(limits_.handshake_burst), tokens_ + passed.count() * rate);
-    }
-    filled_ = now;
-    if (tokens_ < 1) return false;
-    tokens_ -= 1;
-    return true;
 }
 
 void Admission::on_handshake_ended(const dtls::HandshakeTrace& trace, Now now) {

@@ -10,9 +10,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 
 #include "daemon/ingress/source_table.hpp"
+#include "daemon/ingress/token_bucket.hpp"
 #include "narrowgate/dtls/handshake_trace.hpp"
 
 namespace narrowgate::daemon {
@@ -70,7 +70,6 @@ public:
     std::size_t in_progress() const { return in_progress_; }
 
 private:
-    bool has_token(SteadyTime now);
     std::size_t rooms_for(const Source* source) const;
     void report(Source& source, const Address& address, Now now);
 
@@ -79,8 +78,7 @@ private:
     SourceTable sources_;
     std::size_t in_progress_ = 0;
     double load_ = 0;
-    double tokens_;
-    std::optional<SteadyTime> filled_;
+    TokenBucket tokens_;
 };
 
 }  // namespace narrowgate::daemon

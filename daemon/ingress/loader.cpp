@@ -108,7 +108,7 @@ void Loader::stop() {
     }
 }
 
-LoadProgress Loader::progress() const {
+LoadState Loader::progress() const {
     return {.loading = shared_->loading,
             .credentials = shared_->credentials,
             .credentials_total = shared_->credentials_total,

@@ -4,27 +4,18 @@
 // look-up in memory again, then sessions. What a node needs before it is here is looked up on disk.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/shards.hpp"
+#include "daemon/status.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/store/store.hpp"
 
 namespace narrowgate::daemon {
-
-// How far a start has come. The totals are the store's when it began.
-struct LoadProgress {
-    bool loading = false;
-    std::uint64_t credentials = 0;
-    std::uint64_t credentials_total = 0;
-    std::uint64_t sessions = 0;
-    std::uint64_t sessions_total = 0;
-};
 
 // Thread: the one that made it, unless a call says otherwise.
 class Loader {
@@ -50,7 +41,7 @@ public:
     // Gives up what is not loaded yet; before the shards are stopped. Idempotent.
     void stop();
 
-    LoadProgress progress() const;  // Thread: any
+    LoadState progress() const;  // Thread: any
 
 private:
     struct Shared;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -76,15 +75,8 @@ void OffendersLog::reopen() {
 }
 
 void OffendersLog::write(const Offence& offence, SteadyTime now) {
-    if (filled_) {
-        const std::chrono::duration<double> passed = now - *filled_;
-        tokens_ = std::min<double>(kLinesPerSecond, tokens_ + passed.count() * kLinesPerSecond);
-    }
-    filled_ = now;
-    if (tokens_ < 1) return;
     const std::string line = line_of(offence) + '\n';
-    if (bytes_ + line.size() > kMaxBytes) return;
-    tokens_ -= 1;
+    if (bytes_ + line.size() > kMaxBytes || !pace_.take(now)) return;
     if (::write(descriptor_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
         bytes_ += line.size();
         failing_ = false;

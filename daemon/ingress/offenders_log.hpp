@@ -8,10 +8,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include "daemon/ingress/admission.hpp"
+#include "daemon/ingress/token_bucket.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/io/file_descriptor.hpp"
@@ -44,8 +44,7 @@ private:
     io::FileDescriptor descriptor_;
     std::uint64_t bytes_ = 0;
     Log* log_;
-    double tokens_ = kLinesPerSecond;
-    std::optional<SteadyTime> filled_;
+    TokenBucket pace_{kLinesPerSecond, kLinesPerSecond};
     bool failing_ = false;  // said once
 };
 

@@ -17,11 +17,11 @@ public:
     constexpr TokenBucket(double per_second, double capacity)
         : per_second_(per_second), capacity_(capacity), tokens_(capacity) {}
 
-    // Takes a token; false when there is none.
-    bool take(SteadyTime now) {
+    // Takes a token; false when there is none. Since the last call it has filled at `share` of its rate.
+    bool take(SteadyTime now, double share = 1) {
         const std::chrono::duration<double> passed = now - filled_;
         if (passed.count() > 0) {
-            tokens_ = std::min(capacity_, tokens_ + passed.count() * per_second_);
+            tokens_ = std::min(capacity_, tokens_ + passed.count() * per_second_ * share);
             filled_ = now;
         }
         if (tokens_ < 1) return false;
@@ -30,8 +30,8 @@ public:
     }
 
 private:
-    const double per_second_;
-    const double capacity_;
+    double per_second_;
+    double capacity_;
     double tokens_;
     SteadyTime filled_{};
 };

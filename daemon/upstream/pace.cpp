@@ -39,12 +39,11 @@ Pace::Pace(PaceLimits limits)
              limits.bytes_per_second * kBurst * kReserve) {}
 
 bool Pace::allows(LaneName lane, SteadyTime now) {
-    if (started_ && now > filled_) {
+    if (now > filled_) {
         publishes_.fill(now - filled_);
         bytes_.fill(now - filled_);
+        filled_ = now;
     }
-    filled_ = started_ ? std::max(filled_, now) : now;
-    started_ = true;
     return allowed_at(lane) <= filled_;
 }
 

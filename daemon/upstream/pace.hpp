@@ -51,7 +51,6 @@ private:
     Bucket publishes_;
     Bucket bytes_;
     SteadyTime filled_{};
-    bool started_ = false;
 };
 
 }  // namespace narrowgate::daemon

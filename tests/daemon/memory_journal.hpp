@@ -19,19 +19,7 @@
 namespace narrowgate::daemon::testing {
 
 inline store::SessionRow copy_of(const store::SessionRow& row) {
-    return {.id = row.id,
-            .credential = row.credential,
-            .cid = row.cid,
-            .secret = row.secret.copy(),
-            .confirmed = row.confirmed,
-            .path = row.path,
-            .lease_end = row.lease_end,
-            .right_edge = row.right_edge,
-            .window = row.window,
-            .established = row.established,
-            .last_seen = row.last_seen,
-            .heard = row.heard,
-            .traffic = row.traffic};
+    return row.with(row.secret.copy());
 }
 
 // What the store would hold. Units wait until commit(); a crash forgets what waits.

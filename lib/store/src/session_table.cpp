@@ -38,19 +38,7 @@ SessionTable::SessionTable(Database& database, const Sealer& sealer, std::uint64
 SealedSession SessionTable::seal(const SessionRow& row) const {
     SealedSession session;
     session.sealed = sealer_.seal(session_binding(row.id, row.credential, row.cid), row.secret.view());
-    session.row = {.id = row.id,
-                   .credential = row.credential,
-                   .cid = row.cid,
-                   .secret = {},
-                   .confirmed = row.confirmed,
-                   .path = row.path,
-                   .lease_end = row.lease_end,
-                   .right_edge = row.right_edge,
-                   .window = row.window,
-                   .established = row.established,
-                   .last_seen = row.last_seen,
-                   .heard = row.heard,
-                   .traffic = row.traffic};
+    session.row = row.with({});
     return session;
 }
 

@@ -52,6 +52,10 @@ struct SessionRow {
     // silent is what passed of that, so that neither a stop nor a clock that jumps makes a session old.
     std::uint64_t heard = 0;
     Traffic traffic = {};
+
+    // The same with another secret in place of its own: a row is not copied by accident, since a secret is
+    // not.
+    SessionRow with(Secret other) const;
 };
 
 // What changes with each record of a session. It replaces these fields of the row as a whole; a mark of a
