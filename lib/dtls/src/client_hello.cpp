@@ -60,7 +60,7 @@ std::expected<ClientHello, Fate> read_client_hello(const RecordHeader& record) {
     copy_random(reader.take(kRandomBytes), hello.random);
     const ByteView session_id = reader.take_prefixed(1);
     hello.cookie = reader.take_prefixed(1);
-    const ByteView suites = reader.take_prefixed(2);
+    const ByteView suites = hello.suites = reader.take_prefixed(2);
     const ByteView compressions = reader.take_prefixed(1);
     bool cid_fits = true;
     const bool extensions_ok = read_extensions(reader, [&](std::uint16_t number, ByteView data) {
@@ -94,6 +94,26 @@ Bytes hello_verify_request(const ClientHello& hello, ByteView cookie) {
         .u16(kDtls10)  // whatever is negotiated later (RFC 6347 section 4.2.1)
         .append_prefixed(cookie, 1);
     return datagram;
+}
+
+FlightPart part_of(const RecordHeader& record) {
+    if (record.type == ContentType::kChangeCipherSpec) return FlightPart::kChangeCipherSpec;
+    if (record.type == ContentType::kAlert) return FlightPart::kAlert;
+    if (record.type != ContentType::kHandshake || record.fragment.empty()) return FlightPart::kOther;
+    switch (static_cast<HandshakeType>(record.fragment[0])) {
+        case HandshakeType::kClientHello:
+            return FlightPart::kClientHello;
+        case HandshakeType::kServerHello:
+            return FlightPart::kServerHello;
+        case HandshakeType::kServerHelloDone:
+            return FlightPart::kServerHelloDone;
+        case HandshakeType::kClientKeyExchange:
+            return FlightPart::kClientKeyExchange;
+        case HandshakeType::kHelloVerifyRequest:
+        case HandshakeType::kFinished:
+            break;
+    }
+    return FlightPart::kOther;
 }
 
 std::optional<ServerHello> read_server_hello(ByteView datagram) {

@@ -11,6 +11,7 @@
 
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/dtls/counters.hpp"
+#include "narrowgate/dtls/datagram_trail.hpp"
 #include "narrowgate/dtls/record_state.hpp"
 #include "record_header.hpp"
 
@@ -24,6 +25,7 @@ enum class HandshakeType : std::uint8_t {
     kClientHello = 1,
     kServerHello = 2,
     kHelloVerifyRequest = 3,
+    kServerHelloDone = 14,
     kClientKeyExchange = 16,
     kFinished = 20,
 };
@@ -47,7 +49,8 @@ struct ClientHello {
     std::uint16_t record_version = 0;
     std::uint16_t message_sequence = 0;
     std::array<std::uint8_t, kRandomBytes> random{};
-    ByteView cookie;                                         // in the record
+    ByteView cookie;                                         // in the record, like the next
+    ByteView suites;                                         // two bytes each
     std::optional<ConnectionId<kMaxPeerCidBytes>> peer_cid;  // present: the client speaks RFC 9146
 };
 
@@ -65,6 +68,9 @@ struct ServerHello {
     bool with_cid = false;
     std::size_t max_fragment = 0;  // RFC 6066 section 4, bytes of plaintext in a record; 0: not limited
 };
+
+// What an unprotected record is called in a trace.
+FlightPart part_of(const RecordHeader& record);
 
 // Reads the ServerHello at the start of a flight of ours; nothing when there is none.
 std::optional<ServerHello> read_server_hello(ByteView datagram);

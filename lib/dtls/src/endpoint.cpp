@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "endpoint_impl.hpp"
+#include "narrowgate/base/crypto.hpp"
 #include "narrowgate/dtls/shard_map.hpp"
 
 namespace narrowgate::dtls {
@@ -31,12 +32,14 @@ Endpoint::Impl::Impl(const Options& options, const CredentialLookup& credentials
       cookies_(cookie_key),
       handshake_config_(options, credentials),
       handshakes_(options.max_handshakes),
+      hellos_(crypto::random_u64()),
       expiry_(options.session_lifetime) {
     if (!is_in_range(options)) std::abort();
 }
 
 Fate Endpoint::Impl::receive(ByteView datagram, const Path& path, Now now) {
     if (scratch_.size() < datagram.size()) scratch_.resize(datagram.size());
+    ++datagram_;
     if (Handshake* handshake = handshakes_.find(path)) {
         auto& trace = handshake->trace();
         ++trace.datagrams_in;
@@ -55,9 +58,10 @@ Fate Endpoint::Impl::receive(ByteView datagram, const Path& path, Now now) {
 
 Fate Endpoint::Impl::on_record(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
                                Now now) {
-    if (record.type == ContentType::kTls12Cid) return on_protected_with_cid(record, path, now);
+    if (record.type == ContentType::kTls12Cid)
+        return on_protected_with_cid(record, path, datagram_bytes, now);
     if (record.epoch == 0) return on_plain(record, path, datagram_bytes, now);
-    return on_protected(record, path, now);
+    return on_protected(record, path, datagram_bytes, now);
 }
 
 Fate Endpoint::Impl::on_plain(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
@@ -68,13 +72,11 @@ Fate Endpoint::Impl::on_plain(const RecordHeader& record, const Path& path, std:
     }
     Handshake* handshake = handshakes_.find(path);
     if (handshake == nullptr) return Fate::kStrayPlaintext;
-    Fate fate = Fate::kStrayPlaintext;
-    const auto progress = handshake->accept_plain(record, now, fate);
-    go_on(*handshake, progress, now);
-    return fate;
+    return give_plain(*handshake, record, datagram_bytes, now);
 }
 
-Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Path& path, Now now) {
+Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Path& path,
+                                           std::size_t datagram_bytes, Now now) {
     std::optional<Opened> opened;
     Fate fate = Fate::kUnknownCid;
     const auto try_each = [&](CompactSession& session) {
@@ -94,15 +96,13 @@ Fate Endpoint::Impl::on_protected_with_cid(const RecordHeader& record, const Pat
         return opened ? on_opened(*opened, path, now) : fate;
     }
     if (handshake == nullptr) return Fate::kUnknownCid;
-    fate = Fate::kStrayEarly;
-    const auto progress = handshake->accept_protected(record, now, fate);
-    go_on(*handshake, progress, now);
-    return fate;
+    return give_protected(*handshake, record, datagram_bytes, Fate::kStrayEarly, now);
 }
 
 // Without CID only the path says whose a record is, and on one path there can be a session, a newer one that
 // is not confirmed yet, and a handshake: the keys decide.
-Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, Now now) {
+Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
+                                  Now now) {
     std::optional<Opened> opened;
     Fate fate = Fate::kUnknownAddress;
     const auto try_each = [&](CompactSession& session) {
@@ -123,10 +123,7 @@ Fate Endpoint::Impl::on_protected(const RecordHeader& record, const Path& path, 
 
     Handshake* handshake = handshakes_.find(path);
     if (handshake == nullptr || !handshake->cid().empty()) return fate;
-    Fate handshake_fate = fate;
-    const auto progress = handshake->accept_protected(record, now, handshake_fate);
-    go_on(*handshake, progress, now);
-    return handshake_fate;
+    return give_protected(*handshake, record, datagram_bytes, fate, now);
 }
 
 std::optional<SteadyTime> Endpoint::Impl::next_deadline() const {
@@ -216,6 +213,12 @@ void Endpoint::end_session(SessionId session, EndReason reason) {
 }
 void Endpoint::end_all(EndReason reason) {
     impl_->end_all(reason);
+}
+void Endpoint::for_each_handshake(const std::function<void(const HandshakeTrace&)>& visit) const {
+    impl_->for_each_handshake(visit);
+}
+const HelloLog& Endpoint::hellos() const {
+    return impl_->hellos();
 }
 const Counters& Endpoint::counters() const {
     return impl_->counters();

@@ -14,30 +14,30 @@ namespace {
 // Without CIDs a NAT that gives one node's port to another puts both on one path. More than a few are stale.
 constexpr std::size_t kMaxSessionsOnPath = 4;
 
+milliseconds since_start(const HandshakeTrace& trace, Now now) {
+    return std::chrono::duration_cast<milliseconds>(now.steady - trace.started);
+}
+
 }  // namespace
 
 Fate Endpoint::Impl::on_client_hello(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
                                      Now now) {
     const auto hello = read_client_hello(record);
-    if (!hello) return hello.error();
+    if (!hello) return turn_away(hello.error(), record, nullptr, path, datagram_bytes, now);
     if (!cookies_.is_good(hello->cookie, path.remote, now.steady)) {
         listener_.send(path, hello_verify_request(*hello, cookies_.make(path.remote, now.steady)));
-        return Fate::kHelloVerify;
+        return turn_away(Fate::kHelloVerify, record, &*hello, path, datagram_bytes, now);
     }
     Handshake* const current = handshakes_.find(path);
     if (current != nullptr) {
-        if (current->began_with(*hello)) {
-            Fate fate = Fate::kStrayPlaintext;
-            const auto progress = current->accept_plain(record, now, fate);
-            go_on(*current, progress, now);
-            return fate;
-        }
+        if (current->began_with(*hello)) return give_plain(*current, record, datagram_bytes, now);
         if (now.steady - current->trace().last_progress < options_.displace_after)
             return Fate::kHandshakeBusy;
     } else if (handshakes_.full()) {
-        return Fate::kHandshakeShed;
+        return turn_away(Fate::kHandshakeShed, record, &*hello, path, datagram_bytes, now);
     }
-    if (!listener_.admits_handshake(path, now)) return Fate::kHandshakeNotAdmitted;
+    if (!listener_.admits_handshake(path, now))
+        return turn_away(Fate::kHandshakeNotAdmitted, record, &*hello, path, datagram_bytes, now);
     if (current != nullptr) fail(*current, HandshakeOutcome::kDisplaced, now);
 
     const auto cid = new_cid();
@@ -46,8 +46,59 @@ Fate Endpoint::Impl::on_client_hello(const RecordHeader& record, const Path& pat
     auto& trace = handshake.trace();
     trace.datagrams_in = 1;
     trace.bytes_in = trace.largest_in = static_cast<std::uint32_t>(datagram_bytes);
+    trace.trail.came(FlightPart::kClientHello, datagram_, datagram_bytes, milliseconds(0));
+    if (const auto before = hellos_.take(path.remote, now.steady)) {
+        trace.hellos_before = before->unanswered_cookies();
+        trace.put_off = before->not_admitted + before->shed;
+        trace.first_hello = before->first;
+    }
     go_on(handshake, handshake.begin(record, now), now);
     return Fate::kHandshakeStarted;
+}
+
+Fate Endpoint::Impl::turn_away(Fate fate, const RecordHeader& record, const ClientHello* hello,
+                               const Path& path, std::size_t datagram_bytes, Now now) {
+    HelloNote note{.fate = fate, .datagram_bytes = datagram_bytes};
+    if (const auto header = read_handshake_header(record.fragment)) {
+        note.message_bytes = header->length;
+        note.fragment_bytes = header->fragment_length;
+    }
+    if (hello != nullptr) {
+        note.had_cookie = !hello->cookie.empty();
+        note.offered = OfferedSuites::read(hello->suites);
+    }
+    hellos_.note(path.remote, note, now.steady);
+    return fate;
+}
+
+Fate Endpoint::Impl::give_plain(Handshake& handshake, const RecordHeader& record, std::size_t datagram_bytes,
+                                Now now) {
+    HandshakeTrace& trace = handshake.trace();
+    trace.trail.came(part_of(record), datagram_, datagram_bytes, since_start(trace, now));
+    // Its level and what it says (RFC 5246 section 7.2).
+    if (record.type == ContentType::kAlert && record.fragment.size() == 2) trace.alert = record.fragment[1];
+    Fate fate = Fate::kStrayPlaintext;
+    const auto progress = handshake.accept_plain(record, now, fate);
+    go_on(handshake, progress, now);
+    return fate;
+}
+
+Fate Endpoint::Impl::give_protected(Handshake& handshake, const RecordHeader& record,
+                                    std::size_t datagram_bytes, Fate otherwise, Now now) {
+    HandshakeTrace& trace = handshake.trace();
+    trace.trail.came(FlightPart::kFinished, datagram_, datagram_bytes, since_start(trace, now));
+    Fate fate = otherwise;
+    const auto progress = handshake.accept_protected(record, now, fate);
+    if (fate == Fate::kUnfittingFinished) trace.trail.was_unfitting();
+    go_on(handshake, progress, now);
+    return fate;
+}
+
+void Endpoint::Impl::for_each_handshake(const std::function<void(const HandshakeTrace&)>& visit) const {
+    (void)handshakes_.find_if([&](const Handshake& handshake) {
+        visit(handshake.trace());
+        return false;
+    });
 }
 
 // CIDs of handshakes and of sessions are one space: a client protects its Finished with one already.

@@ -44,6 +44,9 @@ public:
     void end_session(SessionId id, EndReason reason);
     void end_all(EndReason reason);
 
+    void for_each_handshake(const std::function<void(const HandshakeTrace&)>& visit) const;
+    const HelloLog& hellos() const { return hellos_; }
+
     const Counters& counters() const { return counters_; }
     std::size_t sessions() const { return sessions_.size(); }
     std::size_t handshakes() const { return handshakes_.size(); }
@@ -62,11 +65,20 @@ private:
     // endpoint.cpp
     Fate on_record(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
     Fate on_plain(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
-    Fate on_protected(const RecordHeader& record, const Path& path, Now now);
-    Fate on_protected_with_cid(const RecordHeader& record, const Path& path, Now now);
+    Fate on_protected(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
+    Fate on_protected_with_cid(const RecordHeader& record, const Path& path, std::size_t datagram_bytes,
+                               Now now);
 
     // endpoint_handshakes.cpp
     Fate on_client_hello(const RecordHeader& record, const Path& path, std::size_t datagram_bytes, Now now);
+    // What a ClientHello that begins no handshake leaves behind. `hello` is null when it could not be read.
+    Fate turn_away(Fate fate, const RecordHeader& record, const ClientHello* hello, const Path& path,
+                   std::size_t datagram_bytes, Now now);
+    // A record for a handshake in progress, which may be gone afterwards. `otherwise`: its fate when the
+    // handshake has nothing to say about it.
+    Fate give_plain(Handshake& handshake, const RecordHeader& record, std::size_t datagram_bytes, Now now);
+    Fate give_protected(Handshake& handshake, const RecordHeader& record, std::size_t datagram_bytes,
+                        Fate otherwise, Now now);
     ConnectionId<kMaxCidBytes> new_cid();
     SessionId new_session_id() const;
     // What `progress` asks for; `handshake` may be gone afterwards.
@@ -106,10 +118,12 @@ private:
     CookieMint cookies_;
     HandshakeConfig handshake_config_;
     HandshakePool handshakes_;
+    HelloLog hellos_;
     SessionTable sessions_;
     ExpiryWheel expiry_;
     std::unordered_map<SessionId, PendingMove> pending_moves_;
-    Bytes scratch_;  // opened records; grows to the largest datagram seen, at most 64 KiB
+    Bytes scratch_;               // opened records; grows to the largest datagram seen, at most 64 KiB
+    std::uint64_t datagram_ = 0;  // number of the one that is being received
     Counters counters_;
 };
 

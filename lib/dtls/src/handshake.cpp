@@ -27,7 +27,8 @@ void check(bool holds) {
 Handshake::Handshake(const HandshakeConfig& config, const Path& path, const ClientHello& hello, ByteView cid,
                      Now now)
     : config_(config), hello_(hello), now_(now.steady) {
-    hello_.cookie = {};  // a view of a datagram that does not outlive this call
+    trace_.offered = OfferedSuites::read(hello.suites);
+    hello_.cookie = hello_.suites = {};  // views of a datagram that does not outlive this call
     trace_.path = path;
     trace_.started = trace_.last_progress = now.steady;
     mbedtls_ssl_init(&ssl_);
@@ -56,6 +57,7 @@ Handshake::Progress Handshake::begin(const RecordHeader& hello, Now now) {
     agreed_ = *agreed;
     check(agreed_.with_cid == hello_.peer_cid.has_value());
     trace_.with_cid = agreed_.with_cid;
+    trace_.max_fragment = agreed_.max_fragment;
     return progress;
 }
 
@@ -223,10 +225,22 @@ Secret Handshake::on_identity(ByteView identity) {
     return std::move(key.psk);
 }
 
+std::uint16_t Handshake::parts_of(ByteView datagram) const {
+    unsigned parts = 0;
+    const std::size_t peer_cid_bytes = hello_.peer_cid ? hello_.peer_cid->size : 0;
+    while (const auto record = take_record(datagram, peer_cid_bytes)) {
+        const bool plain = record->epoch == 0 && record->type != ContentType::kTls12Cid;
+        parts |= static_cast<unsigned>(plain ? part_of(*record) : FlightPart::kFinished);
+    }
+    return static_cast<std::uint16_t>(parts);
+}
+
 int Handshake::send(void* self, const unsigned char* data, std::size_t size) {
     auto& handshake = *static_cast<Handshake*>(self);
     handshake.output_.emplace_back(data, data + size);
     auto& trace = handshake.trace_;
+    trace.trail.left(handshake.parts_of({data, size}), size,
+                     std::chrono::duration_cast<milliseconds>(handshake.now_ - trace.started));
     ++trace.datagrams_out;
     trace.bytes_out += static_cast<std::uint32_t>(size);
     trace.largest_out = std::max(trace.largest_out, static_cast<std::uint32_t>(size));

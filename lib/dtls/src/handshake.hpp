@@ -85,6 +85,8 @@ private:
                             const unsigned char server_random[kRandomBytes], mbedtls_tls_prf_types prf);
 
     bool is_expected(const RecordHeader& record) const;
+    // FlightParts of a datagram of ours.
+    std::uint16_t parts_of(ByteView datagram) const;
     Progress feed(ByteView record, Now now);
     Progress step(Now now);
     void read_last_flight();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "narrowgate/dtls/credentials.hpp"
 #include "narrowgate/dtls/establishment_order.hpp"
 #include "narrowgate/dtls/handshake_trace.hpp"
+#include "narrowgate/dtls/hello_log.hpp"
 #include "narrowgate/dtls/options.hpp"
 #include "narrowgate/dtls/record_layer.hpp"
 #include "narrowgate/dtls/session_record.hpp"
@@ -143,6 +145,10 @@ public:
 
     // For people: not what is only on disk while loading.
     std::vector<SessionView> sessions_of(CredentialId credential) const;
+    // The handshakes in progress, in no order; those that have ended were told to the listener.
+    void for_each_handshake(const std::function<void(const HandshakeTrace&)>& visit) const;
+    // What has not begun a handshake.
+    const HelloLog& hellos() const;
 
     const Counters& counters() const;
     std::size_t sessions() const;    // durable or being made so

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/dtls/datagram_trail.hpp"
+#include "narrowgate/dtls/offered_suites.hpp"
 #include "narrowgate/dtls/record_state.hpp"
 
 namespace narrowgate::dtls {
@@ -51,6 +54,15 @@ struct HandshakeTrace {
     std::uint32_t retransmissions = 0;  // our flights sent again, for whatever reason
     std::uint32_t unfitting_finished =
         0;  // records in place of Finished that did not authenticate: wrong key?
+
+    DatagramTrail trail;
+    OfferedSuites offered;
+    std::size_t max_fragment = 0;            // that the node asked for (RFC 6066), bytes; 0: it did not
+    std::optional<std::uint8_t> alert = {};  // the node's last one, not authenticated (RFC 5246 section 7.2)
+    // The node's ClientHellos before the one that began the handshake: HelloLog.
+    std::uint32_t hellos_before = 0;  // answered by HelloVerifyRequest; one is usual
+    std::uint32_t put_off = 0;        // not admitted, or shed
+    std::optional<SteadyTime> first_hello;
 };
 
 }  // namespace narrowgate::dtls
