@@ -14,11 +14,13 @@
 
 #include "daemon/commands/command_line.hpp"
 #include "daemon/control/device_calls.hpp"
+#include "daemon/control/diagnosis_calls.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
+#include "daemon/ingress/handshake_look.hpp"
 #include "daemon/ingress/loader.hpp"
 #include "daemon/ingress/offenders_log.hpp"
 #include "daemon/ingress/session_look.hpp"
@@ -126,6 +128,9 @@ ExitCode run(const std::filesystem::path& file, Config config) {
                                     .upstreams = **upstreams});
     ControlCalls calls;
     add_device_calls(calls, devices);
+    add_diagnosis_calls(calls, devices, config.dtls, [&](const DeviceQuery& query) {
+        return look_for_device(**shards, clock, query, kLookPatience);
+    });
     add_session_calls(calls, **store, clock, [&](std::vector<store::SessionId>&& sessions) {
         return (*shards)->forget(std::move(sessions), kForgetPatience);
     });

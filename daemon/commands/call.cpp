@@ -4,6 +4,7 @@
 #include "daemon/control/calls.hpp"
 #include "daemon/control/client.hpp"
 #include "daemon/control/device_calls.hpp"
+#include "daemon/control/diagnosis_calls.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
 
@@ -41,6 +42,7 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
     DeviceService devices(**store, invocation.clock, std::move(fleets), {});
     ControlCalls calls;
     add_device_calls(calls, devices);
+    add_diagnosis_calls(calls, devices, config->dtls, {});
     add_session_calls(calls, **store, invocation.clock, {});
     add_store_calls(calls, **store);
     auto result = calls.call(call, arguments, caller);

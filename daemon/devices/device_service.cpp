@@ -173,12 +173,25 @@ Expected<store::Device> DeviceService::find(std::string_view identity_or_name) {
 Expected<DeviceReport> DeviceService::show(std::string_view identity_or_name) {
     auto device = find(identity_or_name);
     if (!device) return std::unexpected(std::move(device.error()));
-    const auto events = store_.device_events(device->name, store::kDeviceEventsKept);
+    return report_on(*std::move(device));
+}
+
+Expected<std::optional<DeviceReport>> DeviceService::look_for(std::string_view identity_or_name) {
+    auto found = store_.find_device(identity_or_name);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return std::nullopt;
+    auto report = report_on(**std::move(found));
+    if (!report) return std::unexpected(std::move(report.error()));
+    return *std::move(report);
+}
+
+Expected<DeviceReport> DeviceService::report_on(store::Device&& device) {
+    const auto events = store_.device_events(device.name, store::kDeviceEventsKept);
     if (!events) return std::unexpected(events.error());
-    DevicePast past = explain_past(*device, *events);
-    auto sessions = sessions_of(*device, past);
+    DevicePast past = explain_past(device, *events);
+    auto sessions = sessions_of(device, past);
     if (!sessions) return std::unexpected(std::move(sessions.error()));
-    return DeviceReport{.device = *std::move(device),
+    return DeviceReport{.device = std::move(device),
                         .at = clock_.now().wall,
                         .sessions = *std::move(sessions),
                         .past = std::move(past)};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -74,6 +75,8 @@ public:
     Expected<std::vector<store::Device>> list();
     // By identity or name, like the calls below; fails when there is none.
     Expected<DeviceReport> show(std::string_view identity_or_name);
+    // The same; nothing when there is none.
+    Expected<std::optional<DeviceReport>> look_for(std::string_view identity_or_name);
     // Gives the device its next credential: both are valid until the node has used the new one, then the one
     // before is retired. Returns the new one. Fails when one waits already.
     Expected<store::CredentialRow> rotate(std::string_view identity_or_name, store::Rotation rotation,
@@ -92,6 +95,7 @@ public:
 
 private:
     Expected<store::Device> find(std::string_view identity_or_name);
+    Expected<DeviceReport> report_on(store::Device&& device);
     Expected<std::vector<LiveSession>> sessions_of(const store::Device& device, const DevicePast& past);
     Expected<void> check_fleet(std::string_view fleet) const;
     void announce(CredentialChanges&& changes);

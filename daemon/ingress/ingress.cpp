@@ -253,6 +253,7 @@ bool Ingress::admits_handshake(const Path& path, Now now) {
 
 void Ingress::on_handshake_ended(const dtls::HandshakeTrace& trace) {
     historian_.on_handshake_ended(trace);
+    traces_.add(trace);
     admission_.on_handshake_ended(trace, now_);
     // Peers have proved nothing yet, so this is for debugging only.
     log_.debug("handshake of {}: outcome {}, step {}, {} datagrams in, {} out, {} retransmissions",

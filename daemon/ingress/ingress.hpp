@@ -18,6 +18,7 @@
 #include "daemon/ingress/historian.hpp"
 #include "daemon/ingress/policies.hpp"
 #include "daemon/ingress/resources.hpp"
+#include "daemon/ingress/trace_log.hpp"
 #include "narrowgate/base/crypto.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/coap/message_layer.hpp"
@@ -104,6 +105,8 @@ public:
     const IngressCounters& counters() const { return counters_; }
     const dtls::Endpoint& endpoint() const { return endpoint_; }
     const coap::MessageLayer& messages() const { return messages_; }
+    // The last handshakes that have ended.
+    const TraceLog& traces() const { return traces_; }
 
 private:
     // What waits for a commit.
@@ -146,6 +149,7 @@ private:
 
     const CredentialDirectory& credentials_;
     Historian historian_{credentials_};
+    TraceLog traces_;
     const Outside outside_;
     Log& log_;
     std::shared_ptr<const Policies> policies_;

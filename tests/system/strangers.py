@@ -8,17 +8,35 @@ import struct
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 
 
-def client_hello(identity_bytes=b"", random_bytes=None):
-    """A DTLS 1.2 ClientHello without cookie (RFC 6347 section 4.2.1) that offers PSK-AES128-CCM-8 and a CID."""
+def client_hello(identity_bytes=b"", random_bytes=None, cookie=b""):
+    """A DTLS 1.2 ClientHello (RFC 6347 section 4.2.1) that offers PSK-AES128-CCM-8 and a CID. With a `cookie` it is
+    the second of its handshake."""
     extensions = struct.pack("!HHB", 54, 1, 0)  # connection_id (RFC 9146), empty
     extensions += struct.pack("!HH", 23, 0)     # extended_master_secret
     if identity_bytes:                          # a padding extension (RFC 7685) to make it long
         extensions += struct.pack("!HH", 21, len(identity_bytes)) + identity_bytes
-    body = b"\xfe\xfd" + (random_bytes or bytes(32)) + b"\x00" + b"\x00"
+    body = b"\xfe\xfd" + (random_bytes or bytes(32)) + b"\x00" + bytes([len(cookie)]) + cookie
     body += struct.pack("!HH", 2, 0xc0a8) + b"\x01\x00" + struct.pack("!H", len(extensions)) + extensions
-    handshake = b"\x01" + len(body).to_bytes(3, "big") + b"\x00\x00" + b"\x00\x00\x00" + len(body).to_bytes(3, "big")
-    handshake += body
-    return b"\x16\xfe\xfd\x00\x00" + bytes(6) + struct.pack("!H", len(handshake)) + handshake
+    return hello_record(body, 0, len(body), 1 if cookie else 0)
+
+
+def hello_record(body, begin, end, number=0):
+    """The bytes `begin` to `end` of a ClientHello as a record, the message's `number` being 0 or 1."""
+    handshake = b"\x01" + len(body).to_bytes(3, "big") + struct.pack("!H", number)
+    handshake += begin.to_bytes(3, "big") + (end - begin).to_bytes(3, "big") + body[begin:end]
+    return b"\x16\xfe\xfd\x00\x00" + number.to_bytes(6, "big") + struct.pack("!H", len(handshake)) + handshake
+
+
+def hello_fragments(count):
+    """A ClientHello in so many fragments (RFC 6347 section 4.2.3), a datagram each."""
+    body = client_hello(identity_bytes=bytes(400))[25:]
+    cuts = [n * len(body) // count for n in range(count + 1)]
+    return [hello_record(body, begin, end) for begin, end in zip(cuts, cuts[1:])]
+
+
+def cookie_of(hello_verify_request):
+    """Behind the headers of record and message, the version and the cookie's length."""
+    return hello_verify_request[28:28 + hello_verify_request[27]]
 
 
 class Crowd:
