@@ -61,11 +61,6 @@ SteadyTime StreamShaper::arrival(SteadyTime now) {
 void StreamShaper::push(ByteView bytes, SteadyTime now) {
     if (bytes.empty()) return;
     counts_.came += bytes.size();
-    if (!swallows_ && options_.black_hole_above > 0 && bytes.size() > options_.black_hole_above) {
-        // What came before still passes.
-        ++counts_.accidents;
-        swallows_ = true;
-    }
     if (swallows_ || over_) {
         counts_.swallowed += bytes.size();
         return;

@@ -54,9 +54,6 @@ struct StreamOptions {
     Accident accident = Accident::kNone;
     std::uint64_t after_bytes = 0;  // that have passed when it happens
     std::optional<milliseconds> stall_for;
-    // An accident of its own: a path that loses packets above some size, in silence. The first time that more
-    // than so many bytes come at once, these and all that follow stay away; 0: it takes all sizes.
-    std::size_t black_hole_above = 0;
 };
 
 struct StreamCounts {

@@ -264,17 +264,6 @@ TEST_F(StreamShaperTest, SwallowsTheTailAndStaysOpen) {
     EXPECT_EQ(stream.counts().swallowed, 70'002u);
 }
 
-TEST_F(StreamShaperTest, ABlackHoleTakesSmallPacketsAndNothingAfterALargeOne) {
-    StreamOptions options;
-    options.black_hole_above = 1'200;
-    StreamShaper stream(options, 1);
-    stream.push(bytes(1'200), now());
-    stream.push(bytes(1'201), now());
-    stream.push(bytes(10), now());
-    EXPECT_EQ(sizes(stream), Sizes{1'200});
-    EXPECT_EQ(stream.counts().swallowed, 1'211u);
-}
-
 TEST_F(StreamShaperTest, AnAccidentAtByteNoughtComesBeforeAnything) {
     StreamShaper stream(accident(Accident::kReset, 0), 1);
     EXPECT_EQ(stream.next_deadline(), SteadyTime::min());

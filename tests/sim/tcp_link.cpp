@@ -2,6 +2,7 @@
 #include "sim/tcp_link.hpp"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -58,6 +59,26 @@ int connect(const FileDescriptor& socket, const Address& to) {
     return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0 ? 0 : errno;
 }
 
+// What arrives at the socket in larger segments is dropped before TCP sees it.
+void lose_large_segments(const FileDescriptor& socket, std::uint32_t above_bytes) {
+    if (above_bytes == 0) return;
+    // A packet begins at its TCP header, whose length in words is the upper half of byte 12 (RFC 9293
+    // section 3.1).
+    std::array program{
+        sock_filter{BPF_LD | BPF_B | BPF_ABS, 0, 0, 12},
+        sock_filter{BPF_ALU | BPF_RSH | BPF_K, 0, 0, 4},
+        sock_filter{BPF_ALU | BPF_LSH | BPF_K, 0, 0, 2},
+        sock_filter{BPF_MISC | BPF_TAX, 0, 0, 0},
+        sock_filter{BPF_LD | BPF_W | BPF_LEN, 0, 0, 0},
+        sock_filter{BPF_ALU | BPF_SUB | BPF_X, 0, 0, 0},
+        sock_filter{BPF_JMP | BPF_JGT | BPF_K, 0, 1, above_bytes},
+        sock_filter{BPF_RET | BPF_K, 0, 0, 0},           // lost
+        sock_filter{BPF_RET | BPF_K, 0, 0, UINT32_MAX},  // whole
+    };
+    const sock_fprog filter{.len = program.size(), .filter = program.data()};
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
 // Lets close() send RST in place of FIN.
 void reset(FileDescriptor& socket) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -98,9 +119,8 @@ struct TcpLink::Pair {
 
 StreamOptions StreamPlan::of(std::uint64_t connection) const {
     StreamOptions stream = options;
-    if (times > 0 && connection >= times) {
+    if (!strikes(connection)) {
         stream.accident = Accident::kNone;
-        stream.black_hole_above = 0;
     } else if (!positions.empty()) {
         stream.after_bytes = positions[connection % positions.size()];
     }
@@ -178,13 +198,15 @@ void TcpLink::accept() {
         set(far, SOL_SOCKET, SO_RCVBUF, static_cast<int>(plan_.down.options.buffer_bytes));
         for (const FileDescriptor* socket : {&near, &far})
             set(*socket, IPPROTO_TCP, TCP_NODELAY, 1);
+        const std::uint64_t number = next_number_++;
+        if (plan_.up.strikes(number)) lose_large_segments(near, plan_.up.black_hole_above);
+        if (plan_.down.strikes(number)) lose_large_segments(far, plan_.down.black_hole_above);
         const int error_number = connect(far, options_.target);
         if (error_number != 0 && error_number != EINPROGRESS) {
             ++counts_.refused;
             reset(near);
             continue;
         }
-        const std::uint64_t number = next_number_++;
         const std::uint64_t seed = options_.seed + 2 * seeds_drawn_++;
         pairs_.push_back(std::make_unique<Pair>(std::move(near), std::move(far), plan_.up.of(number),
                                                 plan_.down.of(number), seed));

@@ -29,8 +29,12 @@ struct StreamPlan {
     StreamOptions options;  // `after_bytes` comes from `positions`
     // Of the accident, one a connection, in turn and from the first again after the last; empty: 0.
     std::vector<std::uint64_t> positions;
-    unsigned times = 0;  // connections, the first ones, that have the accident; 0: all
+    // An accident that TCP itself is to suffer: segments with more payload than so many bytes are lost before
+    // they arrive, each time that they are sent, and no ICMP message says so; 0: none are.
+    std::uint32_t black_hole_above = 0;
+    unsigned times = 0;  // connections, the first ones, that have an accident; 0: all
 
+    bool strikes(std::uint64_t connection) const { return times == 0 || connection < times; }
     // Of the connection with this number, from 0.
     StreamOptions of(std::uint64_t connection) const;
 };

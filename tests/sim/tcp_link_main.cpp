@@ -22,7 +22,8 @@ struct StreamFlags {
     std::optional<std::string> cut;
     std::optional<double> gap, delay, jitter, stall_for;
     std::optional<std::uint64_t> rate;
-    std::optional<std::size_t> buffer, black_hole_above;
+    std::optional<std::size_t> buffer;
+    std::optional<std::uint32_t> black_hole_above;
     std::optional<std::string> accident;
     std::vector<std::uint64_t> after;
     std::optional<unsigned> times;
@@ -55,10 +56,10 @@ void add_flags(CLI::App& app, const std::string& prefix, const std::string& grou
     add("accident", flags.accident, "What happens after some bytes")->check(CLI::IsMember(kAccidents));
     add("after", flags.after, "Bytes that have passed when it happens; of several, one a connection in turn")
         ->delimiter(',');
-    add("times", flags.times, "Connections, the first ones, that have the accident; 0 is all");
+    add("times", flags.times, "Connections, the first ones, that have an accident; 0 is all");
     add("stall-for", flags.stall_for, "How long a stall is; without it for ever");
     add("black-hole-above", flags.black_hole_above,
-        "The first time that more bytes come at once, these and all that follow disappear; 0 is never");
+        "TCP segments with more bytes are lost on the way, in silence; 0 is none");
 }
 
 void add_flags(CLI::App& app, Flags& flags) {
@@ -83,9 +84,9 @@ Expected<void> apply(const StreamFlags& flags, sim::StreamPlan& plan) {
     if (flags.stall_for) options.stall_for = whole_ms(*flags.stall_for);
     options.bytes_per_second = flags.rate.value_or(options.bytes_per_second);
     options.buffer_bytes = flags.buffer.value_or(options.buffer_bytes);
-    options.black_hole_above = flags.black_hole_above.value_or(options.black_hole_above);
     if (flags.accident) options.accident = kAccidents.at(*flags.accident);
     if (!flags.after.empty()) plan.positions = flags.after;
+    plan.black_hole_above = flags.black_hole_above.value_or(plan.black_hole_above);
     plan.times = flags.times.value_or(plan.times);
     return {};
 }

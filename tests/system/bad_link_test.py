@@ -16,8 +16,8 @@ from harness import Broker, Gateway, Nodes, Pki, Verifier, check, make_devices, 
 NODES = 3
 FAST_NODES = {"ack_timeout": 1, "handshake_timeout_min": 1, "handshake_timeout_max": 8, "delay": 0.01}
 TLS = {"tls12": "TLSv1.2", "tls13": "TLSv1.3"}
-# Where struct tcp_info (linux/tcp.h) has tcpi_data_segs_in.
-DATA_SEGMENTS_IN = 152
+# Where struct tcp_info (linux/tcp.h) has tcpi_unacked, tcpi_total_retrans and tcpi_data_segs_in.
+SEGMENTS_UNACKNOWLEDGED, RETRANSMISSIONS, DATA_SEGMENTS_IN = 24, 100, 152
 
 
 class TlsBroker(Broker):
@@ -156,6 +156,30 @@ def no_cut_and_no_delay_is_any_trouble(stage):
             check(counts["up"]["pieces"] == counts["up"]["passed"] > 2000, f"{name}: {counts}")
 
 
+def a_black_hole_loses_large_segments_alone(stage):
+    """TCP itself sends them again and again, as on a path whose MTU nobody told it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link = BadLink(stage, server.getsockname()[1], up_black_hole_above=1000)
+        with socket.create_connection(("127.0.0.1", link.port)) as sender:
+            reader, _ = server.accept()
+            with reader:
+                reader.settimeout(1)
+                sender.sendall(b"x" * 1000)
+                check(reader.recv(65536) == b"x" * 1000, "a small segment was lost")
+                sender.sendall(b"y" * 1001)
+                try:
+                    check(not reader.recv(65536), "a large segment passed")
+                except TimeoutError:
+                    pass
+                info = sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 512)
+                unacknowledged, = struct.unpack_from("I", info, SEGMENTS_UNACKNOWLEDGED)
+                retransmissions, = struct.unpack_from("I", info, RETRANSMISSIONS)
+                check(unacknowledged > 0 and retransmissions > 0,
+                      f"{unacknowledged} segments unacknowledged, {retransmissions} retransmissions")
+                reader.sendall(b"z" * 5000)
+                check(len(sender.recv(65536)) == 5000, "the other direction suffers too")
+
+
 # Bytes that each version of TLS takes with these certificates, up to CONNECT and CONNACK, and a little less.
 CONNECTED = {"tls12": {"up": 960, "down": 1380}, "tls13": {"up": 980, "down": 2225}}
 PUBLISHES = {"up": 2000, "down": 150}  # bytes of a few of them
@@ -228,5 +252,5 @@ def stalls_at_any_step_end(stage):
 
 
 if __name__ == "__main__":
-    sys.exit(play(a_reader_sees_every_piece, no_cut_and_no_delay_is_any_trouble, breaks_at_any_byte_lose_nothing,
+    sys.exit(play(a_reader_sees_every_piece, a_black_hole_loses_large_segments_alone, no_cut_and_no_delay_is_any_trouble, breaks_at_any_byte_lose_nothing,
                   stalls_at_any_step_end))
