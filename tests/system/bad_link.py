@@ -13,10 +13,10 @@ LINK_BINARY = BUILD / "tests" / "sim" / "narrowgate-link"
 class BadLink:
     """The link's process. Options are its flags: `down_accident="stall"` is `--down-accident stall`."""
 
-    def __init__(self, stage, target_port, name="link", seed=1, **options):
+    def __init__(self, stage, target_port, name="link", seed=1, listen_port=0, **options):
         self.log = stage.folder / f"{name}.log"
         self.output = stage.folder / f"{name}.jsonl"
-        command = [LINK_BINARY, "--listen", "127.0.0.1:0", "--target", f"127.0.0.1:{target_port}", "--seed", seed]
+        command = [LINK_BINARY, "--listen", f"127.0.0.1:{listen_port}", "--target", f"127.0.0.1:{target_port}", "--seed", seed]
         command += flags_of(options)
         with open(self.output, "wb") as out:
             self.process = stage.start(command, self.log, stdout=out, stdin=subprocess.PIPE)

@@ -11,30 +11,13 @@ import struct
 import sys
 
 from bad_link import BadLink
-from harness import Broker, Gateway, Nodes, Pki, Verifier, check, make_devices, play, run, tail, wait_for
+from harness import Nodes, Pki, Verifier, check, make_devices, play, tail
+from many_upstreams import TLS, ManyUpstreams, TlsBroker
 
 NODES = 3
 FAST_NODES = {"ack_timeout": 1, "handshake_timeout_min": 1, "handshake_timeout_max": 8, "delay": 0.01}
-TLS = {"tls12": "TLSv1.2", "tls13": "TLSv1.3"}
 # Where struct tcp_info (linux/tcp.h) has tcpi_unacked, tcpi_total_retrans and tcpi_data_segs_in.
 SEGMENTS_UNACKNOWLEDGED, RETRANSMISSIONS, DATA_SEGMENTS_IN = 24, 100, 152
-
-
-class TlsBroker(Broker):
-    """A mosquitto that speaks one version of TLS, and a recorder of all topics."""
-
-    def __init__(self, stage, pki, tls):
-        pki._leaf(f"{tls}-broker", "aws-roots", "localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        # mosquitto's own setting is a least version.
-        openssl = stage.folder / f"{tls}.cnf"
-        openssl.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
-                           f"MinProtocol = {TLS[tls]}\nMaxProtocol = {TLS[tls]}\n")
-        super().__init__(stage, pki, tls, "aws-roots", "#", prefix=["env", f"OPENSSL_CONF={openssl}"])
-
-    def start(self):
-        super().start()
-        _, said = run(["openssl", "s_client", "-connect", f"localhost:{self.port}"])
-        check(f"New, {TLS[self.name]}," in said, f"the broker {self.name} speaks otherwise:\n{said}")
 
 
 class Share:
@@ -45,27 +28,6 @@ class Share:
 
     def readings(self):
         return [entry for entry in self.broker.readings() if entry[1].startswith(self.name + "/")]
-
-
-class ManyUpstreams(Gateway):
-    """A gateway with an upstream for each link, all of one fleet's route."""
-
-    def __init__(self, stage, pki, links, **keys):
-        super().__init__(stage, pki, {})
-        head = self.config.read_text().split("[[upstream]]")[0]
-        fleet = next((self.folder / "fleets.d").glob("*.toml"))
-        routes = fleet.read_text().split("[[route]]")[0]
-        for name, link in links.items():
-            table = {"name": name, "url": link.url, "client_id": f"gw-{name}", "ca_file": "tls/aws-roots.pem",
-                     "certificate_file": "tls/gw-1.crt", "key_file": "tls/gw-1.key", **keys}
-            head += "[[upstream]]\n" + "".join(f'{key} = "{value}"\n' for key, value in table.items()) + "\n"
-            routes += (f'[[route]]\nresource = "telemetry"\nupstream = "{name}"\n'
-                       f'topic = "{name}/{{device}}/{{resource}}"\n\n')
-        self.config.write_text(head)
-        fleet.write_text(routes)
-
-    def upstreams(self):
-        return {upstream["name"]: upstream for upstream in self.status()["upstreams"]}
 
 
 class House:
@@ -79,7 +41,7 @@ class House:
             broker.start()
         self.links = {name: BadLink(stage, self.broker_of(name).port, name=name, **options)
                       for name, options in options_of_links.items()}
-        self.gateway = ManyUpstreams(stage, pki, self.links, **keys)
+        self.gateway = ManyUpstreams(stage, pki, {name: {"url": link.url, **keys} for name, link in self.links.items()})
         self.devices = self.gateway.import_devices(make_devices(NODES))
         self.gateway.start()
 
