@@ -89,6 +89,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_backup_commands(app, invocation);
     add_check_command(app, invocation);
     add_device_command(app, invocation);
+    add_diagnose_command(app, invocation);
     add_sessions_command(app, invocation);
     add_status_command(app, invocation);
     add_store_command(app, invocation);

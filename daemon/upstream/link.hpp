@@ -11,7 +11,8 @@
 
 namespace narrowgate::daemon {
 
-// As mqtt::Connection, whose promises these are. Thread: the upstream's, but for trace().
+// As mqtt::Connection, whose promises these are. Thread: the upstream's, but for trace() and
+// traces().
 class Link {
 public:
     virtual ~Link() = default;
@@ -20,6 +21,7 @@ public:
     virtual void disconnect(milliseconds timeout) = 0;
     virtual void set_options(const mqtt::ConnectionOptions& options) = 0;
     virtual mqtt::ConnectionTrace trace() const = 0;
+    virtual mqtt::Traces traces() const = 0;
 };
 
 // Makes a link whose events go to `post`.

@@ -15,6 +15,7 @@ public:
     void disconnect(milliseconds timeout) override { connection_->disconnect(timeout); }
     void set_options(const mqtt::ConnectionOptions& options) override { connection_->set_options(options); }
     mqtt::ConnectionTrace trace() const override { return connection_->trace(); }
+    mqtt::Traces traces() const override { return connection_->traces(); }
 
 private:
     const std::unique_ptr<mqtt::Connection> connection_;

@@ -44,6 +44,8 @@ public:
     CourierStatus status() const;
     // The present connection's handshake, or that of the last attempt.
     mqtt::ConnectionTrace trace() const { return link_->trace(); }
+    // The same, and the last good and the last bad one.
+    mqtt::Traces traces() const { return link_->traces(); }
     // Calls `answer` in the worker's thread: for the watchdog.
     void ask(std::function<void()> answer);
 

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "failure.hpp"
-
 namespace narrowgate::mqtt {
 namespace {
 
@@ -43,15 +41,29 @@ ServerLimits limits_of(const ::mqtt::token& token) {
     return limits;
 }
 
+// "receive maximum 20, topic aliases 10".
+std::string to_words(const ServerLimits& limits) {
+    std::string words = fmt::format("accepted; receive maximum {}, topic aliases {}", limits.receive_maximum,
+                                    limits.topic_alias_maximum);
+    if (limits.maximum_packet_size)
+        words += fmt::format(", packets of {} bytes", *limits.maximum_packet_size);
+    if (limits.keep_alive) words += fmt::format(", keep alive {} s", limits.keep_alive->count());
+    return words;
+}
+
 }  // namespace
 
 Attempt::Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
-                 const Connection::Post& post)
-    : number_(number), options_(options), began_(SystemClock{}.now().steady), dialer_(dialer), post_(post) {}
+                 TraceHistory& history, const Connection::Post& post)
+    : number_(number),
+      options_(options),
+      began_(SystemClock{}.now().steady),
+      dialer_(dialer),
+      history_(history),
+      post_(post) {}
 
 Attempt::~Attempt() {
     mute();
-    end_trace();
     // Not under client_mutex_: nothing else can hold it any more.
     client_.reset();
 }
@@ -59,10 +71,6 @@ Attempt::~Attempt() {
 void Attempt::begin(const Tunnel& tunnel) {
     const std::scoped_lock lock(client_mutex_);
     if (given_up_) return;
-    {
-        const std::scoped_lock event_lock(event_mutex_);
-        paho_trace_ = std::make_unique<PahoTrace>();
-    }
     const auto spent = std::chrono::duration_cast<seconds>(SystemClock{}.now().steady - began_);
     try {
         client_ = std::make_unique<::mqtt::async_client>(options_.url, options_.client_id,
@@ -98,23 +106,53 @@ void Attempt::begin(const Tunnel& tunnel) {
     }
 }
 
-void Attempt::fail(Error error) {
+TracedAttempt Attempt::traced(const Outcome& outcome) const {
+    ConnectionTrace trace;
+    if (outcome.files) {
+        // Nothing was dialed: what the dialer has is of an attempt before.
+        trace.began = SystemClock{}.now().wall;
+    } else {
+        trace = dialer_.trace();
+    }
+    Diagnosis diagnosis = diagnose(options_, trace, outcome);
+    return {std::move(trace), std::move(diagnosis)};
+}
+
+void Attempt::end(Event::Kind kind, const Outcome& outcome) {
+    TracedAttempt ended = traced(outcome);
     Event event;
-    event.kind = Event::Kind::kConnectFailed;
-    event.error = std::move(error);
-    emit(std::move(event));
+    event.kind = kind;
+    event.error = to_error(options_, ended.diagnosis);
+    emit(std::move(event), std::move(ended));
+}
+
+void Attempt::fail_before_dialing(Error error) {
+    end(Event::Kind::kConnectFailed,
+        {.end = Outcome::End::kFailed, .error = std::move(error), .files = true});
+}
+
+void Attempt::fail_to_dial(Error error) {
+    end(Event::Kind::kConnectFailed, {.end = Outcome::End::kFailed, .error = std::move(error)});
 }
 
 void Attempt::fail_without_answer(const std::string& library_words) {
-    for (std::string& line : PahoTrace::take_lines()) {
-        TraceStep step;
-        step.kind = TraceStep::Kind::kVerified;
-        step.detail = std::move(line);
-        dialer_.note(std::move(step));
-    }
     // The library's words are the same for a time-out as for anything else, so the clock says it.
     const bool timed_out = SystemClock{}.now().steady - began_ >= options_.connect_timeout;
-    fail(failed_connect(options_, dialer_.trace(), timed_out, library_words));
+    end(Event::Kind::kConnectFailed,
+        {.end = Outcome::End::kFailed, .error = {library_words, ""}, .timed_out = timed_out});
+}
+
+void Attempt::refuse(ReasonCode code) {
+    note(TraceStep::Kind::kConnack, "refused: " + to_words(code), code);
+    end(Event::Kind::kConnectFailed, {.end = Outcome::End::kRefused, .code = code});
+}
+
+void Attempt::note(TraceStep::Kind kind, std::string detail, ReasonCode code) {
+    TraceStep step;
+    step.kind = kind;
+    step.code = static_cast<int>(code);
+    step.detail = std::move(detail);
+    dialer_.note(std::move(step));
 }
 
 bool Attempt::publish(std::uint64_t token, const Publish& message) {
@@ -127,6 +165,10 @@ bool Attempt::publish(std::uint64_t token, const Publish& message) {
             properties.add({::mqtt::property::CONTENT_TYPE, message.content_type});
             out->set_properties(std::move(properties));
         }
+        if (!std::exchange(published_, true))
+            note(TraceStep::Kind::kPublish,
+                 fmt::format("{}, {} bytes of payload", message.topic, message.payload.size()),
+                 ReasonCode::kSuccess);
         client_->publish(out, reinterpret_cast<void*>(token), publish_listener_);
         return true;
     } catch (const std::exception&) {
@@ -151,7 +193,7 @@ void Attempt::disconnect(milliseconds timeout) {
     }
 }
 
-void Attempt::emit(Event event) {
+void Attempt::emit(Event event, std::optional<TracedAttempt> ended) {
     const std::scoped_lock lock(event_mutex_);
     if (over_) return;
     if (event.kind == Event::Kind::kConnected) {
@@ -159,8 +201,47 @@ void Attempt::emit(Event event) {
     } else if (event.kind != Event::Kind::kPublished) {
         over_ = true;
     }
+    if (ended) {
+        const Finding finding = ended->diagnosis.finding;
+        if (finding == Finding::kOk || (finding == Finding::kDnsSlow && connected_)) {
+            history_.good(*std::move(ended));
+        } else {
+            history_.bad(*std::move(ended));
+        }
+    }
     event.attempt = number_;
     post_(std::move(event));
+}
+
+void Attempt::connected(const ServerLimits& limits) {
+    // The library calls back twice for the same CONNACK (its handler of reconnects does).
+    {
+        const std::scoped_lock lock(event_mutex_);
+        if (connected_ || over_) return;
+    }
+    note(TraceStep::Kind::kConnack, to_words(limits), ReasonCode::kSuccess);
+    Event event;
+    event.kind = Event::Kind::kConnected;
+    event.limits = limits;
+    emit(std::move(event), traced({.end = Outcome::End::kConnected}));
+}
+
+void Attempt::answered(std::uint64_t token, ReasonCode code) {
+    bool first = false;
+    {
+        const std::scoped_lock lock(event_mutex_);
+        first = !std::exchange(answered_, true);
+    }
+    Event event;
+    event.kind = Event::Kind::kPublished;
+    event.token = token;
+    event.code = code;
+    if (!first) {
+        emit(std::move(event));
+        return;
+    }
+    note(TraceStep::Kind::kPuback, to_words(code), code);
+    emit(std::move(event), traced({.end = Outcome::End::kPublished, .code = code}));
 }
 
 void Attempt::lose(std::optional<ReasonCode> said) {
@@ -169,24 +250,16 @@ void Attempt::lose(std::optional<ReasonCode> said) {
         const std::scoped_lock lock(event_mutex_);
         connected = connected_;
     }
-    Event event;
-    event.kind = connected ? Event::Kind::kLost : Event::Kind::kConnectFailed;
-    event.error = lost_connection(options_, dialer_.trace(), said);
-    emit(std::move(event));
-}
-
-void Attempt::end_trace() {
-    std::unique_ptr<PahoTrace> ending;
-    const std::scoped_lock lock(event_mutex_);
-    ending = std::move(paho_trace_);
+    if (connected) {
+        end(Event::Kind::kLost, {.end = Outcome::End::kLost, .code = said});
+    } else {
+        end(Event::Kind::kConnectFailed,
+            {.end = Outcome::End::kFailed, .error = {"the connection was lost before CONNACK", ""}});
+    }
 }
 
 void Attempt::ConnectListener::on_success(const ::mqtt::token& token) {
-    Event event;
-    event.kind = Event::Kind::kConnected;
-    event.limits = limits_of(token);
-    attempt_.emit(std::move(event));
-    attempt_.end_trace();
+    attempt_.connected(limits_of(token));
 }
 
 void Attempt::ConnectListener::on_failure(const ::mqtt::token& token) {
@@ -194,19 +267,15 @@ void Attempt::ConnectListener::on_failure(const ::mqtt::token& token) {
     const int result = token.get_return_code();
     const auto code = static_cast<ReasonCode>(result > 0 ? result : token.get_reason_code());
     if (verdict_of(code) != Verdict::kTaken) {
-        attempt_.fail(refused_connect(attempt_.options_, code));
+        attempt_.refuse(code);
     } else {
         attempt_.fail_without_answer(::mqtt::exception::error_str(token.get_return_code()));
     }
-    attempt_.end_trace();
 }
 
 void Attempt::PublishListener::on_success(const ::mqtt::token& token) {
-    Event event;
-    event.kind = Event::Kind::kPublished;
-    event.token = reinterpret_cast<std::uint64_t>(token.get_user_context());
-    event.code = static_cast<ReasonCode>(token.get_reason_code());
-    attempt_.emit(std::move(event));
+    attempt_.answered(reinterpret_cast<std::uint64_t>(token.get_user_context()),
+                      static_cast<ReasonCode>(token.get_reason_code()));
 }
 
 void Attempt::PublishListener::on_failure(const ::mqtt::token& token) {
@@ -216,11 +285,7 @@ void Attempt::PublishListener::on_failure(const ::mqtt::token& token) {
         attempt_.lose(std::nullopt);
         return;
     }
-    Event event;
-    event.kind = Event::Kind::kPublished;
-    event.token = reinterpret_cast<std::uint64_t>(token.get_user_context());
-    event.code = code;
-    attempt_.emit(std::move(event));
+    attempt_.answered(reinterpret_cast<std::uint64_t>(token.get_user_context()), code);
 }
 
 }  // namespace narrowgate::mqtt

@@ -11,26 +11,28 @@
 #include <optional>
 
 #include "narrowgate/mqtt/connection.hpp"
-#include "paho_trace.hpp"
+#include "trace_history.hpp"
 
 namespace narrowgate::mqtt {
 
-// Thread: begin() and fail() the dialer's, the callbacks paho's, all else the connection's owner's.
+// Thread: begin() and fail_to_dial() the dialer's, the callbacks paho's, all else the connection's owner's.
 //
 // Locks: `client_mutex_` may be held over calls of paho, which takes its own lock; callbacks come with paho's
 // lock held and therefore never take `client_mutex_`, only `event_mutex_`, under which nothing of paho is
 // called.
 class Attempt {
 public:
-    // `dialer` outlives this.
-    Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
+    // `dialer` and `history` outlive this.
+    Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer, TraceHistory& history,
             const Connection::Post& post);
     ~Attempt();
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
 
     void begin(const Tunnel& tunnel);
-    void fail(Error error);
+    // Of our settings or files.
+    void fail_before_dialing(Error error);
+    void fail_to_dial(Error error);
     bool publish(std::uint64_t token, const Publish& message);
     // After it returns no event is posted.
     void mute();
@@ -56,24 +58,32 @@ private:
         Attempt& attempt_;
     };
 
-    void emit(Event event);
+    // Posts it unless the attempt is over. The diagnosis of `ended`, and its trace, are kept.
+    void emit(Event event, std::optional<TracedAttempt> ended = std::nullopt);
+    void note(TraceStep::Kind kind, std::string detail, ReasonCode code);
+    void connected(const ServerLimits& limits);
+    void answered(std::uint64_t token, ReasonCode code);
+    void refuse(ReasonCode code);
     void fail_without_answer(const std::string& library_words);
     void lose(std::optional<ReasonCode> said);
-    void end_trace();
+    void end(Event::Kind kind, const Outcome& outcome);
+    TracedAttempt traced(const Outcome& outcome) const;
 
     const std::uint64_t number_;
     const ConnectionOptions options_;
     const SteadyTime began_;
     Dialer& dialer_;
+    TraceHistory& history_;
 
     std::mutex event_mutex_;
     Connection::Post post_;
     bool connected_ = false;
     bool over_ = false;
-    std::unique_ptr<PahoTrace> paho_trace_;
+    bool answered_ = false;  // a publish
 
     std::mutex client_mutex_;
     bool given_up_ = false;
+    bool published_ = false;
     // Before the client: paho calls them until it is gone, and from its destructor.
     ConnectListener connect_listener_{*this};
     PublishListener publish_listener_{*this};

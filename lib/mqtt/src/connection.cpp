@@ -25,6 +25,7 @@ public:
     }
     void set_options(ConnectionOptions options) { options_ = std::move(options); }
     ConnectionTrace trace() const { return dialer_->trace(); }
+    Traces traces() const { return history_.with(dialer_->trace()); }
 
 private:
     // The client goes before the tunnel that it speaks through.
@@ -38,6 +39,7 @@ private:
     ConnectionOptions options_;
     const Post post_;
     const std::unique_ptr<Dialer> dialer_;
+    TraceHistory history_;
     std::uint64_t number_ = 0;
     std::shared_ptr<Attempt> attempt_;
     // Never connected. paho ends its threads with its last client and starts them with its first, which races
@@ -49,23 +51,23 @@ private:
 
 std::uint64_t Connection::Impl::connect() {
     drop();
-    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, post_);
+    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, history_, post_);
     std::vector<Error> problems = problems_of(options_, SystemClock{}.now().wall);
     if (!problems.empty()) {
-        attempt_->fail(std::move(problems.front()));
+        attempt_->fail_before_dialing(std::move(problems.front()));
         return number_;
     }
     // The dialer's thread may come too late: it holds the attempt only while it begins it.
-    dialer_->dial(*endpoint_of(options_.url), [weak = std::weak_ptr<Attempt>(attempt_),
-                                               name = options_.name](Expected<Tunnel> tunnel) {
-        const auto attempt = weak.lock();
-        if (!attempt) return;
-        if (tunnel) {
-            attempt->begin(*tunnel);
-        } else {
-            attempt->fail({"upstream " + name + ": " + tunnel.error().what, tunnel.error().cure});
-        }
-    });
+    dialer_->dial(*endpoint_of(options_.url),
+                  [weak = std::weak_ptr<Attempt>(attempt_)](Expected<Tunnel> tunnel) {
+                      const auto attempt = weak.lock();
+                      if (!attempt) return;
+                      if (tunnel) {
+                          attempt->begin(*tunnel);
+                      } else {
+                          attempt->fail_to_dial(std::move(tunnel.error()));
+                      }
+                  });
     return number_;
 }
 
@@ -98,6 +100,9 @@ void Connection::set_options(ConnectionOptions options) {
 }
 ConnectionTrace Connection::trace() const {
     return impl_->trace();
+}
+Traces Connection::traces() const {
+    return impl_->traces();
 }
 
 }  // namespace narrowgate::mqtt

@@ -19,6 +19,7 @@
 #include "pipe.hpp"
 #include "race.hpp"
 #include "resolver.hpp"
+#include "tls_watch.hpp"
 #include "trace_log.hpp"
 
 namespace narrowgate::mqtt {
@@ -62,6 +63,7 @@ public:
           port_(port),
           loop_(std::move(loop)),
           listener_(std::move(listener)),
+          tls_watch_(port_, trace_),
           resolver_(*loop_) {
         accept_ = loop_->watch(listener_.get(), io::Ready::kRead, [this](io::Ready) { accept(); });
         timer_ = loop_->timer([this] { late(); });
@@ -92,7 +94,7 @@ private:
     };
 
     void start(Endpoint endpoint, Done done);
-    void resolved(Expected<std::vector<Address>> addresses);
+    void resolved(LookUpResult addresses);
     void connected(Expected<io::FileDescriptor> broker);
     void late();
     void accept();
@@ -107,6 +109,8 @@ private:
     std::unique_ptr<io::EventLoop> loop_;
     io::FileDescriptor listener_;
     TraceLog trace_;
+    // After the trace, which it writes into.
+    TlsWatch tls_watch_;
     Resolver resolver_;
     io::Source accept_;
     io::Source timer_;
@@ -128,17 +132,17 @@ void Dialer::Loop::start(Endpoint endpoint, Done done) {
     endpoint_ = std::move(endpoint);
     done_ = std::move(done);
     trace_.begin();
+    tls_watch_.begin();
     trace_.add(TraceStep::Kind::kResolving, endpoint_.host);
     timer_.arm(SystemClock{}.now().steady + options_.resolve_timeout);
-    resolver_.resolve(endpoint_,
-                      [this](Expected<std::vector<Address>> addresses) { resolved(std::move(addresses)); });
+    resolver_.resolve(endpoint_, [this](LookUpResult addresses) { resolved(std::move(addresses)); });
 }
 
-void Dialer::Loop::resolved(Expected<std::vector<Address>> addresses) {
+void Dialer::Loop::resolved(LookUpResult addresses) {
     timer_.disarm();
     if (!addresses) {
-        trace_.add(TraceStep::Kind::kConnectFailed, addresses.error().what);
-        finish(std::unexpected(std::move(addresses.error())));
+        trace_.add(TraceStep::Kind::kResolveFailed, addresses.error().error.what, addresses.error().kind);
+        finish(std::unexpected(std::move(addresses.error().error)));
         return;
     }
     std::string texts;
@@ -168,12 +172,12 @@ void Dialer::Loop::connected(Expected<io::FileDescriptor> broker) {
 
 void Dialer::Loop::late() {
     if (broker_) {
-        trace_.add(TraceStep::Kind::kClosed, "the tunnel was not taken up");
+        trace_.add(TraceStep::Kind::kClosed, "we did not use the tunnel");
         give_up();
         return;
     }
     resolver_.cancel();
-    trace_.add(TraceStep::Kind::kConnectFailed, "no answer from the resolver");
+    trace_.add(TraceStep::Kind::kResolveFailed, "no answer from the resolver", TraceStep::kNoAnswer);
     finish(failure(fmt::format("the name {} was not resolved within {} s", endpoint_.host,
                                options_.resolve_timeout.count() / 1000),
                    "check this machine's resolver (/etc/resolv.conf) and the way to it"));

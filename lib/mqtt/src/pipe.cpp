@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "failure.hpp"
+#include "alert.hpp"
 
 namespace narrowgate::mqtt {
 
@@ -19,9 +19,14 @@ Pipe::Pipe(io::EventLoop& loop, io::FileDescriptor library, io::FileDescriptor b
     if (early.size() > to_broker_.buffer.size()) to_broker_.buffer.resize(early.size());
     std::ranges::copy(early, to_broker_.buffer.begin());
     to_broker_.end = early.size();
+    trace_.watch_socket(broker_.fd.get());
     look_at(to_broker_, early);
     watch(broker_, io::Ready::kWrite | io::Ready::kRead);
     watch(library_, io::Ready::kRead);
+}
+
+Pipe::~Pipe() {
+    trace_.watch_socket(-1);
 }
 
 void Pipe::watch(End& end, io::Ready wanted) {
@@ -39,7 +44,9 @@ void Pipe::watch(End& end, io::Ready wanted) {
 }
 
 void Pipe::turn() {
-    const bool whole = move(to_broker_) && move(from_broker_);
+    // Both, though the first may fail: a broker that closes on us often says why before.
+    const bool sent = move(to_broker_);
+    const bool whole = move(from_broker_) && sent;
     if (!whole || (to_broker_.write_over && from_broker_.write_over)) {
         library_.source = {};
         broker_.source = {};
@@ -108,12 +115,12 @@ bool Pipe::drain(Flow& flow) {
 void Pipe::broke(const End& end, int error_number) {
     trace_.add(TraceStep::Kind::kClosed,
                fmt::format("{}: {}", &end == &broker_ ? "the broker's connection" : "our side",
-                           system_message(error_number)));
+                           system_message(error_number)),
+               error_number);
 }
 
 void Pipe::look_at(Flow& flow, ByteView bytes) {
-    trace_.count(flow.direction, bytes.size());
-    flow.meter.feed(bytes, [&](const RecordSeen& record) {
+    const auto on_record = [&](const RecordSeen& record) {
         TraceStep step;
         step.kind = TraceStep::Kind::kRecord;
         step.direction = flow.direction;
@@ -126,10 +133,14 @@ void Pipe::look_at(Flow& flow, ByteView bytes) {
         // An alert is two bytes; encrypted ones are longer (RFC 8446 section 6, RFC 5246 section 7.2).
         if (record.content_type == kTypeAlert && record.content_bytes == 2) {
             step.kind = TraceStep::Kind::kAlert;
+            step.code = record.head[1];
             step.detail = alert_name(record.head[1]);
         }
         trace_.add(std::move(step));
-    });
+    };
+    trace_.count(flow.direction, bytes.size());
+    flow.meter.feed(bytes, on_record);
+    trace_.set_partial(flow.direction, flow.meter.pending());
 }
 
 }  // namespace narrowgate::mqtt

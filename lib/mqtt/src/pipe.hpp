@@ -22,6 +22,9 @@ public:
     // over or one has failed; it may destroy the pipe. `trace` outlives it.
     Pipe(io::EventLoop& loop, io::FileDescriptor library, io::FileDescriptor broker, Bytes early,
          TraceLog& trace, std::function<void()> done);
+    ~Pipe();
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
 
 private:
     // A record of TLS and some: one read, one write.

@@ -56,6 +56,10 @@ ConnectRace::ConnectRace(io::EventLoop& loop, const DialerOptions& options, std:
       done_(std::move(done)) {
     head_start_ = loop_.timer([this] { start_next(); });
     deadline_ = loop_.timer([this] {
+        for (const Runner& runner : runners_) {
+            trace_.add(TraceStep::Kind::kConnectFailed, fmt::format("{}: no answer", runner.address.text()),
+                       ETIMEDOUT);
+        }
         finish(
             failure(fmt::format("no answer to TCP within {} s{}", options_.connect_timeout.count() / 1000,
                                 failures_.empty() ? "" : " (" + failures_ + ")"),
@@ -118,7 +122,7 @@ void ConnectRace::answered(std::list<Runner>::iterator runner) {
 
 void ConnectRace::lost(const Address& address, int error_number) {
     const std::string words = fmt::format("{}: {}", address.text(), system_message(error_number));
-    trace_.add(TraceStep::Kind::kConnectFailed, words);
+    trace_.add(TraceStep::Kind::kConnectFailed, words, error_number);
     // A name may have very many addresses; a message need not.
     if (failures_.size() < 400) failures_ += (failures_.empty() ? "" : ", ") + words;
 }

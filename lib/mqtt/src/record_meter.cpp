@@ -36,4 +36,11 @@ void RecordMeter::feed(ByteView bytes, const std::function<void(const RecordSeen
     }
 }
 
+std::optional<PartialRecord> RecordMeter::pending() const {
+    if (pending_bytes() == 0 || not_tls_) return std::nullopt;
+    return PartialRecord{.content_type = header_[0],
+                         .seen_bytes = pending_bytes(),
+                         .size_bytes = header_filled_ < kHeaderBytes ? 0 : kHeaderBytes + body_bytes_};
+}
+
 }  // namespace narrowgate::mqtt

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "narrowgate/base/bytes.hpp"
+#include "narrowgate/mqtt/trace.hpp"
 
 namespace narrowgate::mqtt {
 
@@ -37,6 +38,8 @@ public:
 
     // Bytes of a record that has begun and not ended; a stall in the middle of one shows here.
     std::size_t pending_bytes() const { return header_filled_ + body_seen_; }
+    // The same record; nothing between records.
+    std::optional<PartialRecord> pending() const;
 
 private:
     static constexpr std::size_t kHeaderBytes = 5;

@@ -32,7 +32,11 @@ std::vector<Address> families_alternating(const std::vector<Address>& sorted) {
     return mixed;
 }
 
-Expected<std::vector<Address>> look_up(const Endpoint& endpoint) {
+std::unexpected<LookUpError> failed(TraceStep::LookUpFailure kind, std::string what, std::string cure) {
+    return std::unexpected(LookUpError{kind, {std::move(what), std::move(cure)}});
+}
+
+LookUpResult look_up(const Endpoint& endpoint) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
@@ -42,15 +46,15 @@ Expected<std::vector<Address>> look_up(const Endpoint& endpoint) {
     const int error_number = errno;
     const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
     if (result != 0) {
-        const bool unknown = result == EAI_NONAME || result == EAI_NODATA;
-        return failure(
-            fmt::format("the name {} {}", endpoint.host,
-                        unknown ? "does not exist"
-                                : fmt::format("was not resolved: {}",
-                                              result == EAI_SYSTEM ? system_message(error_number)
-                                                                   : std::string(::gai_strerror(result)))),
-            unknown ? "correct the host in url, or add it to the DNS"
-                    : "check this machine's resolver (resolvectl query)");
+        if (result == EAI_NONAME || result == EAI_NODATA) {
+            return failed(TraceStep::kNoSuchName, fmt::format("the name {} does not exist", endpoint.host),
+                          "correct the host in url, or add it to the DNS");
+        }
+        return failed(result == EAI_AGAIN ? TraceStep::kNoAnswer : TraceStep::kResolverTrouble,
+                      fmt::format("the name {} was not resolved: {}", endpoint.host,
+                                  result == EAI_SYSTEM ? system_message(error_number)
+                                                       : std::string(::gai_strerror(result))),
+                      "check this machine's resolver (resolvectl query)");
     }
     std::vector<Address> addresses;
     for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
@@ -60,7 +64,8 @@ Expected<std::vector<Address>> look_up(const Endpoint& endpoint) {
         if (const auto address = Address::from_sockaddr(storage)) addresses.push_back(*address);
     }
     if (addresses.empty()) {
-        return failure(fmt::format("the name {} has no address", endpoint.host), "add one to the DNS");
+        return failed(TraceStep::kNoSuchName, fmt::format("the name {} has no address", endpoint.host),
+                      "add one to the DNS");
     }
     return families_alternating(addresses);
 }
@@ -97,12 +102,13 @@ void Resolver::start(const Endpoint& endpoint) {
         }).detach();
         running_ = std::move(look_up_state);
     } catch (const std::system_error& error) {
-        finished(failure(fmt::format("no thread to look {} up with: {}", endpoint.host, error.what()),
-                         "raise the limit of tasks (TasksMax of the unit)"));
+        finished(failed(TraceStep::kResolverTrouble,
+                        fmt::format("no thread to look {} up with: {}", endpoint.host, error.what()),
+                        "raise the limit of tasks (TasksMax of the unit)"));
     }
 }
 
-void Resolver::finished(Expected<std::vector<Address>> result) {
+void Resolver::finished(LookUpResult result) {
     const bool is_wanted =
         !running_ || (running_->endpoint.host == wanted_.host && running_->endpoint.port == wanted_.port);
     running_.reset();

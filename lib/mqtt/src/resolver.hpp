@@ -4,6 +4,7 @@
 // cannot be called back.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -12,14 +13,21 @@
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/io/event_loop.hpp"
 #include "narrowgate/mqtt/options.hpp"
+#include "narrowgate/mqtt/trace.hpp"
 
 namespace narrowgate::mqtt {
+
+struct LookUpError {
+    TraceStep::LookUpFailure kind;
+    Error error;
+};
+using LookUpResult = std::expected<std::vector<Address>, LookUpError>;
 
 // Thread: the loop's. A look-up that still hangs when this goes is left behind: it touches nothing but its
 // own state, and ends when the system's resolver gives up.
 class Resolver {
 public:
-    using Done = std::function<void(Expected<std::vector<Address>>)>;
+    using Done = std::function<void(LookUpResult)>;
 
     explicit Resolver(io::EventLoop& loop) : loop_(loop) {}
     ~Resolver() { abandon(); }
@@ -36,7 +44,7 @@ public:
 private:
     struct LookUp;
     void start(const Endpoint& endpoint);
-    void finished(Expected<std::vector<Address>> result);
+    void finished(LookUpResult result);
     void abandon();
 
     io::EventLoop& loop_;

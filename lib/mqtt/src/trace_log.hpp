@@ -11,42 +11,28 @@ namespace narrowgate::mqtt {
 class TraceLog {
 public:
     // Forgets the attempt before.
-    void begin() {
-        const Now now = SystemClock{}.now();
-        const std::scoped_lock lock(mutex_);
-        began_ = now.steady;
-        trace_ = {};
-        trace_.began = now.wall;
-    }
-    void add(TraceStep step) {
-        const SteadyTime now = SystemClock{}.now().steady;
-        const std::scoped_lock lock(mutex_);
-        step.at = std::chrono::duration_cast<std::chrono::microseconds>(now - began_);
-        if (trace_.steps.size() < ConnectionTrace::kMaxSteps) {
-            trace_.steps.push_back(std::move(step));
-        } else {
-            ++trace_.steps_left_out;
-        }
-    }
-    void add(TraceStep::Kind kind, std::string detail) {
-        TraceStep step;
-        step.kind = kind;
-        step.detail = std::move(detail);
-        add(std::move(step));
-    }
-    void count(Direction direction, std::size_t bytes) {
-        const std::scoped_lock lock(mutex_);
-        (direction == Direction::kToServer ? trace_.bytes_to_server : trace_.bytes_from_server) += bytes;
-    }
-    ConnectionTrace copy() const {
-        const std::scoped_lock lock(mutex_);
-        return trace_;
-    }
+    void begin();
+    // Fills in the time and the bytes that have passed. An alert that is there already, seen on the wire and
+    // by our TLS both, is left out.
+    void add(TraceStep step);
+    void add(TraceStep::Kind kind, std::string detail, int code = 0);
+    // Bytes that were read from one side.
+    void count(Direction direction, std::size_t bytes);
+    // What has passed of a record that is not whole.
+    void set_partial(Direction direction, std::optional<PartialRecord> partial);
+    // The connection to the broker, asked for its state with each copy; -1 before it is closed: its last
+    // state is kept.
+    void watch_socket(int fd);
+    ConnectionTrace copy() const;
 
 private:
+    std::chrono::microseconds since_began() const;
+
     mutable std::mutex mutex_;
     SteadyTime began_{};
     ConnectionTrace trace_;
+    std::size_t records_ = 0;
+    int fd_ = -1;
 };
 
 }  // namespace narrowgate::mqtt

@@ -194,8 +194,6 @@ TEST_F(ConnectionTest, AConnectionThatAnotherClientTookOverSaysThatThisMayBe) {
     ASSERT_TRUE(other);
     (*other)->connect();
     ASSERT_EQ(others.next_words(), "connected");
-    for (auto& st : connection->trace().steps)
-        std::fprintf(stderr, "%s\n", to_words(st).c_str());
     // This mosquitto closes without a DISCONNECT (brokers that send reason 0x8E are named outright).
     EXPECT_THAT(events_.next_words(), testing::AllOf(HasSubstr("lost: upstream aws"),
                                                      HasSubstr("no other client connects as gw-1")));

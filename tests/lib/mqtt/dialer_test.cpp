@@ -143,7 +143,7 @@ TEST_F(DialerTest, FragmentsOfAnySizeMakeTheSameStreamAndTrace) {
     for (const TraceStep& step : dialer_->trace().steps)
         words += to_words(step) + "\n";
     EXPECT_THAT(words, HasSubstr("-> ClientHello, 9 bytes"));
-    EXPECT_THAT(words, HasSubstr("<- alert: unknown CA"));
+    EXPECT_THAT(words, HasSubstr("<- TLS alert: unknown CA"));
 }
 
 // More than both socket buffers hold: the sender must be held back, not the dialer's memory filled.

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "narrowgate/base/error.hpp"
+#include "narrowgate/mqtt/diagnosis.hpp"
 #include "narrowgate/mqtt/dialer.hpp"
 #include "narrowgate/mqtt/options.hpp"
 #include "narrowgate/mqtt/reason_code.hpp"
@@ -82,6 +83,9 @@ public:
 
     // Of the present or last attempt. Thread: any.
     ConnectionTrace trace() const;
+    // The same, and the last good and the last bad one. An attempt that ends is here before its event is
+    // posted. Thread: any.
+    Traces traces() const;
 
 private:
     class Impl;

@@ -5,8 +5,8 @@
 //
 // A dial ends in a *tunnel*: an open TCP connection to the broker, offered to this process as an HTTP CONNECT
 // proxy (RFC 9110 section 9.3.6) on a loopback port. The MQTT library speaks TLS through it end to end: SNI
-// and verification stay with it, and nothing here can read more than record headers and what a handshake
-// shows in the clear. Those make the trace.
+// and verification stay with it, and nothing of the tunnel can read more than record headers and what a
+// handshake shows in the clear. Those make the trace, with what the library's TLS shows of the handshake.
 #pragma once
 
 #include <cstdint>
