@@ -7,6 +7,7 @@
 
 #include "sim/nat.hpp"
 #include "sim/nonce_audit.hpp"
+#include "sim/tcp_link.hpp"
 
 namespace narrowgate::sim {
 
@@ -40,6 +41,21 @@ inline nlohmann::json to_json(const NonceAuditCounts& counts) {
             {"plaintext", counts.plaintext},           {"replays", counts.replays},
             {"unattributable", counts.unattributable}, {"unreadable", counts.unreadable},
             {"foreign_nonces", counts.foreign_nonces}, {"collisions", counts.collisions}};
+}
+
+inline nlohmann::json to_json(const StreamCounts& counts) {
+    return {{"came", counts.came},
+            {"passed", counts.passed},
+            {"pieces", counts.pieces},
+            {"swallowed", counts.swallowed},
+            {"accidents", counts.accidents}};
+}
+
+inline nlohmann::json to_json(const TcpLinkCounts& counts) {
+    return {{"accepted", counts.accepted},
+            {"refused", counts.refused},
+            {"up", to_json(counts.up)},
+            {"down", to_json(counts.down)}};
 }
 
 }  // namespace narrowgate::sim

@@ -77,7 +77,8 @@ AWS_LIMITS = ("max_qos 1", "message_size_limit 131072", "max_inflight_messages 1
 class Broker:
     """A mosquitto with mutual TLS, and a subscriber (`Recorder`) that writes down all it delivers."""
 
-    def __init__(self, stage, pki, name, authority, topic, limits=()):
+    def __init__(self, stage, pki, name, authority, topic, limits=(), prefix=()):
+        self.prefix = list(prefix)
         self.stage, self.pki, self.name, self.authority, self.topic = stage, pki, name, authority, topic
         self.folder = stage.folder / f"broker-{name}"
         self.folder.mkdir()
@@ -112,7 +113,7 @@ class Broker:
         return f"mqtts://localhost:{self.port}"
 
     def start(self):
-        self.process = self.stage.start(["mosquitto", "-c", self.config], self.log)
+        self.process = self.stage.start([*self.prefix, "mosquitto", "-c", self.config], self.log)
 
         def accepts():
             check(self.process.poll() is None, f"broker {self.name} did not start:\n{tail(self.log)}")

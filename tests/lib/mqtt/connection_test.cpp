@@ -117,6 +117,56 @@ TEST_F(ConnectionTest, AfterALossEachUnansweredPublishCanBeSentAgain) {
     }
 }
 
+// A link that has come to a stop with more in the window than all buffers on the way hold: nobody waits for
+// it, not even the library's other connections, and when it goes on everything is answered soon.
+TEST_F(ConnectionTest, AFullPipeHoldsNobodyUpAndGoesOnWhenTheBrokerReadsAgain) {
+    constexpr std::uint64_t kPublishes = 60;
+    const std::string much(300 * 1024, 'x');
+    fakes::Mosquitto other_broker({.certificate = pki_.server("other", "DNS:localhost"),
+                                   .root = pki_.root(),
+                                   .access_rules = {},
+                                   .further_lines = {},
+                                   .tls_1_2_only = false});
+    Events other_events;
+    auto other = *Connection::open(options_for(other_broker, pki_, client_), other_events.post());
+    other->connect();
+    ASSERT_EQ(other_events.next_words(), "connected");
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+
+    broker_.freeze();
+    const auto took = [](const auto& what) {
+        const SteadyTime began = SystemClock{}.now().steady;
+        what();
+        return std::chrono::duration_cast<milliseconds>(SystemClock{}.now().steady - began);
+    };
+    const milliseconds publishing = took([&] {
+        for (std::uint64_t token = 1; token <= kPublishes; ++token)
+            ASSERT_TRUE(connection->publish(token, {.topic = "dt/x", .payload = much, .content_type = ""}));
+    });
+    EXPECT_LT(publishing, seconds(2)) << "publish() waits";
+    EXPECT_FALSE(events_.next(milliseconds(300))) << "a broker that is frozen answers nothing";
+    for (std::uint64_t token = 1; token <= 5; ++token) {
+        const milliseconds answer = took([&] {
+            ASSERT_TRUE(other->publish(token, {.topic = "dt/y", .payload = "1", .content_type = ""}));
+            EXPECT_THAT(other_events.next_words(), HasSubstr("published"));
+        });
+        EXPECT_LT(answer, seconds(1)) << "one connection waits for another";
+    }
+    broker_.thaw();
+    const milliseconds draining = took([&] {
+        std::set<std::uint64_t> answered;
+        while (answered.size() < kPublishes) {
+            const auto event = events_.next();
+            ASSERT_TRUE(event) << answered.size() << " were answered";
+            ASSERT_EQ(event->kind, Event::Kind::kPublished) << event->error.text();
+            answered.insert(event->token);
+        }
+    });
+    EXPECT_LT(draining, seconds(10));
+}
+
 TEST_F(ConnectionTest, ATopicThatThePolicyForbidsIsRefusedByReasonCodeAndTheConnectionStays) {
     fakes::Mosquitto strict({.certificate = pki_.server("strict", "DNS:localhost"),
                              .root = pki_.root(),
