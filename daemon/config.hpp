@@ -41,6 +41,11 @@ enum class ProfileKind : std::uint8_t {
     kAwsIot,  // the same within the limits of AWS IoT Core, in batches of its metering unit
 };
 
+enum class Compression : std::uint8_t {
+    kNone,
+    kGzip,  // of batches that become smaller by it
+};
+
 // The profile decides the defaults (daemon/config/upstream.cpp).
 struct UpstreamConfig {
     ProfileKind profile = ProfileKind::kMqtt;
@@ -52,21 +57,7 @@ struct UpstreamConfig {
     PaceLimits pace;              // of each connection
     std::size_t batch_bytes = 0;  // of a message that holds many readings; 0: one reading a message
     milliseconds batch_delay{1000};
-};
-
-// Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
-struct Config {
-    GatewayOptions gateway;
-    std::vector<Address> listen;  // UDP; at least one
-    dtls::Options dtls;
-    AdmissionLimits admission;
-    store::Options store;  // its directory is the state directory
-    std::vector<UpstreamConfig> upstreams;
-    std::vector<Fleet> fleets;
-
-    // Nothing when there is no such fleet or upstream. Owned by this object.
-    const Fleet* fleet(std::string_view name) const;
-    const UpstreamConfig* upstream(std::string_view name) const;
+    Compression compression = Compression::kNone;
 };
 
 // One thing to put right. Line and column count from 1; 0 where the file as a whole is meant.
@@ -82,6 +73,23 @@ struct Mistake {
 };
 
 using Mistakes = std::vector<Mistake>;
+
+// Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
+struct Config {
+    GatewayOptions gateway;
+    std::vector<Address> listen;  // UDP; at least one
+    dtls::Options dtls;
+    AdmissionLimits admission;
+    store::Options store;  // its directory is the state directory
+    std::vector<UpstreamConfig> upstreams;
+    std::vector<Fleet> fleets;
+    // What is right, and yet hardly meant so: in the order of files and lines.
+    Mistakes warnings;
+
+    // Nothing when there is no such fleet or upstream. Owned by this object.
+    const Fleet* fleet(std::string_view name) const;
+    const UpstreamConfig* upstream(std::string_view name) const;
+};
 
 // A file's name, as mistakes name it and as relative paths in it are resolved, and its text.
 struct ConfigText {

@@ -20,6 +20,10 @@ struct Route {
     coap::PathPattern resource;
     std::string upstream;  // the name of an [[upstream]]
     std::string topic;     // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in
+    // AWS IoT Core alone: `topic` begins with "$aws/rules/" and the rule of that name, or takes updates of a
+    // device shadow, whose reported state the readings are. What the file says; empty when it does not.
+    std::string rule{};
+    std::string shadow{};
 };
 
 // Thread: any, once loaded; held as an immutable snapshot that a reload replaces.

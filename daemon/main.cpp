@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/commands/command_line.hpp"
+#include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
 #include "daemon/control/server.hpp"
@@ -135,6 +136,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         return (*shards)->forget(std::move(sessions), kForgetPatience);
     });
     add_store_calls(calls, **store);
+    add_dead_letter_calls(calls, **store);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });
     const auto control = ControlServer::open(**loop, config.gateway.control_socket(), calls, log);

@@ -88,6 +88,16 @@ std::string rate_in_words(double readings_per_minute) {
     return fmt::format("{:.{}f} a minute", readings_per_minute, readings_per_minute < 100 ? 1 : 0);
 }
 
+// What joining readings saves where messages are metered; nothing where every reading is a message.
+std::string batches_in_words(const UpstreamState& upstream) {
+    if (upstream.message_readings <= upstream.messages || upstream.units_alone == 0) return "";
+    const auto readings = static_cast<double>(upstream.message_readings);
+    const auto units = static_cast<double>(upstream.metered_units);
+    return fmt::format(
+        "{}: {:.1f} units of 5 KB a thousand readings, {:.1f} % of what a message a reading would be\n",
+        upstream.name, 1000 * units / readings, 100 * units / static_cast<double>(upstream.units_alone));
+}
+
 // What is worth a line only at times, or only of some gateways.
 std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) {
     std::vector<std::vector<std::string>> rows;
@@ -189,6 +199,12 @@ std::string to_text(const GatewayStatus& status) {
         const std::string trouble = printable(upstream.trouble);
         if (!trouble.empty() && health.find(trouble) == std::string::npos)
             text += fmt::format("{}: {}\n", upstream.name, trouble);
+        text += batches_in_words(upstream);
+        if (upstream.unmapped > 0) {
+            text += fmt::format(
+                "{}: of {} readings nothing was to be sent: not mapped, or overtaken by a newer\n",
+                upstream.name, upstream.unmapped);
+        }
         if (upstream.dropped > 0)
             text += fmt::format("{}: {} readings were dropped before they were delivered\n", upstream.name,
                                 upstream.dropped);

@@ -32,6 +32,8 @@ struct UpstreamState {
     std::uint64_t messages = 0;          // published, repeats included
     std::uint64_t message_readings = 0;  // in them
     std::uint64_t metered_units = 0;     // of 5 KB begun, as clouds meter them
+    std::uint64_t units_alone = 0;       // at least so many, had each reading been a message
+    std::uint64_t unmapped = 0;          // readings of which nothing was for it
     bool backlog_full = false;
 };
 

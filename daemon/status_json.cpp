@@ -133,6 +133,8 @@ constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("messages", value.messages);
     visitor.field("message_readings", value.message_readings);
     visitor.field("metered_units", value.metered_units);
+    visitor.field("units_alone", value.units_alone);
+    visitor.field("unmapped", value.unmapped);
     visitor.field("backlog_full", value.backlog_full);
 };
 

@@ -3,6 +3,7 @@
 #include "daemon/commands/owner.hpp"
 #include "daemon/control/calls.hpp"
 #include "daemon/control/client.hpp"
+#include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
 #include "daemon/control/session_calls.hpp"
@@ -45,6 +46,7 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
     add_diagnosis_calls(calls, devices, config->dtls, {});
     add_session_calls(calls, **store, invocation.clock, {});
     add_store_calls(calls, **store);
+    add_dead_letter_calls(calls, **store);
     auto result = calls.call(call, arguments, caller);
     if (!result) return failed(std::move(result.error()));
     return *std::move(result);

@@ -17,22 +17,32 @@ Expected<void> see_as_the_daemon(const Invocation& invocation) {
     return gateway && geteuid() == 0 ? become_owner_of(gateway->state_directory) : Expected<void>();
 }
 
+nlohmann::json to_json(const Mistakes& mistakes) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Mistake& mistake : mistakes) {
+        list.push_back({{"file", mistake.file},
+                        {"line", mistake.line},
+                        {"column", mistake.column},
+                        {"what", mistake.what},
+                        {"cure", mistake.cure}});
+    }
+    return list;
+}
+
 ExitCode check(const Invocation& invocation) {
     if (const auto seen = see_as_the_daemon(invocation); !seen) return invocation.fail(seen.error());
     const auto config = load_config(invocation.config_file, invocation.clock.now().wall);
     if (invocation.json) {
-        nlohmann::json list = nlohmann::json::array();
-        for (const Mistake& mistake : config ? Mistakes{} : config.error()) {
-            list.push_back({{"file", mistake.file},
-                            {"line", mistake.line},
-                            {"column", mistake.column},
-                            {"what", mistake.what},
-                            {"cure", mistake.cure}});
-        }
-        invocation.print({{"file", invocation.config_file.string()}, {"mistakes", std::move(list)}});
+        invocation.print({{"file", invocation.config_file.string()},
+                          {"mistakes", to_json(config ? Mistakes{} : config.error())},
+                          {"warnings", to_json(config ? config->warnings : Mistakes{})}});
         return config ? ExitCode::kOk : ExitCode::kConfiguration;
     }
     if (!config) return invocation.fail(config.error());
+    for (Mistake warning : config->warnings) {
+        warning.what = "warning: " + warning.what;
+        invocation.console.out << warning.text() << '\n';
+    }
     const auto counted = [](std::size_t count, std::string_view noun) {
         return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
     };
@@ -57,8 +67,10 @@ void add_check_command(CLI::App& app, Invocation& invocation) {
     add_json_option(*command, invocation);
     command->footer(
         "Reads the configuration and every file that it names, as `narrowgate run` does, and prints each\n"
-        "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. Changes nothing; a running daemon\n"
-        "does not notice. Run by root it looks as the owner of the state directory, as the daemon will.\n"
+        "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. A warning is no mistake: it says "
+        "what\n"
+        "is hardly meant so. Changes nothing; a running daemon does not notice. Run by root it looks as the\n"
+        "owner of the state directory, as the daemon will.\n"
         "\n"
         "Exit codes: 0 no mistake, 4 mistakes.\n");
     command->callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });

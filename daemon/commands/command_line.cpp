@@ -88,6 +88,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_audit_command(app, invocation);
     add_backup_commands(app, invocation);
     add_check_command(app, invocation);
+    add_dead_letters_command(app, invocation);
     add_device_command(app, invocation);
     add_diagnose_command(app, invocation);
     add_sessions_command(app, invocation);

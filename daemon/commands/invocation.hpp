@@ -42,6 +42,7 @@ void add_audit_command(CLI::App& app, Invocation& invocation);
 void add_backup_commands(CLI::App& app, Invocation& invocation);
 void add_run_command(CLI::App& app, Invocation& invocation);
 void add_check_command(CLI::App& app, Invocation& invocation);
+void add_dead_letters_command(CLI::App& app, Invocation& invocation);
 void add_device_command(CLI::App& app, Invocation& invocation);
 void add_diagnose_command(CLI::App& app, Invocation& invocation);
 void add_sessions_command(CLI::App& app, Invocation& invocation);

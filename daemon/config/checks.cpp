@@ -6,6 +6,7 @@
 
 #include "daemon/config/sections.hpp"
 #include "daemon/config/units.hpp"
+#include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/topic_limits.hpp"
 #include "narrowgate/store/types.hpp"
 
@@ -21,6 +22,37 @@ std::string upstream_key(std::size_t index, std::string_view key) {
 
 std::string route_key(std::size_t index, std::string_view key) {
     return fmt::format("route[{}].{}", index, key);
+}
+
+// Each device's readings then wait for others of their own, and mostly go alone.
+void warn_of_lonely_batches(const UpstreamConfig& upstream, const FleetSource& source, std::size_t index,
+                            Findings& findings) {
+    const Route& route = source.fleet.routes[index];
+    if (upstream.batch_bytes == 0 || !route.shadow.empty()) return;
+    const auto topic = TopicTemplate::parse(route.topic);
+    if (!topic || !topic->has_device()) return;
+    findings.warn(source.file, route_key(index, "topic"),
+                  fmt::format("has {{device}}, so that no batch of \"{}\" holds readings of two devices",
+                              route.upstream),
+                  "leave {device} out, since each row of a batch names its device; or write batch_size = 0");
+}
+
+// What AWS IoT Core would drop or slow down without a word.
+void warn_of_aws_limits(const Config& config, std::size_t index, const std::string& file,
+                        Findings& findings) {
+    const UpstreamConfig& upstream = config.upstreams[index];
+    if (upstream.profile != ProfileKind::kAwsIot) return;
+    const PaceLimits& pace = upstream.pace;
+    if (pace.publishes_per_second <= 0 || pace.publishes_per_second > aws::kMostPublishesPerSecond) {
+        findings.warn(file, upstream_key(index, "publishes_per_second"),
+                      "is more than the 100 of one connection, and AWS IoT Core drops what is above",
+                      "leave it out, and raise connections for more");
+    }
+    if (pace.bytes_per_second <= 0 || pace.bytes_per_second > aws::kMostBytesPerSecond) {
+        findings.warn(file, upstream_key(index, "bytes_per_second"),
+                      "is more than the 512 KiB of one connection, and AWS IoT Core slows down what is above",
+                      "leave it out, and raise connections for more");
+    }
 }
 
 void check_route(const Config& config, const FleetSource& source, std::size_t index, Findings& findings) {
@@ -41,7 +73,15 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
                                                    fmt::join(names, "\", \"")));
     }
     const UpstreamConfig* upstream = config.upstream(route.upstream);
-    if (upstream != nullptr && upstream->profile == ProfileKind::kAwsIot) {
+    const bool is_aws = upstream != nullptr && upstream->profile == ProfileKind::kAwsIot;
+    if (upstream != nullptr && !is_aws && !(route.rule.empty() && route.shadow.empty())) {
+        findings.add(
+            source.file, route_key(index, route.rule.empty() ? "shadow" : "rule"),
+            fmt::format("only AWS IoT Core knows such, and upstream \"{}\" is another's", route.upstream),
+            "write a topic, or profile = \"aws-iot\" at the upstream");
+    }
+    if (upstream != nullptr) warn_of_lonely_batches(*upstream, source, index, findings);
+    if (is_aws) {
         if (const auto why = beyond_limits(route.topic, aws_topic_limits())) {
             findings.add(source.file, route_key(index, "topic"), "is " + *why,
                          "shorten it; a Basic Ingest prefix ($aws/rules/NAME/) does not count");
@@ -73,6 +113,7 @@ void check_gateway(const Config& config, const std::string& file, Findings& find
                      fmt::format("{} are possible; remove the others", store::kMaxUpstreams));
     }
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+        warn_of_aws_limits(config, i, file, findings);
         const mqtt::ConnectionOptions& upstream = config.upstreams[i].connection;
         for (std::size_t j = 0; j < i; ++j) {
             const mqtt::ConnectionOptions& other = config.upstreams[j].connection;

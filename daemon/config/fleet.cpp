@@ -2,6 +2,7 @@
 #include <array>
 
 #include "daemon/config/sections.hpp"
+#include "daemon/upstream/aws_topics.hpp"
 #include "daemon/upstream/topic_template.hpp"
 
 namespace narrowgate::daemon {
@@ -40,6 +41,46 @@ void read_policy(TableReader& table, Fleet& fleet) {
     }
 }
 
+// In place of a topic. False when it cannot be used; the mistake has been told.
+bool read_shadow(TableReader& table, Route& route) {
+    table.read_text("shadow", route.shadow);
+    std::string thing = "{device}";
+    table.read_text("thing", thing);
+    if (const auto fault = aws::thing_template_fault(thing)) {
+        table.wrong("thing", "cannot be used: " + *fault, "write it as \"{device}\" or \"meter-{device}\"");
+        return false;
+    }
+    if (route.shadow.empty()) {
+        if (table.has("thing"))
+            table.wrong("thing", "is for shadows, and the route has none", "add a shadow, or remove thing");
+        return !table.has("thing");
+    }
+    if (!aws::is_shadow_name(route.shadow)) {
+        table.wrong("shadow", "is no name of a shadow",
+                    "write \"classic\", or a name of letters, digits, ':', '_' and '-', at most 64");
+        return false;
+    }
+    if (!route.topic.empty()) {
+        table.wrong("shadow", "has a topic of its own, and the route names another",
+                    "remove topic and rule, or shadow");
+        return false;
+    }
+    route.topic = aws::shadow_topic(thing, route.shadow);
+    return true;
+}
+
+// What a route to AWS IoT Core may say beside a topic, or in its place.
+void read_aws(TableReader& table, Route& route) {
+    table.read_text("rule", route.rule);
+    if (!route.rule.empty() && aws::is_rule_name(route.rule)) {
+        route.topic = aws::basic_ingest_topic(route.rule, route.topic);
+    } else if (!route.rule.empty()) {
+        table.wrong("rule", "is no name of a rule", "use letters, digits and '_', at most 128");
+        route.rule.clear();
+    }
+    if (!read_shadow(table, route)) route.shadow.clear();
+}
+
 // Nothing when the route's resource is not usable; the mistake has been told.
 std::optional<Route> read_route(TableReader& table) {
     Route route;
@@ -48,12 +89,14 @@ std::optional<Route> read_route(TableReader& table) {
     table.read_text("resource", resource);
     table.require("upstream", "\"aws\"");
     table.read_name("upstream", route.upstream);
-    table.require("topic", "\"dt/{fleet}/{device}/{resource}\"");
+    if (!table.has("rule") && !table.has("shadow"))
+        table.require("topic", "\"dt/{fleet}/{device}/{resource}\"");
     table.read_text("topic", route.topic);
     if (!route.topic.empty()) {
         if (const auto topic = TopicTemplate::parse(route.topic); !topic)
             table.wrong("topic", "cannot be used: " + topic.error().what, topic.error().cure);
     }
+    read_aws(table, route);
     if (resource.empty()) return std::nullopt;
     auto pattern = coap::PathPattern::parse(resource);
     if (!pattern) {

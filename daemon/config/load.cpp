@@ -66,7 +66,11 @@ void sort(Mistakes& mistakes, const std::string& first_file) {
 }
 
 std::expected<Config, Mistakes> finish(Config config, Findings findings, const std::string& file) {
-    if (findings.mistakes.empty()) return config;
+    if (findings.mistakes.empty()) {
+        sort(findings.warnings, file);
+        config.warnings = std::move(findings.warnings);
+        return config;
+    }
     sort(findings.mistakes, file);
     return std::unexpected(std::move(findings.mistakes));
 }

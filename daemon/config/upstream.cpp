@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 constexpr std::array<std::pair<std::string_view, ProfileKind>, 2> kProfiles = {
     {{"mqtt", ProfileKind::kMqtt}, {"aws-iot", ProfileKind::kAwsIot}}};
 
+constexpr std::array<std::pair<std::string_view, Compression>, 2> kCompressions = {
+    {{"none", Compression::kNone}, {"gzip", Compression::kGzip}}};
+
 // MQTT 5 section 3.1.3.1 promises only 23 anywhere; brokers take more.
 constexpr std::size_t kMaxClientIdBytes = aws::kMaxClientIdBytes;
 // More than any account's quota of one gateway makes sense of, and a thread each.
@@ -89,6 +92,11 @@ UpstreamConfig read_upstream(TableReader& table) {
         table.wrong("batch_size", "is too small for a batch", "write 1KiB or more, or 0 for no batches");
     }
     table.read_duration("batch_delay", upstream.batch_delay, {0ms, 1h});
+    table.read_choice<Compression>("compression", upstream.compression, kCompressions);
+    if (upstream.compression != Compression::kNone && upstream.batch_bytes == 0) {
+        table.wrong("compression", "has nothing to compress: it is for batches",
+                    "write a batch_size, or leave compression out");
+    }
     if (is_aws) check_aws(table, upstream);
     return upstream;
 }

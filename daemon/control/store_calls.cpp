@@ -23,7 +23,8 @@ json upstream_json(const store::UpstreamStatus& upstream) {
             {"backlog_full", upstream.backlog_full},
             {"acknowledged", upstream.acknowledged},
             {"dropped", upstream.dropped},
-            {"dead_letters", upstream.dead_letters}};
+            {"dead_letters", upstream.dead_letters},
+            {"returned", upstream.returned}};
 }
 
 json reading_json(const store::Uuid& uuid, const store::StoredReading& reading,
@@ -78,6 +79,7 @@ Expected<json> show(store::Store& store, const json& arguments) {
                 {"disk_full", status.disk_full},
                 {"over_age", status.over_age},
                 {"bad_rows", status.bad_rows},
+                {"dead_letters_dropped", status.dead_letters_dropped},
                 {"upstreams", std::move(upstreams)},
                 {"last", std::move(readings)},
                 {"dead_letters", std::move(dead)}};

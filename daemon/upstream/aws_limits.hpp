@@ -12,9 +12,11 @@ namespace narrowgate::daemon::aws {
 
 // Publish requests per second per connection; what is above is discarded without an answer. 5 below: their
 // second and ours do not begin together.
-inline constexpr double kPublishesPerSecond = 100 - 5;
+inline constexpr double kMostPublishesPerSecond = 100;
+inline constexpr double kPublishesPerSecond = kMostPublishesPerSecond - 5;
 // Throughput per second per connection; above it is delayed, until we take the connection for dead.
-inline constexpr double kBytesPerSecond = 486 * 1024;  // of 512 KiB
+inline constexpr double kMostBytesPerSecond = 512 * 1024;
+inline constexpr double kBytesPerSecond = kMostBytesPerSecond - 26 * 1024;
 // Publishes without a PUBACK on one connection, less what paho bears (mqtt::kMaxWindow).
 inline constexpr std::size_t kMaxUnacknowledged = 100;
 // Bytes of the payload of one publish.
@@ -30,6 +32,15 @@ inline constexpr std::chrono::seconds kMostKeepAlive{1200};
 // "Additional metering details" of the pricing page: messages are metered in units of 5 KB, topic, content
 // type and payload together.
 inline constexpr std::size_t kMeteringUnitBytes = std::size_t{5} * 1024;
+
+// "AWS IoT Device Shadow service quotas": bytes of a shadow's JSON document, and the levels of its reported
+// state (8 in newer tables, 5 in older ones: what both take).
+inline constexpr std::size_t kMaxShadowBytes = std::size_t{8} * 1024;
+inline constexpr std::size_t kMaxShadowDepth = 5;
+// API reference: CreateThing, UpdateThingShadow, CreateTopicRule.
+inline constexpr std::size_t kMaxThingNameBytes = 128;
+inline constexpr std::size_t kMaxShadowNameBytes = 64;
+inline constexpr std::size_t kMaxRuleNameBytes = 128;
 
 // MQTT with client certificates on port 443 ("Protocols, port mappings, and authentication").
 inline constexpr const char* kAlpn = "x-amzn-mqtt-ca";

@@ -21,6 +21,10 @@ std::size_t size_of(const mqtt::Publish& message) {
     return message.topic.size() + message.content_type.size() + message.payload.size();
 }
 
+std::uint64_t units_of(std::size_t bytes) {
+    return (bytes + aws::kMeteringUnitBytes - 1) / aws::kMeteringUnitBytes;
+}
+
 }  // namespace
 
 Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Profile& profile,
@@ -61,10 +65,7 @@ void Courier::turn(const Now& now) {
          {&backlog_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
-    if (!acknowledged_.empty()) {
-        source_.acknowledge(acknowledged_);
-        acknowledged_.clear();
-    }
+    tell_source();
     if (stop_by_ && (phase_ != Phase::kConnected || in_flight_.empty() || now.steady >= *stop_by_)) {
         link_.disconnect(kDisconnectLimit);
         phase_ = Phase::kOver;
@@ -84,9 +85,17 @@ void Courier::turn(const Now& now) {
                       "the broker drops publishes (a limit of its rate?) or hangs: read its log"},
                      now);
     }
+    if (const auto returned = source_.returned()) lanes_.look_again(*returned);
     if (suspects_.due() && now.steady >= *suspects_.due()) condemn_suspects();
     if (phase_ == Phase::kWaiting && now.steady >= next_connect_) connect(now);
     if (phase_ == Phase::kConnected && !stop_by_) publish(now);
+    tell_source();
+}
+
+void Courier::tell_source() {
+    if (acknowledged_.empty()) return;
+    source_.acknowledge(acknowledged_);
+    acknowledged_.clear();
 }
 
 std::optional<SteadyTime> Courier::deadline() const {
@@ -127,6 +136,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     // One below: with as many in flight as the broker allows, the library waits before it even looks further.
     server_window_ = std::max<std::size_t>(event.limits.receive_maximum, 2) - 1;
     largest_packet_ = event.limits.maximum_packet_size;
+    aliases_.begin(event.limits.topic_alias_maximum);
     status_.state.connected = true;
     status_.state.since = now.wall;
     status_.state.reconnects = connections_++;
@@ -288,8 +298,12 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
     }
     std::vector<ReadingNumber> numbers;
     numbers.reserve(parcel.places.size());
+    std::uint64_t units_alone = 0;
     for (std::size_t& place : parcel.places) {
         numbers.push_back(readings[place].number);
+        // At least: the envelope that a reading had alone is not smaller than its payload.
+        if (parcel.publish && parcel.places.size() > 1)
+            units_alone += units_of(parcel.publish->topic.size() + readings[place].payload.size() + 1);
         place += skipped;
     }
     if (parcel.publish && !fits(*parcel.publish)) {
@@ -301,8 +315,17 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
             return true;
         }
     }
-    if (parcel.publish) return send(lane, std::move(parcel), std::move(numbers), now);
+    if (parcel.publish) return send(lane, std::move(parcel), std::move(numbers), units_alone, now);
     lanes_.take(lane, parcel.places);
+    if (parcel.is_unmapped) {
+        for (const ReadingNumber number : numbers) {
+            lanes_.done(number);
+            alone_.erase(number);
+            acknowledged_.push_back(number);
+        }
+        status_.state.unmapped += numbers.size();
+        return true;
+    }
     for (const ReadingNumber number : numbers)
         dead_letter(number, parcel.reason);
     return true;
@@ -317,9 +340,15 @@ std::span<const Reading> Courier::offered(std::span<const Reading> waiting, std:
     return waiting.first(static_cast<std::size_t>(std::ranges::find_if(waiting, is_alone) - waiting.begin()));
 }
 
-bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, const Now& now) {
+bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers,
+                   std::uint64_t units_alone, const Now& now) {
     const std::uint64_t token = next_token_++;
+    // The topic counts in full, alias or not: whether a cloud meters what an alias stands for is its secret.
+    const std::size_t bytes = size_of(*parcel.publish);
+    aliases_.apply(*parcel.publish);
     if (!link_.publish(token, *parcel.publish)) {
+        // The broker has not heard of the alias.
+        aliases_.begin(0);
         // The link will say why in an event. With nothing in flight there might be none to wait for.
         if (in_flight_.empty()) {
             link_.disconnect(milliseconds(0));
@@ -329,12 +358,12 @@ bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& 
         }
         return false;
     }
-    const std::size_t bytes = size_of(*parcel.publish);
     pace_.spend(bytes);
     lanes_.take(lane, parcel.places);
     ++status_.state.messages;
     status_.state.message_readings += numbers.size();
-    status_.state.metered_units += (bytes + aws::kMeteringUnitBytes - 1) / aws::kMeteringUnitBytes;
+    status_.state.metered_units += units_of(bytes);
+    status_.state.units_alone += units_alone == 0 ? units_of(bytes) : units_alone;
     if (lane == LaneName::kBacklog) ++backlog_in_flight_;
     in_flight_.emplace(token, InFlight{.numbers = std::move(numbers), .sent = now.steady, .lane = lane});
     return true;

@@ -26,6 +26,7 @@
 #include "daemon/upstream/refusals.hpp"
 #include "daemon/upstream/routes.hpp"
 #include "daemon/upstream/suspects.hpp"
+#include "daemon/upstream/topic_aliases.hpp"
 #include "narrowgate/base/backoff.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -112,7 +113,11 @@ private:
     bool publish_from(LaneName lane, const Now& now);
     // The part of what waits that the next message may be made of, and how many are left out before it.
     std::span<const Reading> offered(std::span<const Reading> waiting, std::size_t& skipped) const;
-    bool send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, const Now& now);
+    // `units_alone`: metered, had each reading gone in a message of its own; 0 when it did.
+    bool send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, std::uint64_t units_alone,
+              const Now& now);
+    // What the source does not know yet of what is done.
+    void tell_source();
     bool fits(const mqtt::Publish& message) const;
     void dead_letter(ReadingNumber number, const std::string& reason);
     // The broker takes other readings: those that it refused are refused for good.
@@ -137,6 +142,7 @@ private:
     std::set<ReadingNumber>
         alone_;  // each to be sent in a message of its own: one of their batch was refused
     Pace pace_;
+    TopicAliases aliases_;
     Backoff reconnect_wait_;
     Backoff throttle_wait_;
     Backoff pause_wait_;

@@ -36,6 +36,7 @@ public:
     void dead_letter(ReadingNumber number, std::string reason) override {
         source_->dead_letter(number, std::move(reason));
     }
+    std::optional<ReadingNumber> returned() override { return source_->returned(); }
     ReadingNumber head() const override { return source_->head(); }
 
 private:

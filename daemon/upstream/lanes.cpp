@@ -40,6 +40,7 @@ Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
             // The backlog is read again from where something came back: what is in flight from behind that is
             // met again.
             if (in_flight_.contains(reading.number) || aside_.contains(reading.number)) continue;
+            if (&lane == &backlog_ && is_ready_live(reading.number)) continue;
             lane.ready.push_back(std::move(reading));
         }
     }
@@ -81,9 +82,18 @@ void Lanes::set_aside(ReadingNumber number) {
     aside_.insert(number);
 }
 
+bool Lanes::is_ready_live(ReadingNumber number) const {
+    const auto ready = std::span(live_.ready).subspan(live_.taken);
+    return std::ranges::binary_search(ready, number, {}, &Reading::number);
+}
+
 void Lanes::put_back(ReadingNumber number) {
     in_flight_.erase(number);
     aside_.erase(number);
+    look_again(number);
+}
+
+void Lanes::look_again(ReadingNumber number) {
     ReadingNumber from = std::min(backlog_.next, number);
     if (backlog_.left() > 0) from = std::min(from, backlog_.ready[backlog_.taken].number);
     backlog_ = {.next = from, .end = std::max(backlog_.end, number + 1), .ready = {}, .taken = 0};

@@ -19,7 +19,7 @@ enum class LaneName : std::uint8_t { kLive, kBacklog };
 class Lanes {
 public:
     // Read ahead of need, a lane: one look into the store for many publishes, and enough to fill a batch.
-    static constexpr std::size_t kReadAheadCount = 256;
+    static constexpr std::size_t kReadAheadCount = 1024;
     static constexpr std::size_t kReadAheadBytes = 256 * 1024;
 
     // `source` outlives this.
@@ -38,6 +38,8 @@ public:
     void done(ReadingNumber number);
     // A reading in flight or set aside is to be sent again, by the backlog lane, in its place there.
     void put_back(ReadingNumber number);
+    // The backlog is read again from here: readings have come back that were done.
+    void look_again(ReadingNumber from);
     // A reading in flight is neither done nor to be sent until somebody decides.
     void set_aside(ReadingNumber number);
 
@@ -55,6 +57,8 @@ private:
     };
 
     Lane& lane_of(LaneName name) { return name == LaneName::kLive ? live_ : backlog_; }
+    // Whether it stands in the live lane, ready to be taken.
+    bool is_ready_live(ReadingNumber number) const;
     // Reads on until enough is ready or there is nothing more.
     Expected<void> fill(Lane& lane, ReadingNumber end);
 

@@ -43,6 +43,9 @@ public:
     virtual void acknowledge(std::span<const ReadingNumber> numbers) = 0;
     // This one will not be; kept for a person to look at. read() leaves it out from now on.
     virtual void dead_letter(ReadingNumber number, std::string reason) = 0;
+    // When readings have come back that were done (dead letters that a person sends again): the number from
+    // which read() may find them. Says so once.
+    virtual std::optional<ReadingNumber> returned() = 0;
     // Every reading below is committed: read() finds it if it is for this upstream.
     virtual ReadingNumber head() const = 0;
 };

@@ -41,13 +41,14 @@ Expected<Routes> Routes::of(std::span<const Fleet> fleets, std::string_view upst
                                            route.resource.text(), upstream, topic.error().what),
                                topic.error().cure);
             }
-            routes.by_fleet_[fleet.name].push_back({route.resource, std::move(*topic)});
+            routes.by_fleet_[fleet.name].push_back(
+                {route.resource, {.topic = std::move(*topic), .is_shadow = !route.shadow.empty()}});
         }
     }
     return routes;
 }
 
-const TopicTemplate* Routes::find(std::string_view fleet, std::string_view resource) const {
+const Destination* Routes::find(std::string_view fleet, std::string_view resource) const {
     const auto entries = by_fleet_.find(fleet);
     if (entries == by_fleet_.end()) return nullptr;
     const std::string text = decoded(resource);
@@ -60,7 +61,7 @@ const TopicTemplate* Routes::find(std::string_view fleet, std::string_view resou
             best = &entry;
         }
     }
-    return best == nullptr ? nullptr : &best->topic;
+    return best == nullptr ? nullptr : &best->destination;
 }
 
 }  // namespace narrowgate::daemon

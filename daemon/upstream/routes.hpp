@@ -16,6 +16,12 @@
 
 namespace narrowgate::daemon {
 
+// Where readings go, and in what form.
+struct Destination {
+    TopicTemplate topic;
+    bool is_shadow = false;  // the topic takes updates of a device shadow
+};
+
 // Thread: any.
 class Routes {
 public:
@@ -23,15 +29,15 @@ public:
     static Expected<Routes> of(std::span<const Fleet> fleets, std::string_view upstream,
                                std::string_view gateway);
 
-    // The topic template of the most specific route for this resource (as coap::UriPath::text() writes it),
-    // or null: the route was taken away after the reading came. Lives as long as this.
-    const TopicTemplate* find(std::string_view fleet, std::string_view resource) const;
+    // Of the most specific route for this resource (as coap::UriPath::text() writes it), or null: the route
+    // was taken away after the reading came. Lives as long as this.
+    const Destination* find(std::string_view fleet, std::string_view resource) const;
     const std::string& gateway() const { return gateway_; }
 
 private:
     struct Entry {
         coap::PathPattern pattern;
-        TopicTemplate topic;
+        Destination destination;
     };
 
     std::string gateway_;

@@ -36,6 +36,12 @@ public:
     void dead_letter(ReadingNumber number, std::string reason) override {
         store_.dead_letter(upstream_, number, std::move(reason));
     }
+    std::optional<ReadingNumber> returned() override {
+        const std::uint64_t returns = store_.returns();
+        if (returns == seen_returns_) return std::nullopt;
+        seen_returns_ = returns;
+        return store_.first_returned(upstream_);
+    }
     ReadingNumber head() const override { return head_.get(); }
 
 private:
@@ -44,6 +50,7 @@ private:
     const CommittedHead& head_;
     const store::Uuid uuid_;
     const std::unique_ptr<store::Reader> reader_;
+    std::uint64_t seen_returns_ = 0;
 };
 
 }  // namespace

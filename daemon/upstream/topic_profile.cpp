@@ -9,31 +9,31 @@
 #include <tuple>
 #include <utility>
 
+#include "daemon/upstream/rendered.hpp"
+#include "daemon/upstream/shadows.hpp"
 #include "narrowgate/payload/batch.hpp"
 #include "narrowgate/payload/envelope.hpp"
+#include "narrowgate/payload/gzip.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 constexpr std::string_view kContentType = "application/json";
+// With the suffix that RFC 6838 section 4.2.8 provides for, as registered for gzip.
+constexpr std::string_view kGzipContentType = "application/json+gzip";
+// What a batch may be before it is compressed: consumers unpack it in memory.
+constexpr std::size_t kMostUnpackedBytes = std::size_t{128} * 1024;
+// Aimed at below what the last batch's ratio allows: batches differ.
+constexpr double kRatioMargin = 0.93;
 // A row of a batch before one has been seen.
 constexpr std::size_t kFirstRowBytes = 64;
 
-payload::Reading rendered(const Reading& reading) {
-    return {.id = reading.id,
-            .device = reading.device,
-            .fleet = reading.fleet,
-            .resource = reading.resource,
-            .received = reading.received,
-            .content_format = reading.content_format,
-            .payload = reading.payload};
-}
-
 // What makes readings go to one topic: its template, and what fills those of its blanks that it has.
-using Key = std::tuple<const TopicTemplate*, std::string_view, std::string_view, std::string_view>;
+using Key = std::tuple<const Destination*, std::string_view, std::string_view, std::string_view>;
 
-Key key_of(const TopicTemplate& topic, const Reading& reading) {
-    return {&topic, topic.has_fleet() ? std::string_view(reading.fleet) : std::string_view(),
+Key key_of(const Destination& destination, const Reading& reading) {
+    const TopicTemplate& topic = destination.topic;
+    return {&destination, topic.has_fleet() ? std::string_view(reading.fleet) : std::string_view(),
             topic.has_device() ? std::string_view(reading.device) : std::string_view(),
             topic.has_resource() ? std::string_view(reading.resource) : std::string_view()};
 }
@@ -45,13 +45,14 @@ public:
     Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) override {
         known_topic_.reset();  // of another call's routes
         const Reading& first = waiting.front();
-        const TopicTemplate* topic = find(routes, first);
-        if (topic == nullptr) {
+        const Destination* destination = find(routes, first);
+        if (destination == nullptr) {
             return {.places = {0},
                     .reason = fmt::format("fleet {} has no route of {} to this upstream any more",
                                           first.fleet, first.resource)};
         }
-        if (options_.batch_bytes == 0) return one(first, *topic, routes);
+        if (destination->is_shadow) return shadow_update(waiting, *destination, routes);
+        if (options_.batch_bytes == 0) return one(first, destination->topic, routes);
         // The oldest comes first: while it may wait, so may all others, unless some fill a batch already.
         const auto age = now - first.received;
         const bool may_wait = age >= age.zero() && age < options_.batch_delay;
@@ -66,7 +67,7 @@ public:
     }
 
 private:
-    const TopicTemplate* find(const Routes& routes, const Reading& reading) {
+    const Destination* find(const Routes& routes, const Reading& reading) {
         if (!known_topic_ || known_fleet_ != reading.fleet || known_resource_ != reading.resource) {
             known_fleet_ = reading.fleet;
             known_resource_ = reading.resource;
@@ -75,7 +76,26 @@ private:
         return *known_topic_;
     }
 
-    bool fills_a_batch(std::size_t rows) const { return rows * row_bytes_ >= options_.batch_bytes; }
+    // All that waits for the shadow of the first one's device.
+    Parcel shadow_update(std::span<const Reading> waiting, const Destination& destination,
+                         const Routes& routes) {
+        const Key key = key_of(destination, waiting.front());
+        std::vector<std::size_t> places;
+        for (std::size_t place = 0; place < waiting.size(); ++place) {
+            const Destination* other = find(routes, waiting[place]);
+            if (other != nullptr && key_of(*other, waiting[place]) == key) places.push_back(place);
+        }
+        return shadows_.next(waiting, places, topic_of(waiting.front(), destination.topic, routes));
+    }
+
+    // Of JSON, that are likely to become a batch of the size that is wanted.
+    std::size_t unpacked_bytes() const {
+        if (!options_.gzip) return options_.batch_bytes;
+        const double aim = static_cast<double>(options_.batch_bytes) * ratio_ * kRatioMargin;
+        return std::clamp(static_cast<std::size_t>(aim), options_.batch_bytes,
+                          std::max(kMostUnpackedBytes, options_.batch_bytes));
+    }
+    bool fills_a_batch(std::size_t rows) const { return rows * row_bytes_ >= unpacked_bytes(); }
 
     // The readings that go to the same topic as the one at `place`, itself and later ones, until a batch is
     // full.
@@ -84,10 +104,10 @@ private:
         const Key key = key_of(*find(routes, waiting[place]), waiting[place]);
         std::vector<std::size_t> places;
         // As many again as are likely to fit: rows differ.
-        const std::size_t enough = 2 * (options_.batch_bytes / row_bytes_ + 1);
+        const std::size_t enough = 2 * (unpacked_bytes() / row_bytes_ + 1);
         for (; place < waiting.size() && places.size() < enough; ++place) {
-            const TopicTemplate* topic = find(routes, waiting[place]);
-            if (topic != nullptr && key_of(*topic, waiting[place]) == key) places.push_back(place);
+            const Destination* other = find(routes, waiting[place]);
+            if (other != nullptr && key_of(*other, waiting[place]) == key) places.push_back(place);
         }
         return places;
     }
@@ -97,12 +117,12 @@ private:
         if (!fills_a_batch(waiting.size())) return {};
         std::map<Key, std::size_t> counts;
         for (std::size_t place = 0; place < waiting.size(); ++place) {
-            const TopicTemplate* topic = find(routes, waiting[place]);
-            if (topic == nullptr) continue;
-            const auto [count, is_new] = counts.try_emplace(key_of(*topic, waiting[place]), 0);
+            const Destination* destination = find(routes, waiting[place]);
+            if (destination == nullptr || destination->is_shadow) continue;
+            const auto [count, is_new] = counts.try_emplace(key_of(*destination, waiting[place]), 0);
             if (!fills_a_batch(++count->second)) continue;
             const auto same = std::ranges::find_if(waiting, [&](const Reading& reading) {
-                const TopicTemplate* other = find(routes, reading);
+                const Destination* other = find(routes, reading);
                 return other != nullptr && key_of(*other, reading) == count->first;
             });
             return company_of(static_cast<std::size_t>(same - waiting.begin()), waiting, routes);
@@ -115,27 +135,50 @@ private:
         const Reading& first = waiting[places.front()];
         Parcel parcel{.places = {places.front()}};
         mqtt::Publish publish;
-        publish.topic = topic_of(first, *find(routes, first), routes);
+        publish.topic = topic_of(first, find(routes, first)->topic, routes);
         if (auto reason = beyond_limits(publish.topic, options_.topics)) {
             parcel.reason = *std::move(reason);
             return parcel;
         }
         publish.content_type = kContentType;
-        const std::size_t around = publish.topic.size() + publish.content_type.size();
-        payload::Batch batch(routes.gateway(), options_.batch_bytes - std::min(options_.batch_bytes, around));
-        std::size_t taken = 0;
-        while (taken < places.size() && batch.add(rendered(waiting[places[taken]])))
-            ++taken;
-        row_bytes_ = std::max<std::size_t>(batch.bytes() / batch.rows(), 1);
-        publish.payload = batch.finish();
+        const std::size_t around =
+            publish.topic.size() + std::max(kContentType.size(), kGzipContentType.size());
+        const std::size_t room = options_.batch_bytes - std::min(options_.batch_bytes, around);
+        // Compressed larger than there is room for, it is made again with as much less as it was too large.
+        for (std::size_t unpacked = unpacked_bytes() - std::min(unpacked_bytes(), around);;) {
+            payload::Batch batch(routes.gateway(), unpacked);
+            std::size_t taken = 0;
+            while (taken < places.size() && batch.add(rendered(waiting[places[taken]])))
+                ++taken;
+            row_bytes_ = std::max<std::size_t>(batch.bytes() / batch.rows(), 1);
+            publish.payload = batch.finish();
+            const std::size_t before = publish.payload.size();
+            compress(publish);
+            places.resize(taken);
+            if (publish.payload.size() <= room || taken == 1 || before <= room) break;
+            unpacked = before * room / publish.payload.size() * 9 / 10;
+        }
         if (publish.payload.size() > options_.max_payload_bytes) {
             parcel.reason = too_large(publish.payload.size());
             return parcel;
         }
-        places.resize(taken);
         parcel.places = std::move(places);
         parcel.publish = std::move(publish);
         return parcel;
+    }
+
+    // When that makes it smaller.
+    void compress(mqtt::Publish& publish) {
+        if (!options_.gzip) return;
+        auto packed = payload::gzip(publish.payload);
+        if (!packed || packed->empty()) return;
+        const double ratio =
+            static_cast<double>(publish.payload.size()) / static_cast<double>(packed->size());
+        ratio_ = std::max(ratio, 1.0);
+        if (packed->size() + (kGzipContentType.size() - kContentType.size()) >= publish.payload.size())
+            return;
+        publish.payload = *std::move(packed);
+        publish.content_type = kGzipContentType;
     }
 
     Parcel one(const Reading& reading, const TopicTemplate& topic, const Routes& routes) const {
@@ -170,9 +213,11 @@ private:
 
     const TopicProfileOptions options_;
     std::size_t row_bytes_ = kFirstRowBytes;  // of the last batch, on average
+    double ratio_ = 1.0;                      // of the last batch: bytes before gzip to bytes after
+    Shadows shadows_;
 
     // Readings of one resource come in runs. Valid during one call of next().
-    std::optional<const TopicTemplate*> known_topic_;
+    std::optional<const Destination*> known_topic_;
     std::string known_fleet_;
     std::string known_resource_;
 };

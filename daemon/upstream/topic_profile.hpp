@@ -21,6 +21,8 @@ struct TopicProfileOptions {
     std::size_t batch_bytes = 0;
     // How long a reading waits for others to go with it, from when it was received.
     milliseconds batch_delay{1000};
+    // Batches that become smaller by it go as gzip; `batch_bytes` is then of what is sent.
+    bool gzip = false;
 };
 
 std::unique_ptr<Profile> topic_profile(const TopicProfileOptions& options);

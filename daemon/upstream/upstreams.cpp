@@ -37,7 +37,9 @@ mqtt::ConnectionOptions connection_of(const mqtt::ConnectionOptions& connection,
 }
 
 std::unique_ptr<Profile> profile_of(const UpstreamConfig& upstream) {
-    TopicProfileOptions options{.batch_bytes = upstream.batch_bytes, .batch_delay = upstream.batch_delay};
+    TopicProfileOptions options{.batch_bytes = upstream.batch_bytes,
+                                .batch_delay = upstream.batch_delay,
+                                .gzip = upstream.compression == Compression::kGzip};
     if (upstream.profile == ProfileKind::kAwsIot) {
         options.topics = aws_topic_limits();
         options.max_payload_bytes = aws::kMaxPayloadBytes;
@@ -59,6 +61,8 @@ void add(UpstreamState& sum, const UpstreamState& one) {
     sum.messages += one.messages;
     sum.message_readings += one.message_readings;
     sum.metered_units += one.metered_units;
+    sum.units_alone += one.units_alone;
+    sum.unmapped += one.unmapped;
 }
 
 }  // namespace

@@ -68,6 +68,9 @@ TEST_F(CommandLineTest, EveryCommandHasAPageToWorkFrom) {
         {"status"},
         {"store", "show"},
         {"audit"},
+        {"dead-letters", "list"},
+        {"dead-letters", "retry"},
+        {"dead-letters", "drop"},
         {"device"},
         {"device", "add"},
         {"device", "import"},
@@ -141,6 +144,20 @@ TEST_F(CommandLineTest, CheckPrintsEveryMistakeWithItsPlace) {
     const auto json = nlohmann::json::parse(out_);
     EXPECT_EQ(json.at("mistakes").at(0).at("line"), 9);
     EXPECT_EQ(json.at("mistakes").at(0).at("column"), 1);
+}
+
+// Certificates that are there, so that nothing but the warning is left.
+TEST_F(CommandLineTest, CheckWarnsOfWhatIsHardlyMeantAndStillFindsNoMistake) {
+    write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
+    write_text_file(config_,
+                    replaced(kGatewayText, "name = \"aws\"", "name = \"aws\"\nprofile = \"aws-iot\""));
+    const auto config = read_config(config_);
+    ASSERT_TRUE(config) << config.error().front().text();
+    ASSERT_EQ(config->warnings.size(), 1U);
+    EXPECT_THAT(
+        config->warnings[0].text(),
+        HasSubstr("water-meters.toml:8:9: has {device}, so that no batch of \"aws\" holds readings of "
+                  "two devices; leave {device} out"));
 }
 
 TEST_F(CommandLineTest, RunDoesNotStartWithMistakes) {

@@ -64,6 +64,7 @@ TEST(ConfigExamplesTest, TheKeysInCommentsAreTheDefaults) {
     EXPECT_EQ(full->upstreams.at(0).connections, plain->upstreams.at(0).connections);
     EXPECT_EQ(full->upstreams.at(0).pace, plain->upstreams.at(0).pace);
     EXPECT_EQ(full->upstreams.at(0).batch_bytes, plain->upstreams.at(0).batch_bytes);
+    EXPECT_EQ(full->upstreams.at(0).compression, plain->upstreams.at(0).compression);
     EXPECT_EQ(full->upstreams.at(0).batch_delay, plain->upstreams.at(0).batch_delay);
     EXPECT_EQ(full->upstreams.at(0).connection.window, plain->upstreams.at(0).connection.window);
     EXPECT_EQ(full->upstreams.at(0).connection.keep_alive, plain->upstreams.at(0).connection.keep_alive);

@@ -83,6 +83,47 @@ max_latency = "50s")"));
     EXPECT_EQ(fleet.messages.transmission.max_latency, 50s);
 }
 
+TEST(ConfigTest, ARouteToAwsIsATopicARuleOrAShadow) {
+    const auto gateway =
+        replaced(kGatewayText, "name = \"aws\"",
+                 "name = \"aws\"\nprofile = \"aws-iot\"\ncompression = \"gzip\"\npublishes_per_second = 0");
+    const auto config = parse_texts(gateway, std::string(kFleetText) + R"(
+[[route]]
+resource = "a"
+upstream = "aws"
+rule = "nbiot"
+topic = "dt/{fleet}"
+[[route]]
+resource = "b"
+upstream = "aws"
+rule = "nbiot"
+[[route]]
+resource = "c"
+upstream = "aws"
+shadow = "classic"
+[[route]]
+resource = "d"
+upstream = "aws"
+shadow = "meter"
+thing = "{fleet}-{device}"
+)");
+    ASSERT_TRUE(config) << config.error().front().text();
+    EXPECT_EQ(config->upstreams.at(0).compression, Compression::kGzip);
+    const auto& routes = config->fleets.at(0).routes;
+    EXPECT_EQ(routes.at(0).topic, "dt/{fleet}/{device}/{resource}");
+    EXPECT_EQ(routes.at(1).topic, "$aws/rules/nbiot/dt/{fleet}");
+    EXPECT_EQ(routes.at(2).topic, "$aws/rules/nbiot");
+    EXPECT_EQ(routes.at(3).topic, "$aws/things/{device}/shadow/update");
+    EXPECT_EQ(routes.at(4).topic, "$aws/things/{fleet}-{device}/shadow/name/meter/update");
+    EXPECT_TRUE(routes.at(1).shadow.empty());
+    EXPECT_EQ(routes.at(4).shadow, "meter");
+    // The first route's batches are a device's, and AWS drops what comes faster; shadows warn of nothing.
+    ASSERT_EQ(config->warnings.size(), 2U);
+    EXPECT_EQ(config->warnings[0].file, "gateway.toml");
+    EXPECT_NE(config->warnings[0].what.find("more than the 100"), std::string::npos);
+    EXPECT_EQ(config->warnings[1].line, 8U);
+}
+
 TEST(ConfigTest, PathsStartAtTheFileThatNamesThem) {
     const auto config = parse_config({.file = "/etc/narrowgate/narrowgate.toml",
                                       .text = replaced(kGatewayText, "\"tls/gw.key\"", "\"/secret/gw.key\"")},

@@ -129,6 +129,26 @@ TEST(StatusTest, WhatIsLessUrgentIsToldToo) {
     EXPECT_THAT(health_of(status).sentence, HasSubstr("Upstream aws has been paused for 2 h"));
 }
 
+TEST(StatusTest, WhatBatchesSaveAndWhatIsNotMappedHasALineEach) {
+    GatewayStatus status = well();
+    EXPECT_THAT(to_text(status), ::testing::Not(HasSubstr("units of 5 KB")));
+    UpstreamState& aws = status.upstreams[0];
+    aws.messages = 20;
+    aws.message_readings = 2'000;
+    aws.metered_units = 25;
+    aws.units_alone = 2'000;
+    aws.unmapped = 3;
+    const std::string text = to_text(status);
+    EXPECT_THAT(text,
+                HasSubstr("aws: 12.5 units of 5 KB a thousand readings, 1.2 % of what a message a reading "
+                          "would be\n"));
+    EXPECT_THAT(text, HasSubstr("aws: of 3 readings nothing was to be sent"));
+    const auto read = status_from_json(to_json(status));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->upstreams[0].units_alone, 2'000U);
+    EXPECT_EQ(read->upstreams[0].unmapped, 3U);
+}
+
 TEST(StatusTest, AStartThatLoadsAndSeveralShardsHaveTheirLines) {
     GatewayStatus status = well();
     EXPECT_EQ(to_text(status).find("loading"), std::string::npos);

@@ -4,6 +4,7 @@
 // test says so, in the order and with the words that the test says.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -62,7 +63,18 @@ public:
         dead_letters.emplace_back(number, std::move(reason));
         readings_.erase(number);
     }
+    std::optional<daemon::ReadingNumber> returned() override {
+        return std::exchange(returned_, std::nullopt);
+    }
     daemon::ReadingNumber head() const override { return next_; }
+
+    // A person sends a dead letter again.
+    void bring_back(daemon::ReadingNumber number) {
+        const daemon::ReadingNumber next = std::exchange(next_, number);
+        add();
+        next_ = next;
+        returned_ = returned_ ? std::min(*returned_, number) : number;
+    }
 
     std::size_t waiting() const { return readings_.size(); }
 
@@ -73,6 +85,7 @@ public:
 
 private:
     daemon::ReadingNumber next_ = 1;
+    std::optional<daemon::ReadingNumber> returned_;
     std::map<daemon::ReadingNumber, daemon::Reading> readings_;
 };
 

@@ -160,9 +160,12 @@ bool Attempt::publish(std::uint64_t token, const Publish& message) {
     if (!client_) return false;
     try {
         const auto out = ::mqtt::make_message(message.topic, message.payload, 1, false);
-        if (!message.content_type.empty()) {
+        if (!message.content_type.empty() || message.topic_alias != 0) {
             ::mqtt::properties properties;
-            properties.add({::mqtt::property::CONTENT_TYPE, message.content_type});
+            if (!message.content_type.empty())
+                properties.add({::mqtt::property::CONTENT_TYPE, message.content_type});
+            if (message.topic_alias != 0)
+                properties.add({::mqtt::property::TOPIC_ALIAS, message.topic_alias});
             out->set_properties(std::move(properties));
         }
         if (!std::exchange(published_, true))

@@ -157,6 +157,9 @@ void Engine::load_ledger() {
         }
         ledger_.add_upstream(id, std::move(name), std::move(progress).value_or(RangeSet{}));
     });
+    upstreams_.for_each_returned([&](const std::string& name, Returned letter) {
+        if (const auto id = ledger_.find_upstream(name)) ledger_.give_back(*id, {&letter, 1});
+    });
     journal_.for_each_entry(
         [&](PageEntry&& entry) {
             if (entry.count == 0) {

@@ -40,6 +40,7 @@ struct Refusal {
     std::string upstream;
     ReadingNumber number = 0;
     PageNumber page = 0;
+    bool again = false;  // a dead letter that had come back: its row is there
     WallTime at{};
     std::string reason;
 };

@@ -152,7 +152,13 @@ void Ledger::fill(Status& status, WallTime now) const {
         line.acknowledged = upstream.acknowledged;
         line.dropped = upstream.dropped;
         line.dead_letters = upstream.dead_letters;
+        line.returned = upstream.returned.size();
         if (const auto first = next_waiting_locked(id, 0)) line.oldest = page_at(first->number)->received;
+        // One that came back waits since then.
+        if (!upstream.returned.empty()) {
+            const WallTime since = upstream.returned.begin()->second.since;
+            line.oldest = line.oldest ? std::min(*line.oldest, since) : since;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "narrowgate/store/reading.hpp"
 #include "narrowgate/store/status.hpp"
 #include "narrowgate/store/types.hpp"
+#include "returned.hpp"
 
 namespace narrowgate::store {
 
@@ -92,6 +94,19 @@ public:
     RangeSet progress(UpstreamId id) const;
     ReadingNumber head() const;
 
+    // --- Dead letters that wait again (ledger_returned.cpp)
+    void give_back(UpstreamId id, std::span<const Returned> letters);
+    // They wait no longer, and nobody has taken them.
+    void take_back(UpstreamId id, std::span<const ReadingNumber> numbers);
+    bool is_returned(UpstreamId id, ReadingNumber number) const;
+    // The lowest `count` at or after `from`, ascending.
+    std::vector<ReadingNumber> returned(UpstreamId id, ReadingNumber from, std::size_t count) const;
+    // Grows with each give_back().
+    std::uint64_t returns() const { return returns_.load(std::memory_order_acquire); }
+    // Those taken since it was asked last. What could not be written is given to the next.
+    std::vector<ReturnedDone> take_returned_done();
+    void retry_returned_done(std::vector<ReturnedDone>&& done);
+
     // --- Reading
     struct Span {
         ReadingNumber number = 0;  // the first that waits
@@ -119,6 +134,7 @@ private:
         std::uint64_t acknowledged = 0;
         std::uint64_t dropped = 0;
         std::uint64_t dead_letters = 0;
+        std::map<ReadingNumber, Returned> returned;
     };
 
     // All below: with mutex_ held.
@@ -131,6 +147,7 @@ private:
     void give_up_for_all(Pages::iterator page);
     void retire(PageEntry& page);
     void tidy();
+    bool finish_returned(UpstreamId id, ReadingNumber number);
     bool backlog_full(const Upstream& upstream) const;
     std::optional<Span> next_waiting_locked(UpstreamId id, ReadingNumber from) const;
 
@@ -145,6 +162,8 @@ private:
     std::uint64_t live_readings_ = 0;
     std::uint64_t readings_dropped_ = 0;
     bool full_ = false;
+    std::vector<ReturnedDone> returned_done_;
+    std::atomic<std::uint64_t> returns_ = 0;
     std::atomic<bool> changed_ = false;
 };
 

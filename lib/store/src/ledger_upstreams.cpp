@@ -73,6 +73,12 @@ void Ledger::acknowledge(UpstreamId id, std::span<const ReadingNumber> numbers, 
     if (!upstream.exists) return;
     auto page = pages_.end();
     for (const ReadingNumber number : numbers) {
+        if (!upstream.returned.empty() && finish_returned(id, number)) {
+            // Its row goes with the next progress; refused again, it changes with the refusal.
+            if (!dead_letter) returned_done_.push_back({id, number});
+            (dead_letter ? upstream.dead_letters : upstream.acknowledged) += 1;
+            changed_.store(true, std::memory_order_relaxed);
+        }
         if (page == pages_.end() || number < page->first || number >= page->end()) {
             if (page != pages_.end()) settle(page, id);
             page = page_at(number);

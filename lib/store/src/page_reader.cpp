@@ -16,44 +16,83 @@ PageReader::PageReader(const std::filesystem::path& file, const std::string& fil
       pages_(database_,
              "SELECT number, first_reading, readings, body FROM page WHERE number >= ?1 AND readings > 0"
              " ORDER BY number LIMIT 64"),
+      letters_(database_,
+               "SELECT number, body FROM dead_letter WHERE upstream = ?1 AND number BETWEEN ?2 AND ?3"
+               " AND retried IS NOT NULL ORDER BY number"),
       ledger_(ledger),
       log_(log) {}
 
 Expected<std::vector<StoredReading>> PageReader::read(ReadingNumber from, std::size_t max_count,
                                                       std::size_t max_bytes, UpstreamId upstream) {
-    std::vector<StoredReading> out;
-    if (max_count == 0 || upstream >= kMaxUpstreams) return out;
-    std::size_t bytes = 0;
+    if (max_count == 0 || upstream >= kMaxUpstreams) return std::vector<StoredReading>{};
     try {
-        while (const auto span = ledger_.next_waiting(upstream, from)) {
-            // Even if the page has just gone, or is damaged, the next round looks further on.
-            from = span->number + 1;
-            ReadingNumber wanted = span->number;
-            Query query(pages_, span->page);
-            while (query.next()) {
-                auto readings = decode_readings(query.blob(3), query.number(1));
-                from = std::max(from, query.number(1) + query.number(2));
-                if (!readings) {
-                    if (std::exchange(complained_of_, query.number(0)) != query.number(0)) {
-                        log_.error("{}: journal page {} cannot be read: its readings are left undelivered",
-                                   file_.string(), query.number(0));
-                    }
-                    continue;
-                }
-                std::erase_if(*readings, [&](const auto& reading) { return reading.number < wanted; });
-                ledger_.keep_waiting(upstream, *readings);
-                for (auto& reading : *readings) {
-                    bytes += reading.payload.size();
-                    out.push_back(std::move(reading));
-                    if (out.size() >= max_count || bytes >= max_bytes) return out;
-                }
-            }
-            if (!out.empty()) return out;
-        }
-        return out;
+        auto readings = from_pages(from, max_count, max_bytes, upstream);
+        add_returned(from, max_count, max_bytes, upstream, readings);
+        return readings;
     } catch (const SqlFault& fault) {
         return std::unexpected(fault.error(file_));
     }
+}
+
+std::vector<StoredReading> PageReader::from_pages(ReadingNumber from, std::size_t max_count,
+                                                  std::size_t max_bytes, UpstreamId upstream) {
+    std::vector<StoredReading> out;
+    std::size_t bytes = 0;
+    while (const auto span = ledger_.next_waiting(upstream, from)) {
+        // Even if the page has just gone, or is damaged, the next round looks further on.
+        from = span->number + 1;
+        ReadingNumber wanted = span->number;
+        Query query(pages_, span->page);
+        while (query.next()) {
+            auto readings = decode_readings(query.blob(3), query.number(1));
+            from = std::max(from, query.number(1) + query.number(2));
+            if (!readings) {
+                if (std::exchange(complained_of_, query.number(0)) != query.number(0)) {
+                    log_.error("{}: journal page {} cannot be read: its readings are left undelivered",
+                               file_.string(), query.number(0));
+                }
+                continue;
+            }
+            std::erase_if(*readings, [&](const auto& reading) { return reading.number < wanted; });
+            ledger_.keep_waiting(upstream, *readings);
+            for (auto& reading : *readings) {
+                bytes += reading.payload.size();
+                out.push_back(std::move(reading));
+                if (out.size() >= max_count || bytes >= max_bytes) return out;
+            }
+        }
+        if (!out.empty()) return out;
+    }
+    return out;
+}
+
+// Both lists hold the lowest numbers of their kind, and what is cut off the pages' list lies behind it: the
+// lowest of both together are right, up to where a list that may go on ends.
+void PageReader::add_returned(ReadingNumber from, std::size_t max_count, std::size_t max_bytes,
+                              UpstreamId upstream, std::vector<StoredReading>& readings) {
+    auto wanted = ledger_.returned(upstream, from, max_count);
+    // Behind the last reading of the pages there may be others, which come first.
+    if (!readings.empty() && ledger_.next_waiting(upstream, readings.back().number + 1))
+        std::erase_if(wanted, [&](ReadingNumber number) { return number > readings.back().number; });
+    if (wanted.empty()) return;
+    const auto from_the_pages = static_cast<std::ptrdiff_t>(readings.size());
+    const std::string name = ledger_.name(upstream);  // the query looks at it until it ends
+    Query query(letters_, name, wanted.front(), wanted.back());
+    std::size_t bytes = 0;
+    while (query.next() && bytes < max_bytes) {
+        auto letter = decode_readings(query.blob(1), query.number(0));
+        if (!letter || letter->size() != 1 || !std::ranges::binary_search(wanted, query.number(0))) continue;
+        bytes += letter->front().payload.size();
+        readings.push_back(std::move(letter->front()));
+    }
+    std::ranges::inplace_merge(readings, readings.begin() + from_the_pages, {}, &StoredReading::number);
+    const auto twice = std::ranges::unique(readings, {}, &StoredReading::number);
+    readings.erase(twice.begin(), twice.end());
+    bytes = 0;
+    std::size_t count = 0;
+    while (count < readings.size() && count < max_count && bytes < max_bytes)
+        bytes += readings[count++].payload.size();
+    readings.resize(std::max<std::size_t>(count, 1));
 }
 
 }  // namespace narrowgate::store

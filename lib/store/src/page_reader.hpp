@@ -20,9 +20,16 @@ public:
                                               std::size_t max_bytes, UpstreamId upstream) override;
 
 private:
+    std::vector<StoredReading> from_pages(ReadingNumber from, std::size_t max_count, std::size_t max_bytes,
+                                          UpstreamId upstream);
+    // Puts the dead letters at or after `from` that wait again between them, in their places.
+    void add_returned(ReadingNumber from, std::size_t max_count, std::size_t max_bytes, UpstreamId upstream,
+                      std::vector<StoredReading>& readings);
+
     std::filesystem::path file_;
     Database database_;
     Statement pages_;
+    Statement letters_;
     const Ledger& ledger_;
     Log& log_;
     PageNumber complained_of_ = 0;

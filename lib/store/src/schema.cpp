@@ -64,6 +64,9 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
        INSERT INTO meta SELECT 'devices', count(*) FROM device WHERE revoked IS NULL;
        INSERT INTO meta SELECT 'credentials', count(*) FROM credential WHERE revoked IS NULL;
        INSERT INTO meta VALUES('sessions', 0))",
+    // 4: dead letters that are to be sent again
+    R"(ALTER TABLE dead_letter ADD COLUMN retried INTEGER;
+       CREATE INDEX dead_letter_returned ON dead_letter(upstream, number) WHERE retried IS NOT NULL)",
 };
 
 }  // namespace

@@ -223,7 +223,10 @@ Expected<void> Store::forget_upstream(std::string_view name) {
             return failure(fmt::format("the store knows no upstream \"{}\"", name),
                            "the status lists those it knows");
         }
+        Transaction transaction(engine.database());
+        engine.upstreams().hold_returned(name);
         engine.upstreams().remove(*id);
+        transaction.commit();
         engine.ledger().forget_upstream(*id);
         return {};
     });
@@ -244,12 +247,14 @@ void Store::acknowledge(UpstreamId upstream, std::span<const ReadingNumber> numb
 }
 
 void Store::dead_letter(UpstreamId upstream, ReadingNumber number, std::string reason) {
+    if (upstream >= kMaxUpstreams) return;
     auto& ledger = impl_->engine->ledger();
+    const bool again = ledger.is_returned(upstream, number);
     const auto page = ledger.page_of(number);
-    if (upstream >= kMaxUpstreams || !page) return;
+    if (!page && !again) return;
     // The letter first: progress that counts it as done is never written without it.
-    impl_->engine->refuse(
-        {ledger.name(upstream), number, *page, impl_->engine->clock().now().wall, std::move(reason)});
+    impl_->engine->refuse({ledger.name(upstream), number, page.value_or(0), again,
+                           impl_->engine->clock().now().wall, std::move(reason)});
     ledger.acknowledge(upstream, {&number, 1}, true);
 }
 
@@ -295,12 +300,6 @@ Expected<std::vector<StoredReading>> Store::last_readings(std::size_t count) {
             }
         }
         return last;
-    });
-}
-
-Expected<std::vector<DeadLetter>> Store::dead_letters(std::size_t count) {
-    return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<std::vector<DeadLetter>> {
-        return UpstreamTable(snapshot.database).dead_letters(count);
     });
 }
 

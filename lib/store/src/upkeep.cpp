@@ -164,6 +164,7 @@ void Engine::delete_dead() {
 void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
     const auto now = clock_.now();
     const auto progress = ledger_.take_changed();
+    auto returned_done = ledger_.take_returned_done();
     std::vector<Refusal> refusals;
     {
         const std::lock_guard lock(mutex_);
@@ -172,6 +173,8 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
     try {
         Transaction transaction(database_);
         write_refusals(refusals);
+        for (const auto& done : returned_done)
+            upstreams_.remove_returned(ledger_.name(done.upstream), done.number);
         for (const auto& upstream : progress)
             upstreams_.set_progress(upstream.id, upstream.done);
         journal_.remove({dead.begin(), dead.end()});
@@ -191,6 +194,7 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
         replies_.recount();
         for (const auto& upstream : progress)
             ledger_.mark_changed(upstream.id);
+        ledger_.retry_returned_done(std::move(returned_done));
         const std::lock_guard lock(mutex_);
         refusals_.insert(refusals_.begin(), std::make_move_iterator(refusals.begin()),
                          std::make_move_iterator(refusals.end()));
@@ -202,7 +206,15 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
 
 void Engine::write_refusals(std::span<const Refusal> refusals) {
     for (const auto& refusal : refusals) {
-        DeadLetter letter{refusal.upstream, refusal.at, refusal.reason, {}};
+        DeadLetter letter;
+        letter.upstream = refusal.upstream;
+        letter.at = refusal.at;
+        letter.reason = refusal.reason;
+        letter.reading.number = refusal.number;
+        if (refusal.again) {
+            upstreams_.refuse_returned(letter);
+            continue;
+        }
         if (const auto readings = journal_.readings(refusal.page)) {
             const auto found = std::ranges::find(*readings, refusal.number, &StoredReading::number);
             if (found != readings->end()) letter.reading = *found;
@@ -210,7 +222,10 @@ void Engine::write_refusals(std::span<const Refusal> refusals) {
         letter.reading.number = refusal.number;
         upstreams_.add_dead_letter(letter);
     }
-    if (!refusals.empty()) upstreams_.trim_dead_letters(options_.max_dead_letters);
+    if (refusals.empty()) return;
+    const auto dropped = upstreams_.trim_dead_letters(options_.max_dead_letters);
+    const std::lock_guard lock(mutex_);
+    counters_.dead_letters_dropped += dropped;
 }
 
 // Passive: it waits for no reader and copies what it can. The log starts over by itself once all of it has

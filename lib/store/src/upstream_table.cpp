@@ -78,23 +78,57 @@ void UpstreamTable::add_dead_letter(const DeadLetter& letter) {
     add_dead_letter_.run(letter.upstream, reading.number, letter.at, letter.reason, body.finish());
 }
 
-void UpstreamTable::trim_dead_letters(std::size_t keep) {
-    Statement(
-        database_,
-        "DELETE FROM dead_letter WHERE id <= (SELECT id FROM dead_letter ORDER BY id DESC LIMIT 1 OFFSET ?1)")
+std::size_t UpstreamTable::trim_dead_letters(std::size_t keep) {
+    Statement(database_,
+              "DELETE FROM dead_letter WHERE retried IS NULL AND id <="
+              " (SELECT id FROM dead_letter WHERE retried IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?1)")
         .run(keep);
+    return static_cast<std::size_t>(database_.changes());
 }
 
-std::vector<DeadLetter> UpstreamTable::dead_letters(std::size_t count) {
+void UpstreamTable::for_each_returned(const std::function<void(std::string upstream, Returned)>& visit) {
+    Statement select(
+        database_,
+        "SELECT upstream, number, length(body), retried FROM dead_letter WHERE retried IS NOT NULL");
+    Query query(select);
+    while (query.next())
+        visit(query.text(0), {.number = query.number(1), .bytes = query.number(2), .since = query.time(3)});
+}
+
+void UpstreamTable::refuse_returned(const DeadLetter& letter) {
+    Statement(database_,
+              "UPDATE dead_letter SET retried = NULL, at = ?3, reason = ?4"
+              " WHERE upstream = ?1 AND number = ?2 AND retried IS NOT NULL")
+        .run(letter.upstream, letter.reading.number, letter.at, letter.reason);
+}
+
+void UpstreamTable::remove_returned(std::string_view upstream, ReadingNumber number) {
+    Statement(database_,
+              "DELETE FROM dead_letter WHERE upstream = ?1 AND number = ?2 AND retried IS NOT NULL")
+        .run(upstream, number);
+}
+
+void UpstreamTable::hold_returned(std::string_view upstream) {
+    Statement(database_, "UPDATE dead_letter SET retried = NULL WHERE upstream = ?1 AND retried IS NOT NULL")
+        .run(upstream);
+}
+
+std::vector<DeadLetter> UpstreamTable::dead_letters(std::size_t count, std::string_view upstream) {
     std::vector<DeadLetter> letters;
     Statement select(database_,
-                     "SELECT upstream, number, at, reason, body FROM dead_letter ORDER BY id DESC LIMIT ?1");
-    Query query(select, count);
+                     "SELECT id, upstream, number, at, reason, body, retried FROM dead_letter"
+                     " WHERE ?2 = '' OR upstream = ?2 ORDER BY id DESC LIMIT ?1");
+    Query query(select, count, upstream);
     while (query.next()) {
-        DeadLetter letter{query.text(0), query.time(2), query.text(3), {}};
-        auto readings = decode_readings(query.blob(4), query.number(1));
+        DeadLetter letter;
+        letter.id = query.number(0);
+        letter.upstream = query.text(1);
+        letter.at = query.time(3);
+        letter.reason = query.text(4);
+        letter.retried = query.maybe_time(6);
+        auto readings = decode_readings(query.blob(5), query.number(2));
         if (readings && readings->size() == 1) letter.reading = std::move(readings->front());
-        letter.reading.number = query.number(1);
+        letter.reading.number = query.number(2);
         letters.push_back(std::move(letter));
     }
     return letters;

@@ -10,6 +10,7 @@
 
 #include "narrowgate/store/range_set.hpp"
 #include "narrowgate/store/reading.hpp"
+#include "returned.hpp"
 #include "sqlite.hpp"
 
 namespace narrowgate::store {
@@ -29,8 +30,20 @@ public:
     void set_progress(UpstreamId id, const RangeSet& progress);
 
     void add_dead_letter(const DeadLetter& letter);
-    void trim_dead_letters(std::size_t keep);
-    std::vector<DeadLetter> dead_letters(std::size_t count);
+    // The oldest beyond `keep` go, but for those that wait to be sent again. Returns how many went.
+    std::size_t trim_dead_letters(std::size_t keep);
+
+    // --- Letters that wait to be sent again
+    void for_each_returned(const std::function<void(std::string upstream, Returned)>& visit);
+    // It was refused again.
+    void refuse_returned(const DeadLetter& letter);
+    // It was taken.
+    void remove_returned(std::string_view upstream, ReadingNumber number);
+    // They are ordinary dead letters again.
+    void hold_returned(std::string_view upstream);
+
+    // `upstream` empty: of all. Newest first.
+    std::vector<DeadLetter> dead_letters(std::size_t count, std::string_view upstream);
 
 private:
     Database& database_;

@@ -79,7 +79,10 @@ void Writer::commit(std::span<const Unit> units) {
     commit_since_ = 0;
     turns_.fetch_add(1);
     tell(units, outcomes_);
-    if (!stored) return;
+    if (stored) wake_all();
+}
+
+void Writer::wake_all() {
     const auto head = engine_.ledger().head();
     std::size_t count = 0;
     {

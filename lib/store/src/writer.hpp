@@ -29,6 +29,8 @@ public:
 
     SinkId add_sink(Sink sink);
     void on_commit(Wake wake);
+    // Calls what on_commit() was given. Thread: the writer's.
+    void wake_all();
     bool submit(Unit&& unit) { return inbox_.submit(std::move(unit)); }
     bool post(Job job) { return inbox_.post(std::move(job)); }
     void stop();

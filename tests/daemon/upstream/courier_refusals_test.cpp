@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "courier_world.hpp"
+#include "daemon/upstream/aws_limits.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -201,6 +202,57 @@ TEST_F(CourierTest, APauseOutlivesAReconnect) {
     tell(link_.accepts());
     EXPECT_LE(link_.sent.size(), sent_before + 1);
     EXPECT_TRUE(courier_->status().state.paused);
+}
+
+TEST_F(CourierTest, AReadingOfWhichNothingIsToBeSentIsDoneAndCounted) {
+    class NothingOfOddOnes final : public Profile {
+        Parcel next(std::span<const Reading> waiting, const Routes&, WallTime) override {
+            if (waiting.front().number % 2 == 1) return {.places = {0}, .is_unmapped = true};
+            return {
+                .places = {0},
+                .publish = mqtt::Publish{.topic = "t", .payload = "\"id\":\"store-2\"", .content_type = {}}};
+        }
+    };
+    profile_ = std::make_unique<NothingOfOddOnes>();
+    make({});
+    source_.add_many(3);
+    connect();
+    EXPECT_THAT(source_.acknowledged, ElementsAre(1, 3)) << "and the source knows at once";
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_THAT(source_.dead_letters, IsEmpty());
+    EXPECT_EQ(courier_->status().state.unmapped, 2U);
+    EXPECT_EQ(courier_->status().state.delivered, 1U);
+}
+
+TEST_F(CourierTest, UnitsAreCountedAsTheyAreAndAsTheyWouldBeAlone) {
+    profile_ = topic_profile({.batch_bytes = aws::kMeteringUnitBytes, .batch_delay = milliseconds(0)});
+    make({});
+    source_.add_many(100);
+    connect();
+    drain();
+    const auto state = courier_->status().state;
+    EXPECT_EQ(state.message_readings, 100U);
+    EXPECT_LE(state.metered_units, 3U);
+    EXPECT_EQ(state.metered_units, state.messages);
+    EXPECT_GE(state.units_alone, 100U);
+}
+
+TEST_F(CourierTest, ADeadLetterThatIsSentAgainGoesByTheBacklogLaneUnderItsId) {
+    source_.add_many(3);
+    connect();
+    tell(link_.answers());
+    tell(link_.answers(mqtt::ReasonCode::kNotAuthorized));
+    tell(link_.answers());
+    ASSERT_EQ(source_.dead_letters.size(), 1U);
+    source_.bring_back(2);
+    source_.add();
+    turn();
+    EXPECT_EQ(sent(), (std::vector<ReadingNumber>{1, 2, 3, 4, 2})) << "what is new goes first";
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_THAT(source_.acknowledged, ElementsAre(1, 3, 4, 2));
+    EXPECT_EQ(source_.dead_letters.size(), 1U);
 }
 
 }  // namespace

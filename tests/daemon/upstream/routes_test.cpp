@@ -18,8 +18,8 @@ Fleet fleet(const std::string& name, std::initializer_list<std::array<const char
 }
 
 std::string topic_of(const Routes& routes, std::string_view fleet_name, std::string_view resource) {
-    const TopicTemplate* topic = routes.find(fleet_name, resource);
-    return topic == nullptr ? "" : topic->text();
+    const Destination* destination = routes.find(fleet_name, resource);
+    return destination == nullptr ? "" : destination->topic.text();
 }
 
 TEST(RoutesTest, OnlyTheUpstreamsOwnRoutesCountAndTheMostSpecificWins) {

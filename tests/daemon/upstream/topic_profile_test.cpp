@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "daemon/upstream/aws_limits.hpp"
 
@@ -169,6 +173,108 @@ TEST(TopicProfileTest, WhatTheBrokerWouldNotTakeIsToldAndNotSent) {
                                      *routes_to("dt"), kNow + 1s);
     EXPECT_THAT(large.reason, HasSubstr("payload of"));
     EXPECT_FALSE(large.publish);
+}
+
+std::string unpacked(const std::string& packed) {
+    z_stream stream{};
+    EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+    std::string out(1 << 18, '\0');
+    std::string in = packed;
+    stream.next_in = reinterpret_cast<Bytef*>(in.data());
+    stream.avail_in = static_cast<uInt>(in.size());
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = static_cast<uInt>(out.size());
+    EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    out.resize(stream.total_out);
+    inflateEnd(&stream);
+    return out;
+}
+
+TEST(TopicProfileTest, CompressedBatchesHoldMoreAndStayWithinTheUnit) {
+    auto options = batches();
+    options.gzip = true;
+    const auto profile = topic_profile(options);
+    const auto plain = topic_profile(batches());
+    const auto routes = routes_to("dt/{gateway}/{resource}");
+    std::vector<std::uint64_t> numbers;
+    const auto sent = send_all(*profile, many(2000), *routes);
+    for (const mqtt::Publish& message : sent) {
+        EXPECT_EQ(message.content_type, "application/json+gzip");
+        EXPECT_LE(message.topic.size() + message.content_type.size() + message.payload.size(),
+                  aws::kMeteringUnitBytes);
+        const json batch = json::parse(unpacked(message.payload));
+        for (const json& row : batch["rows"])
+            numbers.push_back(row[0]);
+    }
+    ASSERT_EQ(numbers.size(), 2000U);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        EXPECT_EQ(numbers[i], i + 1);
+    EXPECT_LE(2 * sent.size(), send_all(*plain, many(2000), *routes).size());
+}
+
+TEST(TopicProfileTest, CompressedOrNotNoBatchIsLargerThanTheUnitForWhateverIsInIt) {
+    auto options = batches();
+    options.gzip = true;
+    const auto profile = topic_profile(options);
+    std::mt19937 random(3);
+    std::vector<Reading> waiting;
+    for (ReadingNumber number = 1; number <= 600; ++number) {
+        // Now alike, now noise: what the last batch came to says little of the next.
+        std::string text(random() % 200, 'x');
+        if (number / 100 % 2 == 0)
+            std::ranges::generate(text, [&] { return static_cast<char>('!' + random() % 90); });
+        waiting.push_back(reading_of(number, "wm-" + std::to_string(random() % 50), text));
+    }
+    for (const mqtt::Publish& message : send_all(*profile, waiting, *routes_to("dt"))) {
+        EXPECT_LE(message.topic.size() + message.content_type.size() + message.payload.size(),
+                  aws::kMeteringUnitBytes);
+    }
+}
+
+// Promised for every template, with batches and without: what comes from nodes adds no level, no wildcard, no
+// control character, and never makes a topic one of the broker's own.
+TEST(TopicProfileTest, NeitherIdentitiesNorPathsInjectAnythingIntoATopic) {
+    std::mt19937 random(5);
+    const std::string alphabet("/+#%$aw2F\x01\x7F\xC2\x85\xC3\xA4\xFF", 16);
+    const auto noise = [&](bool with_slashes) {
+        std::string text;
+        for (std::size_t length = random() % 6; length > 0; --length) {
+            const char c = alphabet[random() % alphabet.size()];
+            if (with_slashes || c != '/') text += c;
+        }
+        return text;
+    };
+    for (const char* text : {"{device}", "dt/{device}/x", "{resource}/{device}", "dt/{resource}",
+                             "$aws/rules/r/{device}/{resource}", "{fleet}{device}"}) {
+        const std::string topic = text;
+        Fleet fleet;
+        fleet.name = "water-meters";
+        fleet.routes.push_back(
+            {.resource = *coap::PathPattern::parse("**"), .upstream = "aws", .topic = topic});
+        const auto routes = *Routes::of(std::span(&fleet, 1), "aws", "gw-1");
+        const std::string prefix = topic.substr(0, topic.find('{'));
+        for (const std::size_t batch : {std::size_t{0}, aws::kMeteringUnitBytes}) {
+            const auto profile = topic_profile({.batch_bytes = batch, .batch_delay = 0s});
+            for (int i = 0; i < 500; ++i) {
+                std::string path = noise(false);
+                for (std::size_t levels = random() % 3; levels > 0; --levels)
+                    path += "/" + noise(false);
+                const auto parcel =
+                    profile->next(std::vector{reading_of(1, noise(true), "x", path)}, routes, kNow);
+                if (!parcel.publish) continue;  // no path that a node can name
+                const std::string& filled = parcel.publish->topic;
+                const auto slashes_of = [](const std::string& text) { return std::ranges::count(text, '/'); };
+                const bool has_path = topic.find("{resource}") != std::string::npos;
+                EXPECT_EQ(slashes_of(filled), slashes_of(topic) + (has_path ? slashes_of(path) : 0))
+                    << filled;
+                EXPECT_EQ(filled.find_first_of("+#"), std::string::npos) << filled;
+                EXPECT_TRUE(filled.starts_with(prefix));
+                EXPECT_EQ(filled.starts_with('$'), topic.starts_with('$')) << filled;
+                EXPECT_TRUE(std::ranges::none_of(
+                    filled, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }));
+            }
+        }
+    }
 }
 
 TEST(TopicProfileTest, AReadingWithoutARouteIsTold) {

@@ -55,6 +55,10 @@ private:
             const std::scoped_lock lock(shared_.mutex_);
             shared_.source_.dead_letter(number, std::move(reason));
         }
+        std::optional<ReadingNumber> returned() override {
+            const std::scoped_lock lock(shared_.mutex_);
+            return shared_.source_.returned();
+        }
         ReadingNumber head() const override {
             const std::scoped_lock lock(shared_.mutex_);
             return shared_.source_.head();

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "events.hpp"
@@ -71,6 +72,37 @@ TEST_F(ConnectionTest, TheBrokersReceiveMaximumIsTold) {
     ASSERT_EQ(connected->kind, Event::Kind::kConnected) << connected->error.text();
     EXPECT_EQ(connected->limits.receive_maximum, 7);
     EXPECT_EQ(connected->limits.maximum_packet_size, 4096U);
+}
+
+// paho passes an empty topic on; the broker puts in what the alias means.
+TEST_F(ConnectionTest, AnAliasStandsForItsTopic) {
+    broker_.subscribe("dt/#", pki_.client("reader"));
+    const auto connection = open();
+    connection->connect();
+    const auto connected = events_.next();
+    ASSERT_TRUE(connected);
+    ASSERT_EQ(connected->kind, Event::Kind::kConnected) << connected->error.text();
+    ASSERT_GE(connected->limits.topic_alias_maximum, 2);
+    const std::array messages = {
+        Publish{.topic = "dt/a", .payload = "1", .content_type = "text/plain", .topic_alias = 1},
+        Publish{.topic = "dt/b", .payload = "2", .content_type = {}, .topic_alias = 2},
+        Publish{.topic = "", .payload = "3", .content_type = "text/plain", .topic_alias = 1},
+        Publish{.topic = "", .payload = "4", .content_type = {}, .topic_alias = 2},
+        Publish{.topic = "dt/c", .payload = "5", .content_type = {}, .topic_alias = 1},
+        Publish{.topic = "", .payload = "6", .content_type = {}, .topic_alias = 1}};
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        ASSERT_TRUE(connection->publish(i + 1, messages[i]));
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        const auto published = events_.next();
+        ASSERT_TRUE(published);
+        ASSERT_EQ(published->kind, Event::Kind::kPublished) << published->error.text();
+        EXPECT_EQ(verdict_of(published->code), Verdict::kTaken);
+    }
+    connection->disconnect(seconds(2));
+    broker_.wait_for_log("Received DISCONNECT from gw-1");  // throws when it does not come
+    broker_.stop();
+    EXPECT_THAT(broker_.received(),
+                testing::ElementsAre("dt/a 1", "dt/b 2", "dt/a 3", "dt/b 4", "dt/c 5", "dt/c 6"));
 }
 
 TEST_F(ConnectionTest, ABrokerThatIsDownIsNamedAndServesTheNextAttemptWhenItIsUp) {

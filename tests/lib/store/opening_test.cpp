@@ -60,8 +60,8 @@ TEST_F(OpeningTest, ADirectoryThatCannotBeMadeIsNamedWithItsCure) {
 TEST_F(OpeningTest, ANewerStoreIsRefused) {
     open();
     store_.reset();
-    run_sql("PRAGMA user_version = 4");
-    expect_refusal("version 4", "newer");
+    run_sql("PRAGMA user_version = 5");
+    expect_refusal("version 5", "newer");
 }
 
 TEST_F(OpeningTest, SomebodyElsesDatabaseIsLeftAlone) {

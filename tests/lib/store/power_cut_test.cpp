@@ -221,6 +221,51 @@ TEST_F(PowerCutTest, OfARevocation) {
                       });
 }
 
+// The reading waits again with its line in the audit trail, or is a dead letter as before; it is never both
+// gone.
+TEST_F(PowerCutTest, OfADeadLettersRetry) {
+    open();
+    const auto aws = upstream("aws");
+    for (std::uint64_t number = 1; number <= 3; ++number)
+        ASSERT_TRUE(committed(reading_unit(payload_of(number))));
+    acknowledge(aws, {1, 3});
+    store_->dead_letter(aws, 2, "not authorized (0x87)");
+    reopen();  // the page has gone
+    keep_image();
+    cut_at_every_step(once_open([&] { return store_->retry_dead_letters({}, kActor).has_value(); }),
+                      [&](int reported) {
+                          const auto readings = waiting(aws);
+                          EXPECT_TRUE(readings.size() == 1 || reported == 0);
+                          EXPECT_EQ(was_done("retry"), readings.size() == 1);
+                          const auto letters = *store_->dead_letters(10);
+                          ASSERT_EQ(letters.size(), 1U);
+                          EXPECT_EQ(letters[0].retried.has_value(), readings.size() == 1);
+                          if (readings.empty()) return;
+                          EXPECT_EQ(readings[0].number, 2U);
+                          EXPECT_EQ(readings[0].payload, payload_of(2));
+                      });
+}
+
+TEST_F(PowerCutTest, OfARetriedReadingThatIsTaken) {
+    open();
+    const auto aws = upstream("aws");
+    for (std::uint64_t number = 1; number <= 3; ++number)
+        ASSERT_TRUE(committed(reading_unit(payload_of(number))));
+    store_->dead_letter(aws, 2, "not authorized (0x87)");
+    ASSERT_TRUE(store_->retry_dead_letters({}, kActor).has_value());
+    keep_image();
+    cut_at_every_step(once_open([&] {
+                          acknowledge(aws, {2});
+                          return store_->flush().has_value();
+                      }),
+                      [&](int reported) {
+                          const auto readings = waiting(aws);
+                          const bool waits = readings.size() == 3;
+                          EXPECT_TRUE(!waits || reported == 0) << "it would be delivered twice";
+                          EXPECT_EQ(store_->dead_letters(10)->size(), waits ? 1U : 0U);
+                      });
+}
+
 // Slices are commits of their own: a cut between two finds the tables half of before and half of after, and
 // the journal makes them whole, whichever way a session has gone.
 TEST_F(PowerCutTest, OfAFoldInSlices) {

@@ -24,6 +24,9 @@ struct Publish {
     std::string topic;         // UTF-8, no wildcard (MQTT 5 section 4.7)
     std::string payload;       // bytes
     std::string content_type;  // MQTT 5 section 3.3.2.3.9; left out when empty
+    // MQTT 5 section 3.3.2.3.4; 0: none. It means `topic` from now on on this connection; when that is empty,
+    // it is the topic that it meant before. At most ServerLimits::topic_alias_maximum.
+    std::uint16_t topic_alias = 0;
 };
 
 // What the broker allows on this connection (CONNACK properties, MQTT 5 section 3.2.2.3).

@@ -26,10 +26,18 @@ struct StoredReading {
 
 // A reading that an upstream refused for good. It counts as done there, and waits here for a person.
 struct DeadLetter {
+    std::uint64_t id = 0;  // given by the store, never twice
     std::string upstream;
     WallTime at{};
     std::string reason;
+    std::optional<WallTime> retried;  // it waits for the upstream again, since then
     StoredReading reading;
+};
+
+// Which dead letters a call is about: one, or all of one upstream, or all.
+struct DeadLetterChoice {
+    std::optional<std::uint64_t> id{};
+    std::string upstream{};  // empty: of any
 };
 
 }  // namespace narrowgate::store

@@ -24,6 +24,7 @@ struct UpstreamStatus {
     std::uint64_t acknowledged = 0;  // since start
     std::uint64_t dropped = 0;       // since start, by kDropOldest
     std::uint64_t dead_letters = 0;  // since start
+    std::uint64_t returned = 0;      // of the pending ones, dead letters that are to be sent again
 };
 
 // Counters are since start unless they say otherwise.
@@ -47,6 +48,7 @@ struct Status {
     std::uint64_t readings_committed = 0;
     std::uint64_t readings_refused = 0;
     std::uint64_t readings_dropped = 0;
+    std::uint64_t dead_letters_dropped = 0;  // the oldest, beyond max_dead_letters
     std::uint64_t units_failed = 0;
     std::uint64_t queue_refusals = 0;  // submit() returned false
     std::uint64_t bad_rows = 0;        // sessions, credentials and pages on disk that could not be read

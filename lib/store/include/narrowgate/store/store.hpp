@@ -134,9 +134,22 @@ public:
     void acknowledge(UpstreamId upstream, std::span<const ReadingNumber> numbers);
     // The upstream refused the reading for good: done there, and kept for a person as a DeadLetter.
     void dead_letter(UpstreamId upstream, ReadingNumber number, std::string reason);
+    // Dead letters wait for their upstream again, each under the number and id that it had: read() finds it,
+    // and once it is acknowledged the letter is gone. Durable when the call returns, with a line in the audit
+    // trail; then on_commit() wakes. Returns how many. Fails, and changes nothing, when there is no such
+    // letter, when one that was named cannot be sent (its upstream is forgotten, its payload was lost), or
+    // when more than Options::max_dead_letters would wait so.
+    Expected<std::size_t> retry_dead_letters(const DeadLetterChoice& choice, std::string_view actor);
+    // Deletes dead letters for good, also those that wait to be sent again. Likewise.
+    Expected<std::size_t> drop_dead_letters(const DeadLetterChoice& choice, std::string_view actor);
+    // Grows whenever dead letters have come back, of whatever upstream.
+    std::uint64_t returns() const;
+    // The lowest number among those that wait for `upstream`; nothing when there are none.
+    std::optional<ReadingNumber> first_returned(UpstreamId upstream) const;
     RangeSet progress(UpstreamId upstream) const;  // what is done there
     ReadingNumber head() const;                    // the number that the next reading will get
-    // `wake` is called on the writer thread after each commit that holds readings. It must not wait.
+    // `wake` is called on the writer thread after each commit that holds readings, and when dead letters have
+    // come back. It must not wait.
     void on_commit(std::function<void(ReadingNumber head)> wake);
 
     // --- Looking in ---------------------------------------------------------------------------------------
@@ -146,7 +159,8 @@ public:
     WriterPulse pulse() const;
     // The last `count` readings that still wait for anybody, newest first.
     Expected<std::vector<StoredReading>> last_readings(std::size_t count);
-    Expected<std::vector<DeadLetter>> dead_letters(std::size_t count);  // newest first
+    // Newest first; of one upstream, or of all when it is empty.
+    Expected<std::vector<DeadLetter>> dead_letters(std::size_t count, std::string_view upstream = {});
     // The sessions seen last, newest first, without their secrets; up to a minute behind. Looks at all.
     Expected<std::vector<SessionRow>> last_sessions(std::size_t count);
 
