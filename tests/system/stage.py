@@ -78,7 +78,8 @@ class Stage:
         """Starts a process whose output goes to the file `log` (both streams unless `stdout` is given)."""
         with open(log, "ab") as out:
             options.setdefault("stdout", out)
-            process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stderr=out,
+            options.setdefault("stdin", subprocess.DEVNULL)
+            process = subprocess.Popen([str(part) for part in command], stderr=out,
                                        **options)
         self.processes.append(process)
         return process
