@@ -41,11 +41,11 @@ struct AwsOptions {
     milliseconds round_trip{0};
     // Topic filters that the client's policy does not allow to publish to; `silent`: who does is not told
     // 0x87, the connection closes.
-    std::vector<std::string> denied;
+    std::vector<std::string> denied{};
     bool silent = false;
     // Ends every connection that has stood so long, with a reason or (nothing) without a word.
-    std::optional<milliseconds> disconnect_every;
-    std::optional<mqtt5::Reason> disconnect_reason;
+    std::optional<milliseconds> disconnect_every{};
+    std::optional<mqtt5::Reason> disconnect_reason{};
 };
 
 struct AwsCounts {
