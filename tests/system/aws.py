@@ -14,7 +14,7 @@ class Aws:
     """One broker. Options are its flags: `round_trip=0.6` is `--round-trip 0.6`, `silent=True` is `--silent`."""
 
     def __init__(self, stage, pki, name="aws", authority="aws", **options):
-        self.stage, self.name = stage, name
+        self.stage, self.name, self.options = stage, name, options
         self.port = free_port()
         self.log = stage.folder / f"{name}.broker.log"
         self.output = stage.folder / f"{name}.broker.jsonl"

@@ -20,6 +20,9 @@ public:
                                               std::size_t max_bytes, UpstreamId upstream) override;
 
 private:
+    // Once a page.
+    void complain_of(PageNumber page);
+
     std::filesystem::path file_;
     Database database_;
     Statement pages_;
