@@ -186,9 +186,11 @@ void Courier::reconnect(const Now& now) {
     reconnect_wait_.reset();
     if (phase_ == Phase::kConnected) status_.state.since = now.wall;
     status_.state.connected = false;
+    // Its CONNECT left before it was connected, and perhaps long after connect(): a dialer takes its time.
+    const SteadyTime connected_by = phase_ == Phase::kConnecting ? now.steady : phase_since_;
     phase_ = Phase::kWaiting;
     next_connect_ =
-        last_connect_ ? std::max(now.steady, *last_connect_ + options_.reconnect.floor) : now.steady;
+        last_connect_ ? std::max(now.steady, connected_by + options_.reconnect.floor) : now.steady;
 }
 
 void Courier::answered(const mqtt::Event& event, const Now& now) {
@@ -221,6 +223,14 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
 
 void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now) {
     ++status_.refused;
+    // It left before the backlog was told to rest, and says nothing new: a full window of such answers is no
+    // reason to pause what is live.
+    if (sent.lane == LaneName::kBacklog && backlog_resumes_ &&
+        mqtt::verdict_of(code) == mqtt::Verdict::kRetry) {
+        for (const ReadingNumber number : sent.numbers)
+            lanes_.put_back(number);
+        return;
+    }
     const bool was_pausing = refusals_.is_pausing();
     const Consequence consequence = refusals_.refused(code);
     if (consequence == Consequence::kDeadLetter) {

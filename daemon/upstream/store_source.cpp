@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/upstream/store_source.hpp"
 
+#include <string>
 #include <utility>
 
 namespace narrowgate::daemon {
@@ -10,7 +11,13 @@ class StoreSource final : public ReadingSource {
 public:
     StoreSource(store::Store& store, store::UpstreamId upstream, const CommittedHead& head,
                 std::unique_ptr<store::Reader> reader)
-        : store_(store), upstream_(upstream), head_(head), uuid_(store.uuid()), reader_(std::move(reader)) {}
+        : store_(store),
+          upstream_(upstream),
+          head_(head),
+          id_prefix_(store::reading_id(store.uuid(), 0)),
+          reader_(std::move(reader)) {
+        id_prefix_.pop_back();  // the number 0
+    }
 
     Expected<std::vector<Reading>> read(ReadingNumber from, std::size_t max_count,
                                         std::size_t max_bytes) override {
@@ -20,7 +27,7 @@ public:
         readings.reserve(stored->size());
         for (store::StoredReading& one : *stored) {
             readings.push_back({.number = one.number,
-                                .id = store::reading_id(uuid_, one.number),
+                                .id = id_prefix_ + std::to_string(one.number),
                                 .device = std::move(one.device),
                                 .fleet = std::move(one.fleet),
                                 .resource = std::move(one.resource),
@@ -48,7 +55,7 @@ private:
     store::Store& store_;
     const store::UpstreamId upstream_;
     const CommittedHead& head_;
-    const store::Uuid uuid_;
+    std::string id_prefix_;  // of every id: what comes before its number
     const std::unique_ptr<store::Reader> reader_;
     std::uint64_t seen_returns_ = 0;
 };

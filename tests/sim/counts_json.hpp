@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counts of links, the NAT and the nonce audit as the simulators print them.
+// Counts of links, the NAT, the broker and the nonce audit as the simulators print them.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "sim/aws_broker.hpp"
 #include "sim/nat.hpp"
 #include "sim/nonce_audit.hpp"
 #include "sim/tcp_link.hpp"
@@ -56,6 +59,41 @@ inline nlohmann::json to_json(const TcpLinkCounts& counts) {
             {"refused", counts.refused},
             {"up", to_json(counts.up)},
             {"down", to_json(counts.down)}};
+}
+
+// Reasons are written "0x97".
+inline nlohmann::json to_json(const std::map<std::uint8_t, std::uint64_t>& by_reason) {
+    nlohmann::json json = nlohmann::json::object();
+    for (const auto& [reason, count] : by_reason)
+        json[fmt::format("0x{:02X}", reason)] = count;
+    return json;
+}
+
+inline nlohmann::json to_json(const AwsCounts& counts) {
+    nlohmann::json json{{"connections", counts.connections},
+                        {"connects_too_fast", counts.connects_too_fast},
+                        {"taken_over", counts.taken_over},
+                        {"publishes", counts.publishes},
+                        {"taken", counts.taken},
+                        {"discarded", counts.discarded},
+                        {"duplicates", counts.duplicates},
+                        {"aliased", counts.aliased},
+                        {"unanswered", counts.unanswered},
+                        {"delayed", counts.delayed},
+                        {"early", counts.early},
+                        {"pings", counts.pings},
+                        {"bytes", counts.bytes},
+                        {"metered_units", counts.metered_units},
+                        {"largest_unacknowledged", counts.largest_unacknowledged},
+                        {"largest_second", counts.largest_second},
+                        {"largest_second_bytes", counts.largest_second_bytes},
+                        {"shortest_connect_interval_ms", nullptr},
+                        {"answers", to_json(counts.answers)},
+                        {"disconnects", to_json(counts.disconnects)},
+                        {"closed", counts.closed}};
+    if (counts.shortest_connect_interval)
+        json["shortest_connect_interval_ms"] = counts.shortest_connect_interval->count();
+    return json;
 }
 
 }  // namespace narrowgate::sim

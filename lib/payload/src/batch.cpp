@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -35,6 +37,12 @@ void forget_after(std::size_t count, Indexes& indexes) {
     std::erase_if(indexes, [count](const auto& entry) { return entry.second >= count; });
 }
 
+void append_index(std::string& out, std::size_t index) {
+    std::array<char, 20> digits;  // of 2^64
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), index).ptr;
+    out.append(digits.data(), end);
+}
+
 struct SplitId {
     std::string_view store;
     std::string_view number;  // empty: the id is not "STORE-NUMBER"
@@ -63,8 +71,9 @@ public:
         : batch_(batch), device_(reading.device), received_(Decimal::from_time(reading.received)) {}
 
     void append(const ResolvedRecord& record, std::string& out) override {
-        fmt::format_to(std::back_inserter(out), "[{},",
-                       index_of(series_entry(record), batch_.series_indexes_, batch_.series_));
+        out += '[';
+        append_index(out, index_of(series_entry(record), batch_.series_indexes_, batch_.series_));
+        out += ',';
         append_value(record, out);
         const bool has_more = record.update_time || record.version || (record.sum && has_value(record));
         const bool has_time = record.time.less_than(received_) || received_.less_than(record.time);
@@ -81,13 +90,16 @@ private:
         return record.value || record.text || record.data || record.boolean;
     }
 
-    std::string series_entry(const ResolvedRecord& record) const {
-        std::string entry = "{\"n\":";
+    // Valid until the next call.
+    const std::string& series_entry(const ResolvedRecord& record) const {
+        std::string& entry = batch_.series_entry_;
+        entry = "{\"n\":";
         const auto at = device_.empty() ? std::string_view::npos : record.name.find(device_);
         if (at == std::string_view::npos) {
             append_json_string(entry, record.name);
         } else {
-            std::string name(record.name);
+            std::string& name = batch_.series_name_;
+            name = record.name;
             append_json_string(entry, name.replace(at, device_.size(), "{device}"));
         }
         if (!record.unit.empty()) {
@@ -98,7 +110,8 @@ private:
         if (record.data) entry += ",\"k\":\"vd\"";
         if (record.boolean) entry += ",\"k\":\"vb\"";
         if (!has_value(record)) entry += ",\"k\":\"s\"";
-        return entry += '}';
+        entry += '}';
+        return entry;
     }
 
     static void append_value(const ResolvedRecord& record, std::string& out) {
@@ -163,13 +176,16 @@ bool Batch::add(const Reading& reading) {
     append_json_string(row_texts_, reading.device);
     row_texts_ += ',';
     since(Decimal::from_time(reading.received), from_).append_to(row_texts_);
-    fmt::format_to(std::back_inserter(row_texts_), ",{},", source_of(reading));
+    row_texts_ += ',';
+    append_index(row_texts_, source_of(reading));
+    row_texts_ += ',';
     append_content(reading);
     row_texts_ += ']';
     ++rows_;
     if (rows_ == 1 || bytes() <= max_bytes_) return true;
 
     --rows_;
+    last_source_.reset();
     sources_.resize(sources_before);
     series_.resize(series_before);
     row_texts_.resize(rows_before);
@@ -179,6 +195,10 @@ bool Batch::add(const Reading& reading) {
 }
 
 std::size_t Batch::source_of(const Reading& reading) {
+    if (last_source_ && last_source_->fleet == reading.fleet && last_source_->resource == reading.resource &&
+        last_source_->content_format == reading.content_format) {
+        return last_source_->index;
+    }
     std::string entry = "{\"fleet\":";
     append_json_string(entry, reading.fleet);
     entry += ",\"resource\":";
@@ -186,7 +206,9 @@ std::size_t Batch::source_of(const Reading& reading) {
     entry += ",\"content_format\":";
     entry += reading.content_format ? std::to_string(*reading.content_format) : "null";
     entry += '}';
-    return index_of(entry, source_indexes_, sources_);
+    const std::size_t index = index_of(entry, source_indexes_, sources_);
+    last_source_ = {std::string(reading.fleet), std::string(reading.resource), reading.content_format, index};
+    return index;
 }
 
 void Batch::append_content(const Reading& reading) {

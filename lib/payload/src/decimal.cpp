@@ -19,14 +19,34 @@ constexpr int kMinMagnitude = -330;
 constexpr int kMaxPlainMagnitude = 21;
 constexpr int kMinPlainMagnitude = -6;
 
+constexpr auto kPowersOfTen = [] {
+    std::array<Int128, kMaxDigits + 1> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i)
+        powers[i] = powers[i - 1] * 10;
+    return powers;
+}();
+
 constexpr Int128 power_of_ten(int exponent) {
-    Int128 power = 1;
-    for (int i = 0; i < exponent; ++i)
-        power *= 10;
-    return power;
+    return kPowersOfTen[static_cast<std::size_t>(exponent)];
 }
 
 constexpr Int128 kMantissaLimit = power_of_ten(kMaxDigits);
+
+// Measured values and times are small: what holds for all such needs no digits counted.
+constexpr int kSmallDigits = 17;
+constexpr bool is_small(Int128 value) {
+    return value < power_of_ten(kSmallDigits) && value > -power_of_ten(kSmallDigits);
+}
+
+// Doubles hold whole numbers up to here exactly, and powers of ten up to 10^22.
+constexpr Int128 kExactInteger = Int128{1} << 53;
+constexpr int kExactExponent = 22;
+constexpr auto kExactPowers = [] {
+    std::array<double, kExactExponent + 1> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i)
+        powers[i] = powers[i - 1] * 10;
+    return powers;
+}();
 
 // Decimal digits of a magnitude, without leading zeros.
 class Digits {
@@ -72,6 +92,8 @@ Decimal Decimal::from_time(WallTime time) {
 
 std::optional<Decimal> Decimal::from_double(double value) {
     if (!std::isfinite(value)) return std::nullopt;
+    if (std::abs(value) < static_cast<double>(kExactInteger) && std::trunc(value) == value)
+        return Decimal(static_cast<std::int64_t>(value));
     std::array<char, 32> buffer{};
     const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
     if (error != std::errc{}) std::abort();
@@ -129,7 +151,8 @@ std::optional<Decimal> Decimal::sum(const Decimal& left, const Decimal& right) {
     const Decimal& coarse = left.exponent_ >= right.exponent_ ? left : right;
     const Decimal& fine = left.exponent_ >= right.exponent_ ? right : left;
     const int shift = coarse.exponent_ - fine.exponent_;
-    if (shift == 0 || count_digits(coarse.mantissa_) + shift < kMaxDigits) {
+    if (shift == 0 || (is_small(coarse.mantissa_) && kSmallDigits + shift < kMaxDigits) ||
+        count_digits(coarse.mantissa_) + shift < kMaxDigits) {
         const Decimal exact{coarse.mantissa_ * power_of_ten(shift) + fine.mantissa_, fine.exponent_};
         if (exact.mantissa_ < kMantissaLimit && exact.mantissa_ > -kMantissaLimit) {
             if (!exact.is_in_range()) return std::nullopt;
@@ -140,6 +163,7 @@ std::optional<Decimal> Decimal::sum(const Decimal& left, const Decimal& right) {
 }
 
 bool Decimal::less_than(const Decimal& other) const {
+    if (exponent_ == other.exponent_) return mantissa_ < other.mantissa_;
     const auto difference = sum(*this, {-other.mantissa_, other.exponent_});
     return difference ? difference->mantissa_ < 0 : approximate() < other.approximate();
 }
@@ -193,12 +217,20 @@ void Decimal::append_to(std::string& out) const {
 
 bool Decimal::is_in_range() const {
     if (mantissa_ == 0) return true;
+    if (exponent_ > kMinMagnitude && exponent_ < kMaxMagnitude - kMaxDigits) return true;
     const int magnitude = count_digits(mantissa_) + exponent_;
     if (magnitude > kMaxMagnitude || magnitude < kMinMagnitude) return false;
     return magnitude < kMaxMagnitude || std::isfinite(approximate());
 }
 
 double Decimal::approximate() const {
+    if (mantissa_ < kExactInteger && mantissa_ > -kExactInteger && exponent_ <= kExactExponent &&
+        exponent_ >= -kExactExponent) {
+        // One operation on two exact numbers is rounded once, as reading the text would be.
+        const auto whole = static_cast<double>(static_cast<std::int64_t>(mantissa_));
+        const double power = kExactPowers[static_cast<std::size_t>(std::abs(exponent_))];
+        return exponent_ < 0 ? whole / power : whole * power;
+    }
     std::string text;
     append_to(text);
     double value = 0;

@@ -9,6 +9,12 @@
 namespace narrowgate::payload {
 namespace {
 
+// Neither to escape nor part of a longer sequence.
+bool is_plain(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
 bool needs_escape(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
@@ -51,8 +57,13 @@ std::size_t sequence_length(std::string_view text) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-    const bool well_formed = is_utf8(bytes_of(text));
     out += '"';
+    if (std::ranges::all_of(text, is_plain)) {  // as names are
+        out += text;
+        out += '"';
+        return;
+    }
+    const bool well_formed = is_utf8(bytes_of(text));
     std::size_t plain = 0;  // start of a stretch that is copied as it is
     for (std::size_t at = 0; at < text.size();) {
         if (needs_escape(text[at])) {

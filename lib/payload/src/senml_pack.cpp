@@ -72,7 +72,9 @@ SenmlPack::SenmlPack(const Limits& limits, WallTime received, RecordForm& form, 
       form_(form),
       out_(out),
       start_(out.size()),
-      version_(kVersion) {}
+      version_(kVersion) {
+    records_.reserve(4);  // a typical pack
+}
 
 bool SenmlPack::refuse(std::string reason) {
     const bool says_where = in_record_ && !records_.empty();

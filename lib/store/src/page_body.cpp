@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "page_body.hpp"
 
+#include <algorithm>
+
 #include "varint.hpp"
 
 namespace narrowgate::store {
@@ -40,7 +42,8 @@ Bytes PageBody::finish() const {
     return out;
 }
 
-std::optional<std::vector<StoredReading>> decode_readings(ByteView body, ReadingNumber first) {
+std::optional<std::vector<StoredReading>> decode_readings(ByteView body, ReadingNumber first,
+                                                          const WantedReadings& wanted) {
     std::vector<StoredReading> readings;
     if (body.empty()) return readings;
     ByteReader reader(body);
@@ -57,22 +60,29 @@ std::optional<std::vector<StoredReading>> decode_readings(ByteView body, Reading
     bool known = true;
     const auto take_name = [&] {
         const auto index = take_varint(reader);
-        if (index < names.size()) return std::string(text_of(names[static_cast<std::size_t>(index)]));
+        if (index < names.size()) return text_of(names[static_cast<std::size_t>(index)]);
         known = false;
-        return std::string();
+        return std::string_view();
     };
-    readings.reserve(static_cast<std::size_t>(count));
+    readings.reserve(std::min(static_cast<std::size_t>(count), wanted.count));
     for (std::uint64_t i = 0; i < count && reader.ok() && known; ++i) {
+        const auto device = take_name();
+        const auto fleet = take_name();
+        const auto resource = take_name();
+        const auto format = take_varint(reader);
+        const auto since_base = take_signed_varint(reader);
+        const UpstreamMask upstreams = take_varint(reader);
+        const auto payload = take_prefixed(reader);
+        const bool is_wanted = wanted.upstreams == ~UpstreamMask{0} || (upstreams & wanted.upstreams) != 0;
+        if (first + i < wanted.from || readings.size() >= wanted.count || !is_wanted) continue;
         StoredReading& reading = readings.emplace_back();
         reading.number = first + i;
-        reading.device = take_name();
-        reading.fleet = take_name();
-        reading.resource = take_name();
-        const auto format = take_varint(reader);
+        reading.device = device;
+        reading.fleet = fleet;
+        reading.resource = resource;
         if (format > 0) reading.content_format = static_cast<std::uint16_t>(format - 1);
-        reading.received = base + std::chrono::microseconds(take_signed_varint(reader));
-        reading.upstreams = take_varint(reader);
-        const auto payload = take_prefixed(reader);
+        reading.received = base + std::chrono::microseconds(since_base);
+        reading.upstreams = upstreams;
         reading.payload.assign(payload.begin(), payload.end());
     }
     if (!known || !reader.finished()) return std::nullopt;

@@ -4,6 +4,7 @@
 // docs/store.md.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -31,7 +32,15 @@ private:
     WallTime first_received_{};
 };
 
+// Which readings of a page somebody wants; the others cost no memory.
+struct WantedReadings {
+    ReadingNumber from = 0;
+    std::size_t count = std::numeric_limits<std::size_t>::max();
+    UpstreamMask upstreams = ~UpstreamMask{0};  // for any of these; ~0: for nobody, too
+};
+
 // Numbers them from `first` on. Nothing when the bytes are not a whole page.
-std::optional<std::vector<StoredReading>> decode_readings(ByteView body, ReadingNumber first);
+std::optional<std::vector<StoredReading>> decode_readings(ByteView body, ReadingNumber first,
+                                                          const WantedReadings& wanted = {});
 
 }  // namespace narrowgate::store

@@ -7,6 +7,12 @@
 #include "page_body.hpp"
 
 namespace narrowgate::store {
+namespace {
+
+// Of a page, even if fewer are asked for: each look walks the page from its beginning.
+constexpr std::size_t kLeastAtOnce = 64;
+
+}  // namespace
 
 // A bounded statement: a reader that dwells keeps the write-ahead log from starting over.
 PageReader::PageReader(const std::filesystem::path& file, const std::string& file_layer, const Ledger& ledger,
@@ -44,21 +50,24 @@ std::vector<StoredReading> PageReader::from_pages(ReadingNumber from, std::size_
         ReadingNumber wanted = span->number;
         Query query(pages_, span->page);
         while (query.next()) {
-            auto readings = decode_readings(query.blob(3), query.number(1));
             from = std::max(from, query.number(1) + query.number(2));
-            if (!readings) {
-                if (std::exchange(complained_of_, query.number(0)) != query.number(0)) {
-                    log_.error("{}: journal page {} cannot be read: its readings are left undelivered",
-                               file_.string(), query.number(0));
+            for (bool more = true; more;) {
+                const std::size_t count = std::max(max_count - out.size(), kLeastAtOnce);
+                auto readings =
+                    decode_readings(query.blob(3), query.number(1),
+                                    {.from = wanted, .count = count, .upstreams = mask_of(upstream)});
+                if (!readings) {
+                    complain_of(query.number(0));
+                    break;
                 }
-                continue;
-            }
-            std::erase_if(*readings, [&](const auto& reading) { return reading.number < wanted; });
-            ledger_.keep_waiting(upstream, *readings);
-            for (auto& reading : *readings) {
-                bytes += reading.payload.size();
-                out.push_back(std::move(reading));
-                if (out.size() >= max_count || bytes >= max_bytes) return out;
+                more = readings->size() == count;
+                if (more) wanted = readings->back().number + 1;
+                ledger_.keep_waiting(upstream, *readings);
+                for (auto& reading : *readings) {
+                    bytes += reading.payload.size();
+                    out.push_back(std::move(reading));
+                    if (out.size() >= max_count || bytes >= max_bytes) return out;
+                }
             }
         }
         if (!out.empty()) return out;
@@ -93,6 +102,11 @@ void PageReader::add_returned(ReadingNumber from, std::size_t max_count, std::si
     while (count < readings.size() && count < max_count && bytes < max_bytes)
         bytes += readings[count++].payload.size();
     readings.resize(std::max<std::size_t>(count, 1));
+}
+
+void PageReader::complain_of(PageNumber page) {
+    if (std::exchange(complained_of_, page) == page) return;
+    log_.error("{}: journal page {} cannot be read: its readings are left undelivered", file_.string(), page);
 }
 
 }  // namespace narrowgate::store

@@ -25,6 +25,8 @@ private:
     // Puts the dead letters at or after `from` that wait again between them, in their places.
     void add_returned(ReadingNumber from, std::size_t max_count, std::size_t max_bytes, UpstreamId upstream,
                       std::vector<StoredReading>& readings);
+    // Once a page.
+    void complain_of(PageNumber page);
 
     std::filesystem::path file_;
     Database database_;

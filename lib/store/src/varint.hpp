@@ -18,6 +18,11 @@ inline void put_varint(Bytes& out, std::uint64_t value) {
 
 // 0 once the reader has failed. Bits beyond the 64th are cut off.
 inline std::uint64_t take_varint(ByteReader& reader) {
+    const ByteView rest = reader.rest();
+    if (!rest.empty() && rest.front() < 0x80) {  // most are
+        reader.skip(1);
+        return rest.front();
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         const std::uint8_t byte = reader.u8();

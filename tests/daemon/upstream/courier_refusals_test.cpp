@@ -169,6 +169,24 @@ TEST_F(CourierTest, ABurstOfQuotaRefusalsIsOneWaitAndEachReadingIsDeliveredOnce)
     EXPECT_EQ(source_.acknowledged, range(1, 19));
 }
 
+// A broker that throttles answers a whole window alike. That is one refusal, not twenty: live readings go on.
+TEST_F(CourierTest, AWindowFullOfQuotaRefusalsDoesNotPauseWhatIsLive) {
+    source_.add_many(60);
+    connect();
+    ASSERT_GT(link_.unanswered.size(), Refusals::kPauseAfter);
+    while (!link_.unanswered.empty())
+        tell(link_.answers(ReasonCode::kQuotaExceeded));
+    EXPECT_FALSE(courier_->status().state.paused);
+    const ReadingNumber fresh = source_.add();
+    turn();
+    ASSERT_EQ(link_.unanswered.size(), 1U);
+    EXPECT_EQ(sent().back(), fresh);
+    drain();
+    wait_for_deadline();
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+}
+
 TEST_F(CourierTest, AReadingWhoseRouteIsGoneIsADeadLetterThatSaysSo) {
     connect();
     source_.add("wm-1", "elsewhere");

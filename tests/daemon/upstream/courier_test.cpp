@@ -232,6 +232,18 @@ TEST_F(CourierTest, ANewCertificateMeansANewConnectionAndNothingIsLost) {
     EXPECT_THAT(sent(), ElementsAre(1, 1));
 }
 
+// The dialer takes its time: the CONNECT may leave long after the attempt began.
+TEST_F(CourierTest, ANewConnectionIsASecondAfterTheOldOneStood) {
+    turn();
+    wait(std::chrono::milliseconds(900));
+    tell(link_.accepts());
+    courier_->reconnect(clock_.now());
+    wait(std::chrono::milliseconds(999));
+    EXPECT_EQ(link_.attempts, 1U);
+    wait(std::chrono::milliseconds(1));
+    EXPECT_EQ(link_.attempts, 2U);
+}
+
 TEST_F(CourierTest, NothingToDoMeansNoDeadline) {
     connect();
     EXPECT_EQ(courier_->deadline(), std::nullopt);

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
+#include "daemon/upstream/aws_limits.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -46,6 +51,25 @@ TEST(PaceTest, PublishesASecondAreKept) {
     const Sent sent = send_for(10s, pace, 100, 1h);
     EXPECT_GE(sent.live + sent.backlog, 890);
     EXPECT_LE(sent.live + sent.backlog, 911);
+}
+
+// Whichever second a broker counts by, the first one too, when a full bucket is emptied at once.
+TEST(PaceTest, NoSecondHoldsMoreThanAwsTakes) {
+    Pace pace({.publishes_per_second = aws::kPublishesPerSecond, .bytes_per_second = aws::kBytesPerSecond});
+    std::vector<SteadyTime> left;
+    for (SteadyTime now{}; now < SteadyTime{} + 5s;) {
+        if (pace.allows(LaneName::kLive, now)) {
+            pace.spend(100);
+            left.push_back(now);
+        } else {
+            now = std::max(now + 1ns, pace.allowed_at(LaneName::kLive));
+        }
+    }
+    for (auto first = left.begin(); first != left.end(); ++first) {
+        const auto end = std::lower_bound(first, left.end(), *first + 1s);
+        ASSERT_LE(end - first, 100);
+    }
+    EXPECT_GE(left.size(), 475U);
 }
 
 TEST(PaceTest, BytesASecondAreKept) {

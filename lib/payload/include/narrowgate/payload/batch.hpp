@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,13 @@ public:
 private:
     class RowForm;
 
+    struct LastSource {
+        std::string fleet;
+        std::string resource;
+        std::optional<ContentFormat> content_format;
+        std::size_t index = 0;
+    };
+
     std::size_t source_of(const Reading& reading);
     void append_content(const Reading& reading);
 
@@ -67,6 +75,10 @@ private:
     // What each source and series is, as it stands in the arrays, and its index.
     std::map<std::string, std::size_t, std::less<>> source_indexes_;
     std::map<std::string, std::size_t, std::less<>> series_indexes_;
+    std::optional<LastSource> last_source_;  // readings of one source come in runs
+    // Used again and again, for their memory.
+    std::string series_entry_;
+    std::string series_name_;
 };
 
 }  // namespace narrowgate::payload
