@@ -48,6 +48,9 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
         case mqtt::Event::Kind::kPublished:
             answered(event, now);
             break;
+        case mqtt::Event::Kind::kSubscribed:
+        case mqtt::Event::Kind::kMessage:
+            break;
         case mqtt::Event::Kind::kConnectFailed:
         case mqtt::Event::Kind::kLost:
             disconnected(event.error, now);
