@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/upstream/resource_map.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/coap/router.hpp"
@@ -19,7 +20,9 @@ namespace narrowgate::daemon {
 struct Route {
     coap::PathPattern resource;
     std::string upstream;  // the name of an [[upstream]]
-    std::string topic;     // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in
+    // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in. Empty where the upstream's
+    // profile has topics of its own.
+    std::string topic;
 };
 
 // Thread: any, once loaded; held as an immutable snapshot that a reload replaces.
@@ -48,6 +51,9 @@ struct Fleet {
     // At least one. A reading goes to every upstream whose route matches; of one upstream's matching routes
     // the most specific names the topic.
     std::vector<Route> routes;
+
+    // For upstreams that want LwM2M resources; what none of these says, a table by name and unit does.
+    std::vector<ResourceMap> maps;
 };
 
 }  // namespace narrowgate::daemon
