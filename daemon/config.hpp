@@ -15,6 +15,7 @@
 #include "daemon/fleet.hpp"
 #include "daemon/ingress/admission.hpp"
 #include "daemon/upstream/pace.hpp"
+#include "daemon/upstream/pelion_options.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -37,8 +38,9 @@ struct GatewayOptions {
 
 // Knows a cloud: how readings become publishes.
 enum class ProfileKind : std::uint8_t {
-    kMqtt,    // topic template, JSON, QoS 1: any broker
-    kAwsIot,  // the same within the limits of AWS IoT Core, in batches of its metering unit
+    kMqtt,        // topic template, JSON, QoS 1: any broker
+    kPelionEdge,  // values for the protocol translator behind the broker of Pelion Edge
+    kAwsIot,      // the same within the limits of AWS IoT Core, in batches of its metering unit
 };
 
 // The profile decides the defaults (daemon/config/upstream.cpp).
@@ -52,6 +54,7 @@ struct UpstreamConfig {
     PaceLimits pace;              // of each connection
     std::size_t batch_bytes = 0;  // of a message that holds many readings; 0: one reading a message
     milliseconds batch_delay{1000};
+    PelionOptions pelion;  // of kPelionEdge
 };
 
 // Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.

@@ -41,6 +41,20 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
                                                    fmt::join(names, "\", \"")));
     }
     const UpstreamConfig* upstream = config.upstream(route.upstream);
+    if (upstream != nullptr) {
+        const bool has_topics = upstream->profile == ProfileKind::kPelionEdge;
+        if (has_topics && !route.topic.empty()) {
+            findings.add(source.file, route_key(index, "topic"),
+                         fmt::format("\"topic\" has no meaning here: upstream \"{}\" has topics of its own "
+                                     "(profile \"pelion-edge\")",
+                                     route.upstream),
+                         "remove the key");
+        } else if (!has_topics && route.topic.empty()) {
+            findings.add(source.file, route_key(index, "topic"),
+                         fmt::format("\"{}\" is missing", route_key(index, "topic")),
+                         "add topic = \"dt/{fleet}/{device}/{resource}\"");
+        }
+    }
     if (upstream != nullptr && upstream->profile == ProfileKind::kAwsIot) {
         if (const auto why = beyond_limits(route.topic, aws_topic_limits())) {
             findings.add(source.file, route_key(index, "topic"), "is " + *why,
@@ -54,6 +68,32 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
         findings.add(source.file, route_key(index, "resource"),
                      fmt::format("\"{}\" is routed to \"{}\" twice", route.resource.text(), route.upstream),
                      "remove one of these routes");
+    }
+}
+
+void check_map(const FleetSource& source, std::size_t index, Findings& findings) {
+    const ResourceMap& map = source.fleet.maps[index];
+    const auto key = [](std::size_t at, std::string_view name) {
+        return fmt::format("map[{}].{}", at, name);
+    };
+    if (map.path.object == 0 || map.name.empty()) return;  // missing or wrong, and told
+    if (const auto problem = problem_of(map.path)) {
+        findings.add(source.file, key(index, "object"),
+                     fmt::format("the resource {} {}", to_text(map.path), *problem),
+                     "choose another; docs/pelion.md has the table");
+    }
+    for (std::size_t earlier = 0; earlier < index; ++earlier) {
+        const ResourceMap& other = source.fleet.maps[earlier];
+        if (other.path == map.path) {
+            findings.add(
+                source.file, key(index, "object"),
+                fmt::format("\"{}\" and \"{}\" both go to {}", other.name, map.name, to_text(map.path)),
+                "give one of them another instance");
+        } else if (other.name == map.name && (other.unit.empty() || other.unit == map.unit)) {
+            findings.add(source.file, key(index, "name"),
+                         fmt::format("\"{}\" is mapped already, to {}", map.name, to_text(other.path)),
+                         "remove one of the two");
+        }
     }
 }
 
@@ -114,6 +154,8 @@ void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, 
         }
         for (std::size_t index = 0; index < fleet.routes.size(); ++index)
             check_route(config, source, index, findings);
+        for (std::size_t index = 0; index < fleet.maps.size(); ++index)
+            check_map(source, index, findings);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,13 @@ public:
                              .received = WallTime(std::chrono::seconds(1'767'225'600)),
                              .content_format = 0,
                              .payload = Bytes(text.begin(), text.end())};
+        return number;
+    }
+    // The same with a SenML pack in JSON.
+    daemon::ReadingNumber add_senml(const std::string& device, std::string_view pack) {
+        const daemon::ReadingNumber number = add(device);
+        readings_[number].content_format = 110;
+        readings_[number].payload = Bytes(pack.begin(), pack.end());
         return number;
     }
     void add_many(std::size_t count) {
