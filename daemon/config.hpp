@@ -15,6 +15,7 @@
 #include "daemon/fleet.hpp"
 #include "daemon/ingress/admission.hpp"
 #include "daemon/upstream/pace.hpp"
+#include "daemon/upstream/pelion_options.hpp"
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/log.hpp"
@@ -37,8 +38,9 @@ struct GatewayOptions {
 
 // Knows a cloud: how readings become publishes.
 enum class ProfileKind : std::uint8_t {
-    kMqtt,    // topic template, JSON, QoS 1: any broker
-    kAwsIot,  // the same within the limits of AWS IoT Core, in batches of its metering unit
+    kMqtt,        // topic template, JSON, QoS 1: any broker
+    kPelionEdge,  // values for the protocol translator behind the broker of Pelion Edge
+    kAwsIot,      // the same within the limits of AWS IoT Core, in batches of its metering unit
 };
 
 enum class Compression : std::uint8_t {
@@ -58,6 +60,7 @@ struct UpstreamConfig {
     std::size_t batch_bytes = 0;  // of a message that holds many readings; 0: one reading a message
     milliseconds batch_delay{1000};
     Compression compression = Compression::kNone;
+    PelionOptions pelion;  // of kPelionEdge
 };
 
 // One thing to put right. Line and column count from 1; 0 where the file as a whole is meant.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/upstream/resource_map.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/coap/router.hpp"
@@ -19,7 +20,9 @@ namespace narrowgate::daemon {
 struct Route {
     coap::PathPattern resource;
     std::string upstream;  // the name of an [[upstream]]
-    std::string topic;     // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in
+    // MQTT topic template; {fleet} {device} {resource} {gateway} are filled in. Empty where the upstream's
+    // profile has topics of its own.
+    std::string topic;
     // AWS IoT Core alone: `topic` begins with "$aws/rules/" and the rule of that name, or takes updates of a
     // device shadow, whose reported state the readings are. What the file says; empty when it does not.
     std::string rule{};
@@ -52,6 +55,9 @@ struct Fleet {
     // At least one. A reading goes to every upstream whose route matches; of one upstream's matching routes
     // the most specific names the topic.
     std::vector<Route> routes;
+
+    // For upstreams that want LwM2M resources; what none of these says, a table by name and unit does.
+    std::vector<ResourceMap> maps;
 };
 
 }  // namespace narrowgate::daemon

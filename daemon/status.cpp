@@ -98,6 +98,22 @@ std::string batches_in_words(const UpstreamState& upstream) {
         upstream.name, 1000 * units / readings, 100 * units / static_cast<double>(upstream.units_alone));
 }
 
+// P1 ends at this broker, and what comes behind it is told apart from what is promised.
+std::string behind_the_broker(const UpstreamState& upstream) {
+    const TranslatorState& translator = upstream.translator;
+    std::string text = fmt::format(
+        "{}: delivered means at its broker; the translator behind it {}, {} of {} nodes are registered",
+        upstream.name, translator.ready ? "answers" : "does not take values", translator.registered,
+        translator.nodes);
+    if (translator.asked > 0) text += fmt::format(", {} wait for an answer", translator.asked);
+    if (translator.failed > 0) text += fmt::format(", {} were refused", translator.failed);
+    if (translator.turned_away > 0) text += fmt::format(", {} are beyond max_nodes", translator.turned_away);
+    if (translator.held > 0) text += fmt::format("; {} readings wait for that", translator.held);
+    if (translator.unmapped > 0)
+        text += fmt::format("; {} values have no LwM2M resource", translator.unmapped);
+    return text + '\n';
+}
+
 // What is worth a line only at times, or only of some gateways.
 std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) {
     std::vector<std::vector<std::string>> rows;
@@ -196,6 +212,7 @@ std::string to_text(const GatewayStatus& status) {
     }
     text += '\n' + render_table(rows);
     for (const UpstreamState& upstream : status.upstreams) {
+        if (upstream.translator.used) text += behind_the_broker(upstream);
         const std::string trouble = printable(upstream.trouble);
         if (!trouble.empty() && health.find(trouble) == std::string::npos)
             text += fmt::format("{}: {}\n", upstream.name, trouble);

@@ -15,6 +15,20 @@
 
 namespace narrowgate::daemon {
 
+// The protocol translator behind the broker of a pelion-edge upstream, and its nodes. Counts are since start.
+struct TranslatorState {
+    bool used = false;   // else nothing of this means anything
+    bool ready = false;  // registered at Edge Core, and answering
+    std::uint64_t starts = 0;
+    std::uint64_t nodes = 0;  // of these:
+    std::uint64_t registered = 0;
+    std::uint64_t asked = 0;        // their registration is not answered yet
+    std::uint64_t failed = 0;       // refused, and asked again later
+    std::uint64_t turned_away = 0;  // nodes beyond max_nodes
+    std::uint64_t held = 0;         // readings that wait for a registration
+    std::uint64_t unmapped = 0;     // values that have no LwM2M resource
+};
+
 // One [[upstream]].
 struct UpstreamState {
     std::string name;
@@ -35,6 +49,7 @@ struct UpstreamState {
     std::uint64_t units_alone = 0;       // at least so many, had each reading been a message
     std::uint64_t unmapped = 0;          // readings of which nothing was for it
     bool backlog_full = false;
+    TranslatorState translator;
 };
 
 struct StoreState {

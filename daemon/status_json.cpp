@@ -117,6 +117,19 @@ private:
 };
 
 // Each visits the fields of one struct; `value` is const for the Writer.
+constexpr auto kTranslatorFields = [](auto& visitor, auto& value) {
+    visitor.field("used", value.used);
+    visitor.field("ready", value.ready);
+    visitor.field("starts", value.starts);
+    visitor.field("nodes", value.nodes);
+    visitor.field("registered", value.registered);
+    visitor.field("asked", value.asked);
+    visitor.field("failed", value.failed);
+    visitor.field("turned_away", value.turned_away);
+    visitor.field("held", value.held);
+    visitor.field("unmapped", value.unmapped);
+};
+
 constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("name", value.name);
     visitor.field("connected", value.connected);
@@ -136,6 +149,7 @@ constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("units_alone", value.units_alone);
     visitor.field("unmapped", value.unmapped);
     visitor.field("backlog_full", value.backlog_full);
+    visitor.object("translator", value.translator, kTranslatorFields);
 };
 
 constexpr auto kStoreFields = [](auto& visitor, auto& value) {

@@ -55,6 +55,23 @@ void warn_of_aws_limits(const Config& config, std::size_t index, const std::stri
     }
 }
 
+// A route names a topic where its upstream's profile has none of its own.
+void check_topic(const Route& route, const UpstreamConfig& upstream, const std::string& file,
+                 std::size_t index, Findings& findings) {
+    const bool has_topics = upstream.profile == ProfileKind::kPelionEdge;
+    if (has_topics && !route.topic.empty()) {
+        findings.add(file, route_key(index, "topic"),
+                     fmt::format("\"topic\" has no meaning here: upstream \"{}\" has topics of its own "
+                                 "(profile \"pelion-edge\")",
+                                 route.upstream),
+                     "remove the key");
+    } else if (!has_topics && route.topic.empty()) {
+        findings.add(file, route_key(index, "topic"),
+                     fmt::format("\"{}\" is missing", route_key(index, "topic")),
+                     "add topic = \"dt/{fleet}/{device}/{resource}\"");
+    }
+}
+
 void check_route(const Config& config, const FleetSource& source, std::size_t index, Findings& findings) {
     const Route& route = source.fleet.routes[index];
     // When no upstream at all could be read, that has been told, and is not the routes' fault.
@@ -79,6 +96,8 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
             source.file, route_key(index, route.rule.empty() ? "shadow" : "rule"),
             fmt::format("only AWS IoT Core knows such, and upstream \"{}\" is another's", route.upstream),
             "write a topic, or profile = \"aws-iot\" at the upstream");
+    } else if (upstream != nullptr) {
+        check_topic(route, *upstream, source.file, index, findings);
     }
     if (upstream != nullptr) warn_of_lonely_batches(*upstream, source, index, findings);
     if (is_aws) {
@@ -94,6 +113,32 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
         findings.add(source.file, route_key(index, "resource"),
                      fmt::format("\"{}\" is routed to \"{}\" twice", route.resource.text(), route.upstream),
                      "remove one of these routes");
+    }
+}
+
+void check_map(const FleetSource& source, std::size_t index, Findings& findings) {
+    const ResourceMap& map = source.fleet.maps[index];
+    const auto key = [](std::size_t at, std::string_view name) {
+        return fmt::format("map[{}].{}", at, name);
+    };
+    if (map.path.object == 0 || map.name.empty()) return;  // missing or wrong, and told
+    if (const auto problem = problem_of(map.path)) {
+        findings.add(source.file, key(index, "object"),
+                     fmt::format("the resource {} {}", to_text(map.path), *problem),
+                     "choose another; docs/pelion.md has the table");
+    }
+    for (std::size_t earlier = 0; earlier < index; ++earlier) {
+        const ResourceMap& other = source.fleet.maps[earlier];
+        if (other.path == map.path) {
+            findings.add(
+                source.file, key(index, "object"),
+                fmt::format("\"{}\" and \"{}\" both go to {}", other.name, map.name, to_text(map.path)),
+                "give one of them another instance");
+        } else if (other.name == map.name && (other.unit.empty() || other.unit == map.unit)) {
+            findings.add(source.file, key(index, "name"),
+                         fmt::format("\"{}\" is mapped already, to {}", map.name, to_text(other.path)),
+                         "remove one of the two");
+        }
     }
 }
 
@@ -155,6 +200,8 @@ void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, 
         }
         for (std::size_t index = 0; index < fleet.routes.size(); ++index)
             check_route(config, source, index, findings);
+        for (std::size_t index = 0; index < fleet.maps.size(); ++index)
+            check_map(source, index, findings);
     }
 }
 

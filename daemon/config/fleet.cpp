@@ -21,6 +21,9 @@ constexpr std::array<std::pair<std::string_view, payload::ContentFormat>, 6> kFo
 // In base64 and with its envelope, this still fits one message of AWS IoT Core (128 KiB).
 constexpr std::uint64_t kLargestPayload = std::uint64_t{64} * 1024;
 
+// LwM2M's identifiers have 16 bits, and 65535 is none (LwM2M 1.0 section 6.1).
+constexpr std::uint64_t kMaxId = 65'534;
+
 void read_policy(TableReader& table, Fleet& fleet) {
     table.require("name", "\"water-meters\"");
     table.read_name("name", fleet.name);
@@ -89,14 +92,14 @@ std::optional<Route> read_route(TableReader& table) {
     table.read_text("resource", resource);
     table.require("upstream", "\"aws\"");
     table.read_name("upstream", route.upstream);
-    if (!table.has("rule") && !table.has("shadow"))
-        table.require("topic", "\"dt/{fleet}/{device}/{resource}\"");
-    table.read_text("topic", route.topic);
+    table.read_text("topic", route.topic);  // missing or not: by the upstream's profile (checks.cpp)
     if (!route.topic.empty()) {
         if (const auto topic = TopicTemplate::parse(route.topic); !topic)
             table.wrong("topic", "cannot be used: " + topic.error().what, topic.error().cure);
     }
     read_aws(table, route);
+    const bool told = table.has("topic") || table.has("rule") || table.has("shadow");
+    if (route.topic.empty() && told) route.topic = "{device}";
     if (resource.empty()) return std::nullopt;
     auto pattern = coap::PathPattern::parse(resource);
     if (!pattern) {
@@ -105,6 +108,18 @@ std::optional<Route> read_route(TableReader& table) {
     }
     route.resource = *std::move(pattern);
     return route;
+}
+
+ResourceMap read_map(TableReader& table) {
+    ResourceMap map;
+    table.require("name", "\"volume\"");
+    table.read_text("name", map.name);
+    table.read_text("unit", map.unit);
+    table.require("object", "3424");
+    table.read_count("object", map.path.object, {1, kMaxId});
+    table.read_count("instance", map.path.instance, {0, kMaxId});
+    table.read_count("resource", map.path.resource, {0, kMaxId});
+    return map;
 }
 
 }  // namespace
@@ -116,6 +131,7 @@ Fleet read_fleet(TableReader& top) {
         // An unusable one keeps its place, so that checks find the others by their number.
         fleet.routes.push_back(read_route(table).value_or(Route{}));
     });
+    top.read_tables("map", [&](TableReader& table) { fleet.maps.push_back(read_map(table)); });
     return fleet;
 }
 

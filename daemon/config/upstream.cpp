@@ -9,8 +9,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array<std::pair<std::string_view, ProfileKind>, 2> kProfiles = {
-    {{"mqtt", ProfileKind::kMqtt}, {"aws-iot", ProfileKind::kAwsIot}}};
+constexpr std::array<std::pair<std::string_view, ProfileKind>, 3> kProfiles = {
+    {{"mqtt", ProfileKind::kMqtt},
+     {"aws-iot", ProfileKind::kAwsIot},
+     {"pelion-edge", ProfileKind::kPelionEdge}}};
+
+constexpr std::array<std::pair<std::string_view, PelionForm>, 2> kForms = {
+    {{"EdgeVal", PelionForm::kEdgeVal}, {"Val", PelionForm::kVal}}};
+// Beyond this the memory for every node's newest values is no detail any more.
+constexpr std::uint64_t kMaxPelionNodes = 100'000;
 
 constexpr std::array<std::pair<std::string_view, Compression>, 2> kCompressions = {
     {{"none", Compression::kNone}, {"gzip", Compression::kGzip}}};
@@ -45,6 +52,30 @@ void check_aws(TableReader& table, UpstreamConfig& upstream) {
     }
     const auto endpoint = mqtt::endpoint_of(connection.url);
     if (endpoint && endpoint->port == aws::kAlpnPort) connection.alpn = {aws::kAlpn};
+}
+
+// Of the protocol translator of Pelion Edge (pelion_options.hpp).
+void read_pelion(TableReader& table, UpstreamConfig& upstream) {
+    PelionOptions& pelion = upstream.pelion;
+    table.read_choice<PelionForm>("form", pelion.form, kForms);
+    table.read_name("gateway_id", pelion.gateway_id);
+    table.read_count("max_nodes", pelion.max_nodes, {1, kMaxPelionNodes});
+    table.read_duration("answer_timeout", pelion.answer_timeout, {100ms, 10min});
+    table.read_duration("probe_interval", pelion.probe_interval, {1s, 1h});
+    const bool is_pelion = upstream.profile == ProfileKind::kPelionEdge;
+    for (const std::string_view key :
+         {"form", "gateway_id", "max_nodes", "answer_timeout", "probe_interval"}) {
+        if (!is_pelion && table.has(key))
+            table.wrong(key, "is a key of the profile \"pelion-edge\"", "remove it, or set that profile");
+    }
+    if (!is_pelion) return;
+    if (upstream.connections > 1) {
+        table.wrong("connections", "must be 1: the translator cannot tell several apart", "remove the key");
+    }
+    if (upstream.batch_bytes != 0) {
+        table.wrong("batch_size", "has no meaning here: the translator takes one node a message",
+                    "remove the key");
+    }
 }
 
 UpstreamConfig read_upstream(TableReader& table) {
@@ -98,6 +129,7 @@ UpstreamConfig read_upstream(TableReader& table) {
                     "write a batch_size, or leave compression out");
     }
     if (is_aws) check_aws(table, upstream);
+    read_pelion(table, upstream);
     return upstream;
 }
 

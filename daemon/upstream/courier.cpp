@@ -36,6 +36,7 @@ Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Prof
       log_(log),
       routes_(std::move(routes)),
       lanes_(source),
+      conversation_(options_.name, profile.dialogue(), link, lanes_, log),
       pace_(options_.pace),
       reconnect_wait_(options_.reconnect, seed),
       throttle_wait_(options_.throttle, seed + 1),
@@ -51,6 +52,10 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
             break;
         case mqtt::Event::Kind::kPublished:
             answered(event, now);
+            break;
+        case mqtt::Event::Kind::kSubscribed:
+        case mqtt::Event::Kind::kMessage:
+            conversation_.on_event(event, now);
             break;
         case mqtt::Event::Kind::kConnectFailed:
         case mqtt::Event::Kind::kLost:
@@ -116,6 +121,7 @@ std::optional<SteadyTime> Courier::deadline() const {
                  {backlog_resumes_, all_resumes_, store_resumes_, pace_resumes_, company_until_}) {
                 if (resumes) at(*resumes);
             }
+            if (const auto when = conversation_.deadline(); when && may_send() && !stop_by_) at(*when);
             break;
     }
     if (suspects_.due()) at(*suspects_.due());
@@ -143,7 +149,8 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     log_.info("upstream {}: connected", options_.name);
     if (!refusals_.is_pausing()) set_trouble({});
     poison_.connected();
-    lanes_.begin();
+    lanes_.begin(profile_.in_order());
+    conversation_.connected();
 }
 
 void Courier::disconnected(const Error& error, const Now& now) {
@@ -151,7 +158,8 @@ void Courier::disconnected(const Error& error, const Now& now) {
     if (stood && now.steady - phase_since_ >= options_.stable_after) reconnect_wait_.reset();
     if (stood || !status_.state.since) status_.state.since = now.wall;
     status_.state.connected = false;
-    if (stood && !in_flight_.empty()) {
+    conversation_.disconnected();
+    if (stood && !in_flight_.empty() && !in_flight_.begin()->second.numbers.empty()) {
         const auto& oldest = in_flight_.begin()->second.numbers;
         const bool alone = in_flight_.size() == 1 && oldest.size() == 1;
         if (const auto culprit = poison_.lost(oldest.front(), alone)) {
@@ -181,6 +189,7 @@ void Courier::disconnected(const Error& error, const Now& now) {
 void Courier::reconnect(const Now& now) {
     if (phase_ == Phase::kOver || stop_by_) return;
     link_.disconnect(kDisconnectLimit);
+    conversation_.disconnected();
     in_flight_.clear();
     backlog_in_flight_ = 0;
     reconnect_wait_.reset();
@@ -272,7 +281,13 @@ std::size_t Courier::window() const {
 void Courier::publish(const Now& now) {
     company_until_.reset();
     pace_resumes_.reset();
-    while (phase_ == Phase::kConnected && !all_resumes_ && !store_resumes_ && in_flight_.size() < window()) {
+    conversation_.turn(now);
+    while (may_send()) {
+        auto control = conversation_.next_control();
+        if (!control) break;
+        if (!send(LaneName::kLive, {.publish = *std::move(control)}, {}, now)) return;
+    }
+    while (may_send() && conversation_.takes_readings()) {
         if (publish_from(LaneName::kLive, now)) continue;
         const std::size_t share = std::max<std::size_t>(window() * options_.backlog_percent / 100, 1);
         if (backlog_resumes_ || backlog_in_flight_ >= share) return;
@@ -327,6 +342,10 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
     }
     if (parcel.publish) return send(lane, std::move(parcel), std::move(numbers), units_alone, now);
     lanes_.take(lane, parcel.places);
+    if (parcel.hold) {
+        conversation_.hold(numbers);
+        return true;
+    }
     if (parcel.is_unmapped) {
         for (const ReadingNumber number : numbers) {
             lanes_.done(number);
@@ -397,18 +416,11 @@ void Courier::dead_letter(ReadingNumber number, const std::string& reason) {
     ++status_.state.dead_letters;
 }
 
-void Courier::set_trouble(std::string words) {
-    status_.state.trouble = std::move(words);
-}
-
-void Courier::stop(SteadyTime until) {
-    if (!stop_by_) stop_by_ = until;
-}
-
 CourierStatus Courier::status() const {
     CourierStatus status = status_;
     status.in_flight = in_flight_.size();
     if (phase_ == Phase::kWaiting) status.next_attempt = next_connect_;
+    conversation_.report(status.state);
     return status;
 }
 

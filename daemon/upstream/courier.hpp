@@ -14,9 +14,11 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/status.hpp"
+#include "daemon/upstream/conversation.hpp"
 #include "daemon/upstream/lanes.hpp"
 #include "daemon/upstream/link.hpp"
 #include "daemon/upstream/pace.hpp"
@@ -89,7 +91,9 @@ public:
 
     // Publishes nothing more; when what is in flight is answered, or at `until`, it disconnects and
     // is_over().
-    void stop(SteadyTime until);
+    void stop(SteadyTime until) {
+        if (!stop_by_) stop_by_ = until;
+    }
     bool is_over() const { return phase_ == Phase::kOver; }
 
     CourierStatus status() const;
@@ -109,6 +113,11 @@ private:
     void answered(const mqtt::Event& event, const Now& now);
     void refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now);
     void publish(const Now& now);
+    // Whether anything may be sent at this moment.
+    bool may_send() const {
+        return phase_ == Phase::kConnected && !all_resumes_ && !store_resumes_ &&
+               in_flight_.size() < window();
+    }
     // False when there is nothing to send in that lane, or no sending.
     bool publish_from(LaneName lane, const Now& now);
     // The part of what waits that the next message may be made of, and how many are left out before it.
@@ -123,7 +132,7 @@ private:
     // The broker takes other readings: those that it refused are refused for good.
     void condemn_suspects();
     std::size_t window() const;
-    void set_trouble(std::string words);
+    void set_trouble(std::string words) { status_.state.trouble = std::move(words); }
 
     // Constant after construction.
     const CourierOptions options_;
@@ -136,6 +145,7 @@ private:
 
     std::shared_ptr<const Routes> routes_;
     Lanes lanes_;
+    Conversation conversation_;
     Refusals refusals_;
     Suspects suspects_;
     Poison poison_;

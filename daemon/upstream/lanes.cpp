@@ -2,20 +2,23 @@
 #include "daemon/upstream/lanes.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace narrowgate::daemon {
 
-void Lanes::begin() {
+void Lanes::begin(bool in_order) {
+    in_order_ = in_order;
     in_flight_.clear();
     const ReadingNumber head = source_.head();
     backlog_ = {.next = 0, .end = head, .ready = {}, .taken = 0};
-    live_ = {.next = head, .end = 0, .ready = {}, .taken = 0};
+    const ReadingNumber live = in_order ? std::numeric_limits<ReadingNumber>::max() : head;
+    live_ = {.next = live, .end = 0, .ready = {}, .taken = 0};
 }
 
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
     Lane& lane = lane_of(name);
     // Taken before the store is read: what is committed meanwhile is looked for the next time.
-    const ReadingNumber end = name == LaneName::kLive ? source_.head() : lane.end;
+    const ReadingNumber end = name == LaneName::kLive || in_order_ ? source_.head() : lane.end;
     if (lane.left() < kLowWater && lane.next < end) {
         // What is ready goes out even if the store cannot be read now.
         if (auto filled = fill(lane, end); !filled && lane.left() == 0)

@@ -26,8 +26,8 @@ public:
     explicit Lanes(ReadingSource& source) : source_(source) {}
 
     // A connection begins: nothing is in flight, all that is not done is backlog, and what comes from now on
-    // is live. What is set aside stays so.
-    void begin();
+    // is live. `in_order`: all is backlog, what comes from now on too. What is set aside stays so.
+    void begin(bool in_order = false);
 
     // The oldest readings of a lane that are neither in flight nor set aside, ascending; empty when there are
     // none for now. Valid until the next call. Fails when the store does.
@@ -63,6 +63,7 @@ private:
     Expected<void> fill(Lane& lane, ReadingNumber end);
 
     ReadingSource& source_;
+    bool in_order_ = false;
     Lane live_;
     Lane backlog_;
     std::set<ReadingNumber> in_flight_;

@@ -18,6 +18,7 @@ public:
     virtual ~Link() = default;
     virtual std::uint64_t connect() = 0;
     virtual bool publish(std::uint64_t token, const mqtt::Publish& message) = 0;
+    virtual bool subscribe(std::uint64_t token, const mqtt::Subscription& subscription) = 0;
     virtual void disconnect(milliseconds timeout) = 0;
     virtual void set_options(const mqtt::ConnectionOptions& options) = 0;
     virtual mqtt::ConnectionTrace trace() const = 0;

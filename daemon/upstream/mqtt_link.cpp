@@ -12,6 +12,9 @@ public:
     bool publish(std::uint64_t token, const mqtt::Publish& message) override {
         return connection_->publish(token, message);
     }
+    bool subscribe(std::uint64_t token, const mqtt::Subscription& subscription) override {
+        return connection_->subscribe(token, subscription);
+    }
     void disconnect(milliseconds timeout) override { connection_->disconnect(timeout); }
     void set_options(const mqtt::ConnectionOptions& options) override { connection_->set_options(options); }
     mqtt::ConnectionTrace trace() const override { return connection_->trace(); }

@@ -17,6 +17,8 @@
 
 namespace narrowgate::daemon {
 
+class Dialogue;
+
 // Readings of a queue, made into one message, or found to have no place there, or left to wait for company.
 struct Parcel {
     // Of the queue, ascending; at least one, but when it is to wait.
@@ -27,6 +29,7 @@ struct Parcel {
     // before. They are done.
     bool is_unmapped = false;
     std::optional<std::chrono::microseconds> wait{};  // take nothing now; ask again after this, or with more
+    bool hold = false;  // no message yet: they wait until the profile's dialogue releases them
 };
 
 // Thread: the upstream's.
@@ -37,6 +40,11 @@ public:
     // `waiting` has at least one reading, the oldest first. Which ones a parcel takes is the profile's
     // decision; readings of one device keep their order on each topic.
     virtual Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) = 0;
+
+    // What else is said and heard on the connection; owned by the profile. Null: nothing.
+    virtual Dialogue* dialogue() { return nullptr; }
+    // Whether readings go strictly in the order of their numbers, what is new behind any backlog.
+    virtual bool in_order() const { return false; }
 };
 
 }  // namespace narrowgate::daemon

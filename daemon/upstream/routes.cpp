@@ -8,6 +8,9 @@
 namespace narrowgate::daemon {
 namespace {
 
+// Stands for the topics of a profile that makes its own; the configuration's checks want one elsewhere.
+constexpr std::string_view kProfilesOwn = "{device}";
+
 // Back from UriPath::text() to what patterns are matched with. An encoded slash stays as it is: a pattern's
 // segment cannot hold one, so it matches neither way.
 std::string decoded(std::string_view text) {
@@ -33,9 +36,10 @@ Expected<Routes> Routes::of(std::span<const Fleet> fleets, std::string_view upst
     Routes routes;
     routes.gateway_ = gateway;
     for (const Fleet& fleet : fleets) {
+        routes.mappings_.emplace(fleet.name, IpsoMapping(fleet.maps));
         for (const Route& route : fleet.routes) {
             if (route.upstream != upstream) continue;
-            auto topic = TopicTemplate::parse(route.topic);
+            auto topic = TopicTemplate::parse(route.topic.empty() ? kProfilesOwn : route.topic);
             if (!topic) {
                 return failure(fmt::format("fleet {}, route of {} to {}: {}", fleet.name,
                                            route.resource.text(), upstream, topic.error().what),
@@ -62,6 +66,11 @@ const Destination* Routes::find(std::string_view fleet, std::string_view resourc
         }
     }
     return best == nullptr ? nullptr : &best->destination;
+}
+
+const IpsoMapping& Routes::mapping(std::string_view fleet) const {
+    const auto found = mappings_.find(fleet);
+    return found == mappings_.end() ? plain_ : found->second;
 }
 
 }  // namespace narrowgate::daemon

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/fleet.hpp"
+#include "daemon/upstream/ipso_mapping.hpp"
 #include "daemon/upstream/topic_template.hpp"
 #include "narrowgate/base/error.hpp"
 
@@ -33,6 +34,8 @@ public:
     // was taken away after the reading came. Lives as long as this.
     const Destination* find(std::string_view fleet, std::string_view resource) const;
     const std::string& gateway() const { return gateway_; }
+    // How a fleet's records become LwM2M resources, for upstreams that want these.
+    const IpsoMapping& mapping(std::string_view fleet) const;
 
 private:
     struct Entry {
@@ -42,6 +45,8 @@ private:
 
     std::string gateway_;
     std::map<std::string, std::vector<Entry>, std::less<>> by_fleet_;
+    std::map<std::string, IpsoMapping, std::less<>> mappings_;
+    IpsoMapping plain_;
 };
 
 }  // namespace narrowgate::daemon

@@ -10,6 +10,7 @@
 
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/device_share.hpp"
+#include "daemon/upstream/pelion_profile.hpp"
 #include "daemon/upstream/topic_profile.hpp"
 #include "narrowgate/base/crypto.hpp"
 
@@ -36,7 +37,13 @@ mqtt::ConnectionOptions connection_of(const mqtt::ConnectionOptions& connection,
     return one;
 }
 
-std::unique_ptr<Profile> profile_of(const UpstreamConfig& upstream) {
+std::unique_ptr<Profile> profile_of(const UpstreamConfig& upstream, const std::string& gateway) {
+    if (upstream.profile == ProfileKind::kPelionEdge) {
+        PelionOptions pelion = upstream.pelion;
+        if (pelion.gateway_id.empty()) pelion.gateway_id = gateway;
+        // Not what an earlier run of this gateway asked: its answers may still be on their way.
+        return pelion_profile(pelion, fmt::format("{}-{:016x}", gateway, crypto::random_u64()));
+    }
     TopicProfileOptions options{.batch_bytes = upstream.batch_bytes,
                                 .batch_delay = upstream.batch_delay,
                                 .gzip = upstream.compression == Compression::kGzip};
@@ -113,8 +120,8 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
         options.connect_limit = upstream.connection.connect_timeout + seconds(60);
         auto worker = Worker::start(
             std::move(options), mqtt_link(connection_of(upstream.connection, index, upstream.connections)),
-            device_share(*std::move(source), index, upstream.connections), profile_of(upstream),
-            shared_routes, log_);
+            device_share(*std::move(source), index, upstream.connections),
+            profile_of(upstream, config.gateway.name), shared_routes, log_);
         if (!worker) return std::unexpected(worker.error());
         lanes_->workers.push_back(std::move(*worker));
     }

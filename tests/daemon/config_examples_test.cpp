@@ -43,7 +43,10 @@ TEST(ConfigExamplesTest, TheExamplesHaveNoMistake) {
     ASSERT_EQ(config->fleets.size(), 1U);
     EXPECT_EQ(config->fleets[0].max_payload, 16U * 1024);
     ASSERT_EQ(config->fleets[0].routes.size(), 2U);
-    EXPECT_EQ(config->fleets[0].routes[1].topic, "nbiot/{device}/{resource}");
+    EXPECT_EQ(config->upstreams[1].profile, ProfileKind::kPelionEdge);
+    EXPECT_EQ(config->fleets[0].routes[1].upstream, "pelion");
+    ASSERT_EQ(config->fleets[0].maps.size(), 1U);
+    EXPECT_EQ(to_text(config->fleets[0].maps[0].path), "/3424/0/1");
     EXPECT_TRUE(config->fleets[0].routes[0].resource.is_exact());
 }
 
@@ -69,6 +72,7 @@ TEST(ConfigExamplesTest, TheKeysInCommentsAreTheDefaults) {
     EXPECT_EQ(full->upstreams.at(0).connection.window, plain->upstreams.at(0).connection.window);
     EXPECT_EQ(full->upstreams.at(0).connection.keep_alive, plain->upstreams.at(0).connection.keep_alive);
     EXPECT_EQ(full->upstreams.at(0).backlog.max_backlog, plain->upstreams.at(0).backlog.max_backlog);
+    EXPECT_EQ(full->upstreams.at(1).pelion, plain->upstreams.at(1).pelion);
     EXPECT_EQ(full->dtls.cid_bytes, plain->dtls.cid_bytes);
     EXPECT_EQ(full->dtls.shards, plain->dtls.shards);
     EXPECT_EQ(full->dtls.node, plain->dtls.node);

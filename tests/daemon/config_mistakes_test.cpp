@@ -127,6 +127,19 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Spoilt{"UnknownKey", true, "max_payload", "max_paylaod", 3, 1,
                "unknown key \"max_paylaod\" in [fleet]", "did you mean \"max_payload\"?"},
+        Spoilt{"ARouteWithoutTopic", true, "topic = \"dt/{fleet}/{device}/{resource}\"\n", "", 5, 1,
+               "\"route[0].topic\" is missing", "add topic ="},
+        Spoilt{"AMapOfAWrongObject", true, "[[route]]", "[[map]]\nname = \"v\"\nobject = 17\n\n[[route]]", 7,
+               10, "/17/0/5700 is of no object for sensors", "docs/pelion.md"},
+        Spoilt{"AMapOfWhatATemperatureCannotHave", true, "[[route]]",
+               "[[map]]\nname = \"v\"\nobject = 3303\nresource = 5701\n\n[[route]]", 7, 10,
+               "/3303/0/5701 cannot be had", "choose another"},
+        Spoilt{"TwoMapsOntoOneResource", true, "[[route]]",
+               "[[map]]\nname = \"a\"\nobject = 3303\n\n[[map]]\nname = \"b\"\nobject = 3303\n\n[[route]]",
+               11, 10, "\"a\" and \"b\" both go to /3303/0/5700", "another instance"},
+        Spoilt{"OneNameMappedTwice", true, "[[route]]",
+               "[[map]]\nname = \"a\"\nobject = 3303\n\n[[map]]\nname = \"a\"\nobject = 3304\n\n[[route]]",
+               10, 8, "\"a\" is mapped already, to /3303/0/5700", "remove one"},
         Spoilt{"UnknownKeyInARoute", true, "[[route]]", "[[route]]\ntopics = 1", 6, 1,
                "unknown key \"topics\" in [route]", "did you mean \"topic\"?"},
         Spoilt{"ARuleOfAnotherCloud", true, "topic = ", "rule = \"r\"\ntopic = ", 8, 8,
@@ -223,6 +236,27 @@ TEST(ConfigMistakesTest, DeepNestingIsRefused) {
         parse_texts("x = " + std::string(200, '[') + std::string(200, ']'), std::string(kFleetText));
     ASSERT_FALSE(config);
     EXPECT_THAT(config.error()[0].what, ::testing::AnyOf(HasSubstr("too deep"), HasSubstr("not TOML")));
+}
+
+// A profile with topics of its own.
+TEST(ConfigMistakesTest, APelionEdgeUpstreamHasTopicsAndKeysOfItsOwn) {
+    const std::string gateway =
+        replaced(kGatewayText, "name = \"aws\"", "name = \"aws\"\nprofile = \"pelion-edge\"");
+    const std::string fleet = replaced(kFleetText, "topic = \"dt/{fleet}/{device}/{resource}\"\n", "");
+    const auto right = parse_texts(gateway + "form = \"Val\"\nmax_nodes = 7\n", fleet);
+    ASSERT_TRUE(right) << right.error()[0].text();
+    EXPECT_EQ(right->upstreams[0].pelion.form, PelionForm::kVal);
+    EXPECT_EQ(right->upstreams[0].pelion.max_nodes, 7U);
+
+    const auto words = [](const std::expected<Config, Mistakes>& config) {
+        return config ? std::string() : config.error()[0].text();
+    };
+    EXPECT_THAT(words(parse_texts(gateway, std::string(kFleetText))), HasSubstr("has topics of its own"));
+    EXPECT_THAT(words(parse_texts(gateway + "connections = 2\n", fleet)), HasSubstr("must be 1"));
+    EXPECT_THAT(words(parse_texts(gateway + "batch_size = \"5KiB\"\n", fleet)), HasSubstr("batch_size"));
+    EXPECT_THAT(words(parse_texts(gateway + "gateway_id = \"a/b\"\n", fleet)), HasSubstr("gateway_id"));
+    EXPECT_THAT(words(parse_texts(std::string(kGatewayText) + "max_nodes = 7\n", std::string(kFleetText))),
+                HasSubstr("is a key of the profile \"pelion-edge\""));
 }
 
 }  // namespace

@@ -46,6 +46,29 @@ TEST(StatusTest, AGatewayInOrderIsWell) {
     }
 }
 
+// What is acknowledged by a broker is not yet where it is meant to go.
+TEST(StatusTest, OfATranslatorBehindTheBrokerItIsToldWhatIsNotPromised) {
+    GatewayStatus status = well();
+    status.upstreams[1].translator = {.used = true,
+                                      .ready = true,
+                                      .nodes = 12,
+                                      .registered = 9,
+                                      .asked = 1,
+                                      .failed = 2,
+                                      .turned_away = 3,
+                                      .held = 4};
+    const std::string text = to_text(status);
+    EXPECT_THAT(
+        text, HasSubstr("pelion: delivered means at its broker; the translator behind it answers, 9 of 12 "
+                        "nodes are registered, 1 wait for an answer, 2 were refused, 3 are beyond max_nodes; "
+                        "4 readings wait for that"));
+    EXPECT_EQ(text.find("aws: delivered means"), std::string::npos);
+    const auto read = status_from_json(to_json(status));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->upstreams[1].translator.turned_away, 3U);
+    EXPECT_FALSE(read->upstreams[0].translator.used);
+}
+
 TEST(StatusTest, AnUpstreamThatIsDownIsNamedWithWhatWaitsForIt) {
     GatewayStatus status = well();
     UpstreamState& upstream = status.upstreams[1];

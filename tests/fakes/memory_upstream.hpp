@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,13 @@ public:
                              .received = WallTime(std::chrono::seconds(1'767'225'600)),
                              .content_format = 0,
                              .payload = Bytes(text.begin(), text.end())};
+        return number;
+    }
+    // The same with a SenML pack in JSON.
+    daemon::ReadingNumber add_senml(const std::string& device, std::string_view pack) {
+        const daemon::ReadingNumber number = add(device);
+        readings_[number].content_format = 110;
+        readings_[number].payload = Bytes(pack.begin(), pack.end());
         return number;
     }
     void add_many(std::size_t count) {
@@ -100,12 +108,18 @@ public:
     std::uint64_t connect() override {
         connected_ = false;
         unanswered.clear();
+        subscriptions.clear();
         return ++attempts;
     }
     bool publish(std::uint64_t token, const mqtt::Publish& message) override {
         if (!connected_) return false;
         unanswered.push_back({token, message});
         sent.push_back({token, message});
+        return true;
+    }
+    bool subscribe(std::uint64_t token, const mqtt::Subscription& subscription) override {
+        if (!connected_) return false;
+        subscriptions.emplace_back(token, subscription);
         return true;
     }
     void disconnect(milliseconds) override {
@@ -142,11 +156,27 @@ public:
         return event;
     }
 
+    // The SUBACK of the oldest subscription that has none.
+    mqtt::Event subscribes(mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess) {
+        mqtt::Event event = make(mqtt::Event::Kind::kSubscribed);
+        event.token = subscriptions.at(0).first;
+        event.code = code;
+        subscriptions.pop_front();
+        return event;
+    }
+    // Somebody published this.
+    mqtt::Event brings(std::string topic, std::string payload) const {
+        mqtt::Event event = make(mqtt::Event::Kind::kMessage);
+        event.message = std::make_shared<const mqtt::Message>(std::move(topic), std::move(payload));
+        return event;
+    }
+
     std::uint64_t attempts = 0;
     unsigned disconnects = 0;
     std::string client_id;
     std::deque<Sent> unanswered;
-    std::vector<Sent> sent;  // ever
+    std::deque<std::pair<std::uint64_t, mqtt::Subscription>> subscriptions;  // without SUBACK
+    std::vector<Sent> sent;                                                  // ever
 
 private:
     mqtt::Event make(mqtt::Event::Kind kind) const {

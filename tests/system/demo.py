@@ -6,6 +6,7 @@ import json
 import sys
 import time
 
+from clouds import PelionBroker, Translator
 from harness import (AWS_LIMITS, Broker, Failure, Gateway, Nodes, Pki, Stage, Verifier, make_devices,
                      wait_for)
 
@@ -86,11 +87,15 @@ def play(options, table):
         table.say("a throw-away PKI by openssl; two mosquitto brokers with mutual TLS on loopback")
         pki = Pki(stage.folder / "pki")
         brokers = [Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS),
-                   Broker(stage, pki, "pelion", "edge-ca", "nbiot/#")]
+                   PelionBroker(stage, pki)]
         for broker in brokers:
             broker.start()
+        translator = Translator(stage, brokers[1]).start()
+        table.say("aws is published to in batches, as AWS IoT Core meters them; behind the broker pelion stands a "
+                  "translator as Pelion Edge has it")
 
-        gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers})
+        gateway = Gateway(stage, pki, {broker.name: broker.url for broker in brokers},
+                          {"pelion.answer_timeout": '"2s"'}, own_forms=True)
         devices = gateway.import_devices(make_devices(options.nodes))
         gateway.start()
         table.say(f"gateway on {gateway.address}, {options.nodes} devices imported; the nodes switch on")
@@ -115,11 +120,13 @@ def play(options, table):
         verifier = Verifier(nodes.events())
         verifier.wait_until_delivered(brokers, DRAIN_SECONDS)
         table.show("runs again", totals, {broker.name: distinct(broker) for broker in brokers})
+        state = {upstream["name"]: upstream for upstream in gateway.status()["upstreams"]}
         gateway.stop()
-        return summary(options, totals, before, verifier, brokers)
+        translator.check_alive()
+        return summary(options, totals, before, verifier, brokers, state, translator.record())
 
 
-def summary(options, totals, before, verifier, brokers):
+def summary(options, totals, before, verifier, brokers, state, edge):
     upstreams = {broker.name: verifier.verdict(broker) for broker in brokers}
     traffic = totals["reading_traffic"]
     acked = max(totals["acked"], 1)
@@ -136,6 +143,10 @@ def summary(options, totals, before, verifier, brokers):
         "readings": {"sent": len(verifier.sent), "acknowledged": len(verifier.acked),
                      "unacknowledged": totals["waiting"], "retransmissions": totals["retransmissions"]},
         "upstreams": upstreams,
+        # Since the gateway's second start.
+        "forms": {"aws_readings_a_message": round(state["aws"]["message_readings"] / max(state["aws"]["messages"], 1), 1),
+                  "edge_devices": sum(device["registered"] for device in edge["devices"].values()),
+                  "edge_failed_registrations": edge["failed"]},
         "link": {"lost": lost(totals), "duplicated": duplicated(totals)},
         "bytes_on_air": {
             "reading_up": round(traffic["bytes_on_air_up"] / acked, 1),
@@ -155,6 +166,9 @@ def print_summary(result):
     for name, verdict in result["upstreams"].items():
         print(f"  delivered to {name:<12}{verdict['delivered']} (lost {verdict['lost']}, duplicated "
               f"{verdict['redelivered']} under the same id, stored twice {verdict['stored_twice']})")
+    forms = result["forms"]
+    print(f"  in their own forms       {forms['aws_readings_a_message']} readings a message to aws; at Edge "
+          f"{forms['edge_devices']} devices, {forms['edge_failed_registrations']} registrations failed")
     print(f"  handshakes               {result['handshakes']} for {result['nodes']} nodes, "
           f"{result['handshakes_after_kill']} after the kill")
     print(f"  bytes on air a reading   {air['reading_up']} up, {air['reading_down']} down "

@@ -27,6 +27,14 @@ NODES_BINARY = BUILD / "tests" / "sim" / "narrowgate-sim-nodes"
 GATEWAY_NAME = "gw-1"      # as etc/narrowgate.toml has it
 RECORDER_NAME = "recorder"
 FLEET = "water-meters"     # as etc/fleets.d has it
+# The number of a simulated node's reading, where the form of Pelion has no id.
+NUMBER_OF_READING = """
+[[map]]
+name = "seq"
+object = 3300
+instance = 0
+resource = 5700
+"""
 
 
 class Pki:
@@ -143,8 +151,23 @@ class Broker:
         for line in self.delivered.read_text(errors="replace").split("\n")[:-1]:
             fields = line.split("\t", 2)
             if len(fields) == 3:  # else it is mosquitto_sub's own account of what it does
-                found.append((float(fields[0]), fields[1], json.loads(fields[2])))
+                found += [(float(fields[0]), fields[1], envelope) for envelope in envelopes(json.loads(fields[2]))]
         return found
+
+
+def envelopes(message):
+    """A message's readings as the envelopes that each would have had alone; a batch is taken apart."""
+    if "batch" not in message:
+        return [message]
+    found = []
+    for number, device, _, _, content in message["rows"]:
+        senml = []
+        for series, value, *_ in content if isinstance(content, list) else []:
+            kind = message["series"][series].get("k", "v")
+            senml.append({"n": message["series"][series]["n"].replace("{device}", device), kind: value})
+        found.append({"id": number if isinstance(number, str) else f"{message['store']}-{number}",
+                      "device": device, "senml": senml})
+    return found
 
 
 class CoapClient:
@@ -172,11 +195,12 @@ class CoapClient:
 class Gateway:
     """The gateway's own binary on the files of etc/, of which only paths, ports and `overrides` differ.
 
-    `overrides` maps "section.key" to a TOML value in text; an [[upstream]]'s section is its name.
+    `overrides` maps "section.key" to a TOML value in text; an [[upstream]]'s section is its name. Both
+    upstreams get a message a reading in an envelope, unless each is to have its cloud's `own_forms`.
     """
 
     def __init__(self, stage, pki, upstreams, overrides=None, name="gateway", port=None, prefix=(),
-                 fleet_overrides=None):
+                 fleet_overrides=None, own_forms=False):
         self.stage, self.prefix = stage, list(prefix)
         self.folder = stage.folder / name
         self.folder.mkdir()
@@ -193,8 +217,9 @@ class Gateway:
             "gateway.state_directory": quote(self.folder / "state"),
             "gateway.runtime_directory": quote(self.folder / "run"),
             "dtls.listen": f'["127.0.0.1:{self.port}"]',
-            "aws.batch_size": '"0B"',  # a message a reading, each with an envelope of its own
         }
+        if not own_forms:
+            values |= {"aws.batch_size": '"0B"', "pelion.profile": '"mqtt"'}
         (self.folder / "run").mkdir()
         (self.folder / "state").mkdir(mode=0o700)
         for upstream, url in upstreams.items():
@@ -204,6 +229,11 @@ class Gateway:
         (self.folder / "fleets.d").mkdir()
         for fleet in sorted((ROOT / "etc" / "fleets.d").glob("*.toml")):
             text = fleet.read_text()
+            if own_forms:
+                text += NUMBER_OF_READING
+            else:
+                text = re.sub(r'(?m)^upstream = "pelion".*$',
+                              'upstream = "pelion"\ntopic = "nbiot/{device}/{resource}"', text)
             (self.folder / "fleets.d" / fleet.name).write_text(with_values(text, fleet_overrides or {}))
         self.process = None
         self.kills = 0

@@ -54,12 +54,13 @@ std::string to_words(const ServerLimits& limits) {
 }  // namespace
 
 Attempt::Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
-                 TraceHistory& history, const Connection::Post& post)
+                 TraceHistory& history, const Connection::Post& post, std::shared_ptr<Inbox> inbox)
     : number_(number),
       options_(options),
       began_(SystemClock{}.now().steady),
       dialer_(dialer),
       history_(history),
+      inbox_(std::move(inbox)),
       post_(post) {}
 
 Attempt::~Attempt() {
@@ -83,6 +84,8 @@ void Attempt::begin(const Tunnel& tunnel) {
         client_->set_disconnected_handler([this](const ::mqtt::properties&, ::mqtt::ReasonCode code) {
             lose(static_cast<ReasonCode>(code));
         });
+        client_->set_message_callback(
+            [this](const ::mqtt::const_message_ptr& message) { arrived(*message); });
 
         ::mqtt::ssl_options ssl;
         ssl.set_trust_store(options_.ca_file.string());
@@ -179,6 +182,38 @@ bool Attempt::publish(std::uint64_t token, const Publish& message) {
     }
 }
 
+bool Attempt::subscribe(std::uint64_t token, const Subscription& subscription) {
+    const std::scoped_lock lock(client_mutex_);
+    if (!client_) return false;
+    try {
+        client_->subscribe(subscription.filter, subscription.qos, reinterpret_cast<void*>(token),
+                           subscribe_listener_);
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+void Attempt::arrived(const ::mqtt::message& message) {
+    const std::string& topic = message.get_topic();
+    const std::string& payload = message.get_payload_str();
+    const bool fits =
+        topic.size() <= Message::kMaxBytes && payload.size() <= Message::kMaxBytes - topic.size();
+    if (!fits || inbox_->unread.fetch_add(1) >= Message::kMaxUnread) {
+        if (fits) --inbox_->unread;
+        ++inbox_->dropped;
+        return;
+    }
+    Event event;
+    event.kind = Event::Kind::kMessage;
+    event.message = std::shared_ptr<const Message>(new Message{.topic = topic, .payload = payload},
+                                                   [inbox = inbox_](const Message* read) {
+                                                       delete read;
+                                                       --inbox->unread;
+                                                   });
+    emit(std::move(event));
+}
+
 void Attempt::mute() {
     const std::scoped_lock lock(event_mutex_);
     over_ = true;
@@ -201,7 +236,7 @@ void Attempt::emit(Event event, std::optional<TracedAttempt> ended) {
     if (over_) return;
     if (event.kind == Event::Kind::kConnected) {
         if (std::exchange(connected_, true)) return;
-    } else if (event.kind != Event::Kind::kPublished) {
+    } else if (event.kind == Event::Kind::kConnectFailed || event.kind == Event::Kind::kLost) {
         over_ = true;
     }
     if (ended) {
@@ -274,6 +309,28 @@ void Attempt::ConnectListener::on_failure(const ::mqtt::token& token) {
     } else {
         attempt_.fail_without_answer(::mqtt::exception::error_str(token.get_return_code()));
     }
+}
+
+void Attempt::SubscribeListener::on_success(const ::mqtt::token& token) {
+    Event event;
+    event.kind = Event::Kind::kSubscribed;
+    event.token = reinterpret_cast<std::uint64_t>(token.get_user_context());
+    event.code = static_cast<ReasonCode>(token.get_reason_code());
+    attempt_.emit(std::move(event));
+}
+
+void Attempt::SubscribeListener::on_failure(const ::mqtt::token& token) {
+    const auto code = static_cast<ReasonCode>(token.get_reason_code());
+    if (verdict_of(code) == Verdict::kTaken) {
+        // Not answered at all.
+        attempt_.lose(std::nullopt);
+        return;
+    }
+    Event event;
+    event.kind = Event::Kind::kSubscribed;
+    event.token = reinterpret_cast<std::uint64_t>(token.get_user_context());
+    event.code = code;
+    attempt_.emit(std::move(event));
 }
 
 void Attempt::PublishListener::on_success(const ::mqtt::token& token) {

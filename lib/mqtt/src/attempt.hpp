@@ -6,6 +6,7 @@
 
 #include <mqtt/async_client.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,12 @@
 #include "trace_history.hpp"
 
 namespace narrowgate::mqtt {
+
+// Of all attempts of a connection. Thread: any.
+struct Inbox {
+    std::atomic<std::size_t> unread = 0;
+    std::atomic<std::uint64_t> dropped = 0;
+};
 
 // Thread: begin() and fail_to_dial() the dialer's, the callbacks paho's, all else the connection's owner's.
 //
@@ -24,7 +31,7 @@ class Attempt {
 public:
     // `dialer` and `history` outlive this.
     Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer, TraceHistory& history,
-            const Connection::Post& post);
+            const Connection::Post& post, std::shared_ptr<Inbox> inbox);
     ~Attempt();
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
@@ -34,6 +41,7 @@ public:
     void fail_before_dialing(Error error);
     void fail_to_dial(Error error);
     bool publish(std::uint64_t token, const Publish& message);
+    bool subscribe(std::uint64_t token, const Subscription& subscription);
     // After it returns no event is posted.
     void mute();
     void disconnect(milliseconds timeout);
@@ -42,6 +50,15 @@ private:
     class ConnectListener final : public ::mqtt::iaction_listener {
     public:
         explicit ConnectListener(Attempt& attempt) : attempt_(attempt) {}
+        void on_success(const ::mqtt::token& token) override;
+        void on_failure(const ::mqtt::token& token) override;
+
+    private:
+        Attempt& attempt_;
+    };
+    class SubscribeListener final : public ::mqtt::iaction_listener {
+    public:
+        explicit SubscribeListener(Attempt& attempt) : attempt_(attempt) {}
         void on_success(const ::mqtt::token& token) override;
         void on_failure(const ::mqtt::token& token) override;
 
@@ -64,6 +81,7 @@ private:
     void connected(const ServerLimits& limits);
     void answered(std::uint64_t token, ReasonCode code);
     void refuse(ReasonCode code);
+    void arrived(const ::mqtt::message& message);
     void fail_without_answer(const std::string& library_words);
     void lose(std::optional<ReasonCode> said);
     void end(Event::Kind kind, const Outcome& outcome);
@@ -74,6 +92,7 @@ private:
     const SteadyTime began_;
     Dialer& dialer_;
     TraceHistory& history_;
+    const std::shared_ptr<Inbox> inbox_;
 
     std::mutex event_mutex_;
     Connection::Post post_;
@@ -87,6 +106,7 @@ private:
     // Before the client: paho calls them until it is gone, and from its destructor.
     ConnectListener connect_listener_{*this};
     PublishListener publish_listener_{*this};
+    SubscribeListener subscribe_listener_{*this};
     std::unique_ptr<::mqtt::async_client> client_;
 };
 

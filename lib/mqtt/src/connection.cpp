@@ -19,6 +19,10 @@ public:
     bool publish(std::uint64_t token, const Publish& message) {
         return attempt_ != nullptr && attempt_->publish(token, message);
     }
+    bool subscribe(std::uint64_t token, const Subscription& subscription) {
+        return attempt_ != nullptr && attempt_->subscribe(token, subscription);
+    }
+    std::uint64_t dropped_messages() const { return inbox_->dropped; }
     void disconnect(milliseconds timeout) {
         if (attempt_) attempt_->disconnect(timeout);
         drop();
@@ -41,6 +45,7 @@ private:
     const std::unique_ptr<Dialer> dialer_;
     TraceHistory history_;
     std::uint64_t number_ = 0;
+    const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
     std::shared_ptr<Attempt> attempt_;
     // Never connected. paho ends its threads with its last client and starts them with its first, which races
     // with clients that others make meanwhile; as long as this one lives there is no last.
@@ -51,7 +56,7 @@ private:
 
 std::uint64_t Connection::Impl::connect() {
     drop();
-    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, history_, post_);
+    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, history_, post_, inbox_);
     std::vector<Error> problems = problems_of(options_, SystemClock{}.now().wall);
     if (!problems.empty()) {
         attempt_->fail_before_dialing(std::move(problems.front()));
@@ -91,6 +96,12 @@ std::uint64_t Connection::connect() {
 }
 bool Connection::publish(std::uint64_t token, const Publish& message) {
     return impl_->publish(token, message);
+}
+bool Connection::subscribe(std::uint64_t token, const Subscription& subscription) {
+    return impl_->subscribe(token, subscription);
+}
+std::uint64_t Connection::dropped_messages() const {
+    return impl_->dropped_messages();
 }
 void Connection::disconnect(milliseconds timeout) {
     impl_->disconnect(timeout);

@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
+#include <vector>
 
 #include "events.hpp"
 
@@ -56,6 +58,67 @@ TEST_F(ConnectionTest, APublishIsAnsweredByThePubackOfItsToken) {
     broker_.wait_for_log("Received DISCONNECT from gw-1");  // throws when it does not come
     broker_.stop();
     EXPECT_THAT(broker_.received(), Contains("dt/a/wm-1 {}"));
+}
+
+TEST_F(ConnectionTest, WhatOthersPublishArrivesOnceItIsSubscribedTo) {
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    ASSERT_TRUE(connection->subscribe(5, {.filter = "answers/#"}));
+    const auto subscribed = events_.next();
+    ASSERT_TRUE(subscribed);
+    EXPECT_EQ(subscribed->kind, Event::Kind::kSubscribed);
+    EXPECT_EQ(subscribed->token, 5U);
+    EXPECT_EQ(verdict_of(subscribed->code), Verdict::kTaken);
+
+    Events others;
+    auto options = options_for(broker_, pki_, pki_.client("other"));
+    options.client_id = "other";
+    const auto other = Connection::open(options, others.post());
+    ASSERT_TRUE(other);
+    (*other)->connect();
+    ASSERT_EQ(others.next_words(), "connected");
+    ASSERT_TRUE((*other)->publish(1, {.topic = "answers/a", .payload = "yes", .content_type = ""}));
+    EXPECT_EQ(events_.next_words(), "message: answers/a yes");
+    EXPECT_EQ(connection->dropped_messages(), 0U);
+}
+
+// Whoever may publish to us must not be able to fill our memory.
+TEST_F(ConnectionTest, MessagesThatAreTooLargeOrTooManyAreDroppedAndCounted) {
+    const auto connection = open();
+    connection->connect();
+    ASSERT_EQ(events_.next_words(), "connected");
+    ASSERT_TRUE(connection->subscribe(1, {.filter = "flood"}));
+    ASSERT_THAT(events_.next_words(), testing::StartsWith("subscribed"));
+    const std::string large(Message::kMaxBytes, 'x');
+    ASSERT_TRUE(connection->publish(1, {.topic = "flood", .payload = large, .content_type = ""}));
+    ASSERT_THAT(events_.next_words(), testing::StartsWith("published"));
+    EXPECT_EQ(connection->dropped_messages(), 1U);
+
+    // Nobody reads: what is kept is the bound.
+    std::vector<Event> unread;
+    constexpr std::size_t kMany = Message::kMaxUnread + 40;
+    for (std::size_t sent = 0; sent < kMany; ++sent) {
+        ASSERT_TRUE(connection->publish(sent + 2, {.topic = "flood", .payload = "x", .content_type = ""}));
+        std::optional<Event> event;
+        do {
+            event = events_.next();
+            ASSERT_TRUE(event);
+            unread.push_back(*event);
+        } while (event->kind != Event::Kind::kPublished);
+    }
+    const auto messages = std::ranges::count(unread, Event::Kind::kMessage, &Event::kind);
+    EXPECT_LE(messages, static_cast<std::ptrdiff_t>(Message::kMaxUnread));
+    EXPECT_GT(messages, 0);
+    EXPECT_GE(connection->dropped_messages(), 1U + 30U);
+
+    // Once they are read, others come again.
+    unread.clear();
+    ASSERT_TRUE(connection->publish(9999, {.topic = "flood", .payload = "after", .content_type = ""}));
+    std::string words = events_.next_words();
+    while (!words.ends_with("after"))
+        words = events_.next_words();
+    EXPECT_EQ(words, "message: flood after");
 }
 
 TEST_F(ConnectionTest, TheBrokersReceiveMaximumIsTold) {

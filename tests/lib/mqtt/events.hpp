@@ -42,6 +42,10 @@ public:
                 return "failed: " + event->error.text();
             case Event::Kind::kPublished:
                 return "published: " + to_words(event->code);
+            case Event::Kind::kSubscribed:
+                return "subscribed: " + to_words(event->code);
+            case Event::Kind::kMessage:
+                return "message: " + event->message->topic + " " + event->message->payload;
             case Event::Kind::kLost:
                 return "lost: " + event->error.text();
         }

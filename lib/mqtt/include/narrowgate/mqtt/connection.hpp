@@ -37,11 +37,30 @@ struct ServerLimits {
     std::optional<seconds> keep_alive;  // the broker's wish in place of ours
 };
 
+// A wish to receive what others publish.
+struct Subscription {
+    std::string filter;  // MQTT 5 section 4.7; may hold wildcards
+    int qos = 1;         // 0 or 1, at most; what arrives is as its sender published it
+};
+
+// What somebody published under a filter we subscribed to: it may be anything.
+struct Message {
+    // Larger ones are dropped, and those that come while so many wait for the owner: nobody who may publish
+    // to us can fill our memory. dropped_messages() counts them.
+    static constexpr std::size_t kMaxBytes = 8192;  // topic and payload
+    static constexpr std::size_t kMaxUnread = 256;
+
+    std::string topic;
+    std::string payload;
+};
+
 struct Event {
     enum class Kind : std::uint8_t {
         kConnected,      // limits
         kConnectFailed,  // error: what and where, and the cure; the attempt is over
         kPublished,      // token, code: the broker's PUBACK, good or bad
+        kSubscribed,     // token, code: the broker's SUBACK, good (the QoS granted) or bad
+        kMessage,        // message
         kLost,  // error: the attempt is over; publishes without kPublished may or may not have arrived
     };
 
@@ -52,6 +71,8 @@ struct Event {
     ReasonCode code = ReasonCode::kSuccess;
     ServerLimits limits;
     Error error;
+    // Owned by the event: when its last copy goes, the next message may come.
+    std::shared_ptr<const Message> message;
 };
 
 // Thread: its owner's. Events come from other threads (the library's and the dialer's): `post` must hand them
@@ -77,6 +98,12 @@ public:
     // connection to send on (kLost is on its way) or the window of kPahoMaxInflight is full: the caller keeps
     // its own.
     bool publish(std::uint64_t token, const Publish& message);
+
+    // Asks for the messages of one filter; kSubscribed with `token` follows, or kLost without it. Holds for
+    // this attempt alone: sessions are clean. False when there is no connection.
+    bool subscribe(std::uint64_t token, const Subscription& subscription);
+    // Messages since open() that were too large or too many. Thread: any.
+    std::uint64_t dropped_messages() const;
 
     // Says DISCONNECT and closes, waiting at most `timeout` for it to be written. No event follows.
     void disconnect(milliseconds timeout);
