@@ -36,6 +36,9 @@ ServerLimits limits_of(const ::mqtt::token& token) {
         if (const auto value = property_of<std::uint16_t>(properties, code::SERVER_KEEP_ALIVE)) {
             limits.keep_alive = seconds(*value);
         }
+        if (const auto value = property_of<std::uint8_t>(properties, code::MAXIMUM_QOS)) {
+            limits.maximum_qos = *value;
+        }
         limits.maximum_packet_size = property_of<std::uint32_t>(properties, code::MAXIMUM_PACKET_SIZE);
     } catch (const std::exception&) {
         // A CONNACK whose properties cannot be read limits nothing.
@@ -45,9 +48,14 @@ ServerLimits limits_of(const ::mqtt::token& token) {
 
 }  // namespace
 
-Attempt::Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
+Attempt::Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer, Learned& learned,
                  const Connection::Post& post)
-    : number_(number), options_(options), began_(SystemClock{}.now().steady), dialer_(dialer), post_(post) {}
+    : number_(number),
+      options_(options),
+      began_(SystemClock{}.now().steady),
+      dialer_(dialer),
+      learned_(learned),
+      post_(post) {}
 
 Attempt::~Attempt() {
     mute();
@@ -87,7 +95,8 @@ void Attempt::begin(const Tunnel& tunnel) {
         ::mqtt::connect_options connect;
         connect.set_mqtt_version(MQTTVERSION_5);
         connect.set_clean_start(true);
-        connect.set_keep_alive_interval(options_.keep_alive);
+        const seconds theirs(learned_.keep_alive_seconds);
+        connect.set_keep_alive_interval(theirs > seconds(0) ? theirs : options_.keep_alive);
         connect.set_connect_timeout(std::max(options_.connect_timeout - spent, seconds(1)));
         connect.set_max_inflight(static_cast<int>(kPahoMaxInflight));
         connect.set_https_proxy(tunnel.proxy_url());
@@ -98,9 +107,10 @@ void Attempt::begin(const Tunnel& tunnel) {
     }
 }
 
-void Attempt::fail(Error error) {
+void Attempt::fail(Error error, ReasonCode code) {
     Event event;
     event.kind = Event::Kind::kConnectFailed;
+    event.code = code;
     event.error = std::move(error);
     emit(std::move(event));
 }
@@ -171,7 +181,23 @@ void Attempt::lose(std::optional<ReasonCode> said) {
     }
     Event event;
     event.kind = connected ? Event::Kind::kLost : Event::Kind::kConnectFailed;
+    event.code = said.value_or(ReasonCode::kSuccess);
+    if (said == ReasonCode::kTopicAliasInvalid) learned_.no_aliases = true;
     event.error = lost_connection(options_, dialer_.trace(), said);
+    emit(std::move(event));
+}
+
+void Attempt::accepted(ServerLimits limits) {
+    learned_.keep_alive_seconds = static_cast<std::uint16_t>(limits.keep_alive.value_or(seconds(0)).count());
+    if (learned_.no_aliases) limits.topic_alias_maximum = 0;
+    if (limits.maximum_qos == 0) {
+        // Without PUBACKs an acknowledgement to a node could not be kept.
+        fail(refused_connect(options_, ReasonCode::kQosNotSupported), ReasonCode::kQosNotSupported);
+        return;
+    }
+    Event event;
+    event.kind = Event::Kind::kConnected;
+    event.limits = limits;
     emit(std::move(event));
 }
 
@@ -182,10 +208,7 @@ void Attempt::end_trace() {
 }
 
 void Attempt::ConnectListener::on_success(const ::mqtt::token& token) {
-    Event event;
-    event.kind = Event::Kind::kConnected;
-    event.limits = limits_of(token);
-    attempt_.emit(std::move(event));
+    attempt_.accepted(limits_of(token));
     attempt_.end_trace();
 }
 
@@ -194,7 +217,7 @@ void Attempt::ConnectListener::on_failure(const ::mqtt::token& token) {
     const int result = token.get_return_code();
     const auto code = static_cast<ReasonCode>(result > 0 ? result : token.get_reason_code());
     if (verdict_of(code) != Verdict::kTaken) {
-        attempt_.fail(refused_connect(attempt_.options_, code));
+        attempt_.fail(refused_connect(attempt_.options_, code), code);
     } else {
         attempt_.fail_without_answer(::mqtt::exception::error_str(token.get_return_code()));
     }

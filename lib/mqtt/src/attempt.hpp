@@ -6,6 +6,8 @@
 
 #include <mqtt/async_client.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,15 @@
 
 namespace narrowgate::mqtt {
 
+// What a broker has taught us on an attempt, for those after it. Thread: any.
+struct Learned {
+    // Its Server Keep Alive in seconds (MQTT 5 section 3.2.2.3.14), which must replace ours; paho 1.3.12 does
+    // not do so within the connection. 0: it has none.
+    std::atomic<std::uint16_t> keep_alive_seconds{0};
+    // It has ended a connection for a topic alias (0x94).
+    std::atomic<bool> no_aliases{false};
+};
+
 // Thread: begin() and fail() the dialer's, the callbacks paho's, all else the connection's owner's.
 //
 // Locks: `client_mutex_` may be held over calls of paho, which takes its own lock; callbacks come with paho's
@@ -22,15 +33,16 @@ namespace narrowgate::mqtt {
 // called.
 class Attempt {
 public:
-    // `dialer` outlives this.
-    Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
+    // `dialer` and `learned` outlive this.
+    Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer, Learned& learned,
             const Connection::Post& post);
     ~Attempt();
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
 
     void begin(const Tunnel& tunnel);
-    void fail(Error error);
+    // `code`: the CONNACK's, if one was the reason.
+    void fail(Error error, ReasonCode code = ReasonCode::kSuccess);
     bool publish(std::uint64_t token, const Publish& message);
     // After it returns no event is posted.
     void mute();
@@ -57,6 +69,7 @@ private:
     };
 
     void emit(Event event);
+    void accepted(ServerLimits limits);
     void fail_without_answer(const std::string& library_words);
     void lose(std::optional<ReasonCode> said);
     void end_trace();
@@ -65,6 +78,7 @@ private:
     const ConnectionOptions options_;
     const SteadyTime began_;
     Dialer& dialer_;
+    Learned& learned_;
 
     std::mutex event_mutex_;
     Connection::Post post_;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "narrowgate/mqtt/code_rule.hpp"
 #include "record_meter.hpp"
 
 namespace narrowgate::mqtt {
@@ -46,11 +47,14 @@ constexpr std::array kAlerts = {
                "check the clock, then tell the broker's operator"},
     AlertWords{46, "certificate unknown", "the broker refused our certificate", kOurCertificate,
                "the broker's certificate was not acceptable", kTheirCertificate},
-    AlertWords{
-        48, "unknown CA", "the broker does not know the authority of our certificate",
-        "register our certificate or its authority there, or use the certificate it knows",
-        "the broker's certificate is from an authority that ca_file does not hold",
-        "put the broker's root into ca_file; if you do not expect another authority, somebody is in between"},
+    AlertWords{48, "unknown CA", "the broker does not know the authority of our certificate",
+               "register our certificate or its authority there, or use the certificate it knows; those "
+               "between it and "
+               "the root belong into certificate_file too",
+               "the broker's certificate is from an authority that ca_file does not hold",
+               "put the broker's root into ca_file; if it is there, the broker does not send the "
+               "certificates between; if "
+               "you do not expect another authority, somebody is in between"},
     AlertWords{49, "access denied", "the broker denies access to our certificate", kOurCertificate,
                "access denied", kTheirCertificate},
     AlertWords{51, "decrypt error", "the broker could not verify our signature",
@@ -166,30 +170,9 @@ std::string alert_name(std::uint8_t description) {
 }
 
 Error refused_connect(const ConnectionOptions& options, ReasonCode code) {
-    std::string cure = "read the broker's log for its side";
-    switch (code) {
-        case ReasonCode::kClientIdNotValid:
-            cure = "set client_id to one that the broker accepts";
-            break;
-        case ReasonCode::kNotAuthorized:
-        case ReasonCode::kBadUserNameOrPassword:
-            cure = "let the broker's policy allow this certificate to connect with this client_id";
-            break;
-        case ReasonCode::kUnsupportedProtocolVersion:
-            cure = "the broker must speak MQTT 5";
-            break;
-        case ReasonCode::kQuotaExceeded:
-        case ReasonCode::kConnectionRateExceeded:
-        case ReasonCode::kServerBusy:
-        case ReasonCode::kServerUnavailable:
-            cure = "nothing: it is tried again";
-            break;
-        default:
-            break;
-    }
     return with_name(options,
                      fmt::format("the broker refused client_id {}: {}", options.client_id, to_words(code)),
-                     std::move(cure));
+                     std::string(rule_of(Packet::kConnack, code).cure));
 }
 
 Error failed_connect(const ConnectionOptions& options, const ConnectionTrace& trace, bool timed_out,
@@ -229,13 +212,12 @@ Error failed_connect(const ConnectionOptions& options, const ConnectionTrace& tr
 
 Error lost_connection(const ConnectionOptions& options, const ConnectionTrace& trace,
                       std::optional<ReasonCode> said) {
-    if (said == ReasonCode::kSessionTakenOver) {
-        return with_name(options, fmt::format("another client has connected as {}", options.client_id),
-                         "give each gateway a client_id of its own");
-    }
     if (said) {
-        return with_name(options, fmt::format("the broker ended the connection: {}", to_words(*said)),
-                         "read the broker's log for its side");
+        const std::string what =
+            said == ReasonCode::kSessionTakenOver
+                ? fmt::format("another client has connected as {}: {}", options.client_id, to_words(*said))
+                : fmt::format("the broker ended the connection: {}", to_words(*said));
+        return with_name(options, what, std::string(rule_of(Packet::kDisconnect, *said).cure));
     }
     if (const auto alert = fatal_alert(trace)) return of_alert(options, *alert);
     std::string how;
