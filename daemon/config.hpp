@@ -54,21 +54,6 @@ struct UpstreamConfig {
     milliseconds batch_delay{1000};
 };
 
-// Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
-struct Config {
-    GatewayOptions gateway;
-    std::vector<Address> listen;  // UDP; at least one
-    dtls::Options dtls;
-    AdmissionLimits admission;
-    store::Options store;  // its directory is the state directory
-    std::vector<UpstreamConfig> upstreams;
-    std::vector<Fleet> fleets;
-
-    // Nothing when there is no such fleet or upstream. Owned by this object.
-    const Fleet* fleet(std::string_view name) const;
-    const UpstreamConfig* upstream(std::string_view name) const;
-};
-
 // One thing to put right. Line and column count from 1; 0 where the file as a whole is meant.
 struct Mistake {
     std::string file;
@@ -82,6 +67,22 @@ struct Mistake {
 };
 
 using Mistakes = std::vector<Mistake>;
+
+// Thread: any, once loaded. Paths are absolute or relative to the working directory, never to the file.
+struct Config {
+    GatewayOptions gateway;
+    std::vector<Address> listen;  // UDP; at least one
+    dtls::Options dtls;
+    AdmissionLimits admission;
+    store::Options store;  // its directory is the state directory
+    std::vector<UpstreamConfig> upstreams;
+    std::vector<Fleet> fleets;
+    Mistakes warnings;  // what works, and yet may not be meant or will soon not work
+
+    // Nothing when there is no such fleet or upstream. Owned by this object.
+    const Fleet* fleet(std::string_view name) const;
+    const UpstreamConfig* upstream(std::string_view name) const;
+};
 
 // A file's name, as mistakes name it and as relative paths in it are resolved, and its text.
 struct ConfigText {
@@ -98,6 +99,11 @@ std::expected<Config, Mistakes> read_config(const std::filesystem::path& file);
 // The same, and checks what the configuration names on this machine: files that are missing, key files that
 // others can read, certificates that are not valid at `now`, directories that cannot be used.
 std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now);
+
+// For a start: as load_config(), but a certificate that is not valid at `now` is a warning. Its upstream will
+// say so at each attempt; nodes and the other upstreams must not wait for it, nor for a clock that is not set
+// yet.
+std::expected<Config, Mistakes> load_config_to_start(const std::filesystem::path& file, WallTime now);
 
 // [gateway] alone: what a command needs to find a running daemon. A mistake elsewhere is none here.
 std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesystem::path& file);
