@@ -86,8 +86,7 @@ struct Config {
     store::Options store;  // its directory is the state directory
     std::vector<UpstreamConfig> upstreams;
     std::vector<Fleet> fleets;
-    // What is right, and yet hardly meant so: in the order of files and lines.
-    Mistakes warnings;
+    Mistakes warnings;  // what works, and yet may not be meant or will soon not work
 
     // Nothing when there is no such fleet or upstream. Owned by this object.
     const Fleet* fleet(std::string_view name) const;
@@ -109,6 +108,11 @@ std::expected<Config, Mistakes> read_config(const std::filesystem::path& file);
 // The same, and checks what the configuration names on this machine: files that are missing, key files that
 // others can read, certificates that are not valid at `now`, directories that cannot be used.
 std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now);
+
+// For a start: as load_config(), but a certificate that is not valid at `now` is a warning. Its upstream will
+// say so at each attempt; nodes and the other upstreams must not wait for it, nor for a clock that is not set
+// yet.
+std::expected<Config, Mistakes> load_config_to_start(const std::filesystem::path& file, WallTime now);
 
 // [gateway] alone: what a command needs to find a running daemon. A mistake elsewhere is none here.
 std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesystem::path& file);

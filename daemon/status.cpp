@@ -9,6 +9,7 @@
 
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
+#include "narrowgate/mqtt/certificate_dates.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -114,6 +115,50 @@ std::string behind_the_broker(const UpstreamState& upstream) {
     return text + '\n';
 }
 
+std::string day_of(WallTime time) {
+    return to_rfc3339(time).substr(0, 10);
+}
+
+// The certificate or root that ends first of all within 30 days; nothing when none does. mqtt's findings are
+// for the log, with file and subject; this is for one line.
+struct Ending {
+    std::string sentence;
+    bool well = true;
+};
+std::optional<Ending> ending_of(const GatewayStatus& status) {
+    std::optional<WallTime> first;
+    Ending ending;
+    const auto look = [&](std::string_view what, const UpstreamState& upstream,
+                          const std::optional<WallTime>& end) {
+        if (!end || *end - status.now > mqtt::kExpiryNotice || (first && *first <= *end)) return;
+        first = end;
+        ending.well = *end - status.now > mqtt::kExpiryUrgent;
+        const std::int64_t days = days_left(status.now, *end);
+        ending.sentence =
+            days < 0 ? fmt::format("{} of upstream {} expired on {}", what, upstream.name, day_of(*end))
+                     : fmt::format("{} of upstream {} expires in {} day{}, on {}", what, upstream.name, days,
+                                   days == 1 ? "" : "s", day_of(*end));
+    };
+    for (const UpstreamState& upstream : status.upstreams) {
+        look("the certificate", upstream, upstream.certificate_expires);
+        look("the last root", upstream, upstream.roots_expire);
+    }
+    if (!first) return std::nullopt;
+    return ending;
+}
+
+// "aws until 2027-03-01 (95 days left)".
+std::string certificates_in_words(const GatewayStatus& status) {
+    std::vector<std::string> words;
+    for (const UpstreamState& upstream : status.upstreams) {
+        if (!upstream.certificate_expires) continue;
+        const std::int64_t days = days_left(status.now, *upstream.certificate_expires);
+        words.push_back(fmt::format("{} until {} ({})", upstream.name, day_of(*upstream.certificate_expires),
+                                    days < 0 ? "expired" : fmt::format("{} days left", days)));
+    }
+    return fmt::format("{}", fmt::join(words, ", "));
+}
+
 // What is worth a line only at times, or only of some gateways.
 std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) {
     std::vector<std::vector<std::string>> rows;
@@ -134,10 +179,16 @@ std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) 
         rows.push_back({"shards", fmt::format("{}; {} of {} datagrams handed from one to another, {} dropped",
                                               status.shards.size(), handed_over, received, dropped)});
     }
+    if (std::string words = certificates_in_words(status); !words.empty())
+        rows.push_back({"certificates", std::move(words)});
     return rows;
 }
 
 }  // namespace
+
+std::int64_t days_left(WallTime now, WallTime end) {
+    return std::chrono::floor<std::chrono::days>(end - now).count();
+}
 
 Health health_of(const GatewayStatus& status) {
     const StoreState& store = status.store;
@@ -167,11 +218,18 @@ Health health_of(const GatewayStatus& status) {
                             "the broker's limits.",
                             upstream.name, waiting_for(status, upstream))};
     }
+    const auto ending = ending_of(status);
+    if (ending && !ending->well) {
+        std::string sentence = ending->sentence;
+        sentence.front() = 'T';
+        return {false, sentence + ": renew it; see the log for the file."};
+    }
     for (const UpstreamState& upstream : status.upstreams) {
         if (!lags(status, upstream)) continue;
         return {true, fmt::format("All is well; upstream {} is catching up{}.", upstream.name,
                                   waiting_for(status, upstream))};
     }
+    if (ending) return {true, fmt::format("All is well; {}: renew it.", ending->sentence)};
     return {true, "All is well."};
 }
 

@@ -50,6 +50,9 @@ struct UpstreamState {
     std::uint64_t unmapped = 0;          // readings of which nothing was for it
     bool backlog_full = false;
     TranslatorState translator;
+    // When the first certificate of our chain ends, and the last root that we trust; of the files in use.
+    std::optional<WallTime> certificate_expires;
+    std::optional<WallTime> roots_expire;
 };
 
 struct StoreState {
@@ -116,6 +119,9 @@ struct GatewayStatus {
     std::vector<UpstreamState> upstreams;
 };
 
+// Whole days until `end`; below 0 when it has passed.
+std::int64_t days_left(WallTime now, WallTime end);
+
 // Health in a sentence, the worst first: "All is well.", "The disk is full: …".
 struct Health {
     bool well = true;
@@ -125,7 +131,8 @@ Health health_of(const GatewayStatus& status);
 
 // One screen for people.
 std::string to_text(const GatewayStatus& status);
-// For programs, and between the daemon and the command line. Adds "well" and "health".
+// For programs, and between the daemon and the command line. Adds "well", "health" and each upstream's
+// "certificate_days_left".
 nlohmann::json to_json(const GatewayStatus& status);
 // The reverse; what is missing keeps its default. Fails when it is no status at all.
 Expected<GatewayStatus> status_from_json(const nlohmann::json& value);

@@ -150,6 +150,8 @@ constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("unmapped", value.unmapped);
     visitor.field("backlog_full", value.backlog_full);
     visitor.object("translator", value.translator, kTranslatorFields);
+    visitor.field("certificate_expires", value.certificate_expires);
+    visitor.field("roots_expire", value.roots_expire);
 };
 
 constexpr auto kStoreFields = [](auto& visitor, auto& value) {
@@ -221,6 +223,11 @@ json to_json(const GatewayStatus& status) {
     object["health"] = health.sentence;
     Writer writer(object);
     kStatusFields(writer, status);
+    for (std::size_t i = 0; i < status.upstreams.size(); ++i) {
+        const auto& expires = status.upstreams[i].certificate_expires;
+        object["upstreams"][i]["certificate_days_left"] =
+            expires ? json(days_left(status.now, *expires)) : json(nullptr);
+    }
     return object;
 }
 

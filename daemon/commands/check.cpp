@@ -17,7 +17,7 @@ Expected<void> see_as_the_daemon(const Invocation& invocation) {
     return gateway && geteuid() == 0 ? become_owner_of(gateway->state_directory) : Expected<void>();
 }
 
-nlohmann::json to_json(const Mistakes& mistakes) {
+nlohmann::json list_of(const Mistakes& mistakes) {
     nlohmann::json list = nlohmann::json::array();
     for (const Mistake& mistake : mistakes) {
         list.push_back({{"file", mistake.file},
@@ -34,15 +34,13 @@ ExitCode check(const Invocation& invocation) {
     const auto config = load_config(invocation.config_file, invocation.clock.now().wall);
     if (invocation.json) {
         invocation.print({{"file", invocation.config_file.string()},
-                          {"mistakes", to_json(config ? Mistakes{} : config.error())},
-                          {"warnings", to_json(config ? config->warnings : Mistakes{})}});
+                          {"mistakes", list_of(config ? Mistakes{} : config.error())},
+                          {"warnings", list_of(config ? config->warnings : Mistakes{})}});
         return config ? ExitCode::kOk : ExitCode::kConfiguration;
     }
     if (!config) return invocation.fail(config.error());
-    for (Mistake warning : config->warnings) {
-        warning.what = "warning: " + warning.what;
-        invocation.console.out << warning.text() << '\n';
-    }
+    for (const Mistake& warning : config->warnings)
+        invocation.console.out << "warning: " << warning.text() << '\n';
     const auto counted = [](std::size_t count, std::string_view noun) {
         return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
     };
@@ -54,7 +52,7 @@ ExitCode check(const Invocation& invocation) {
 
 ExitCode run(const Invocation& invocation) {
     if (const auto owner = see_as_the_daemon(invocation); !owner) return invocation.fail(owner.error());
-    auto config = load_config(invocation.config_file, invocation.clock.now().wall);
+    auto config = load_config_to_start(invocation.config_file, invocation.clock.now().wall);
     if (!config) return invocation.fail(config.error());
     return invocation.run(invocation.config_file, *std::move(config));
 }
@@ -67,12 +65,14 @@ void add_check_command(CLI::App& app, Invocation& invocation) {
     add_json_option(*command, invocation);
     command->footer(
         "Reads the configuration and every file that it names, as `narrowgate run` does, and prints each\n"
-        "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. A warning is no mistake: it says "
-        "what\n"
-        "is hardly meant so. Changes nothing; a running daemon does not notice. Run by root it looks as the\n"
-        "owner of the state directory, as the daemon will.\n"
+        "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. What works and may not be meant, "
+        "or\n"
+        "will soon not work, such as a certificate that ends within 30 days, is a line that begins with\n"
+        "`warning:`. Changes nothing; a running daemon does not notice. Run by root it looks as the owner "
+        "of\n"
+        "the state directory, as the daemon will.\n"
         "\n"
-        "Exit codes: 0 no mistake, 4 mistakes.\n");
+        "Exit codes: 0 no mistake, warnings or not; 4 mistakes.\n");
     command->callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });
 }
 

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "daemon/config/sections.hpp"
+#include "narrowgate/mqtt/certificate_dates.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -61,7 +62,8 @@ void check_directory(const std::filesystem::path& directory, Maker maker, const 
 
 }  // namespace
 
-void check_files(const Config& config, const std::string& file, WallTime now, Findings& findings) {
+void check_files(const Config& config, const std::string& file, WallTime now, OutsideDates outside,
+                 Findings& findings) {
     check_directory(config.gateway.state_directory, Maker::kGateway, file, "gateway.state_directory",
                     findings);
     check_directory(config.gateway.runtime_directory, Maker::kServiceManager, file,
@@ -69,10 +71,22 @@ void check_files(const Config& config, const std::string& file, WallTime now, Fi
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
         const mqtt::ConnectionOptions& options = config.upstreams[i].connection;
         if (!complete(options)) continue;
-        for (Error& problem : mqtt::problems_of(options, now)) {
-            const std::string key = fmt::format("upstream[{}].{}", i, key_of_problem(options, problem.what));
-            findings.add(file, key, std::move(problem.what), std::move(problem.cure));
+        const auto key_of = [&](const Error& error) {
+            return fmt::format("upstream[{}].{}", i, key_of_problem(options, error.what));
+        };
+        for (Error& problem : mqtt::problems_of(options, std::nullopt))
+            findings.add(file, key_of(problem), std::move(problem.what), std::move(problem.cure));
+        for (mqtt::DateFinding& finding : mqtt::findings_of(mqtt::dates_of(options), options.name, now)) {
+            Error& error = finding.error;
+            const std::string key = key_of(error);
+            if (outside == OutsideDates::kMistake && mqtt::is_a_problem(finding)) {
+                findings.add(file, key, std::move(error.what), std::move(error.cure));
+            } else {
+                findings.warn(file, key, std::move(error.what), std::move(error.cure));
+            }
         }
+        for (Error& doubt : mqtt::doubts_of(options))
+            findings.warn(file, key_of(doubt), std::move(doubt.what), std::move(doubt.cure));
     }
 }
 

@@ -133,7 +133,8 @@ GatewayOptions glance_at(const ConfigText& gateway, Findings& findings) {
 }
 
 // Without `now`, the machine is not looked at.
-std::expected<Config, Mistakes> load(const std::filesystem::path& file, std::optional<WallTime> now) {
+std::expected<Config, Mistakes> load(const std::filesystem::path& file, std::optional<WallTime> now,
+                                     OutsideDates outside = OutsideDates::kMistake) {
     Findings findings;
     const auto gateway = read_file(file, findings);
     if (!gateway) return std::unexpected(std::move(findings.mistakes));
@@ -141,7 +142,7 @@ std::expected<Config, Mistakes> load(const std::filesystem::path& file, std::opt
     if (const auto directory = glance_at(*gateway, findings).fleets_directory; !directory.empty())
         fleets = read_fleet_files(directory, gateway->file, findings);
     Config config = assemble(*gateway, fleets, findings);
-    if (now) check_files(config, gateway->file, *now, findings);
+    if (now) check_files(config, gateway->file, *now, outside, findings);
     return finish(std::move(config), std::move(findings), gateway->file);
 }
 
@@ -178,6 +179,10 @@ std::expected<Config, Mistakes> read_config(const std::filesystem::path& file) {
 
 std::expected<Config, Mistakes> load_config(const std::filesystem::path& file, WallTime now) {
     return load(file, now);
+}
+
+std::expected<Config, Mistakes> load_config_to_start(const std::filesystem::path& file, WallTime now) {
+    return load(file, now, OutsideDates::kWarning);
 }
 
 std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesystem::path& file) {

@@ -4,6 +4,7 @@
 // only.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "daemon/config.hpp"
@@ -31,8 +32,12 @@ struct FleetSource {
 void check_gateway(const Config& config, const std::string& file, Findings& findings);
 void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, Findings& findings);
 
+// What a certificate of ours outside its dates is.
+enum class OutsideDates : std::uint8_t { kMistake, kWarning };
+
 // What the configuration names on this machine: certificates, keys, directories. Reads files.
-void check_files(const Config& config, const std::string& file, WallTime now, Findings& findings);
+void check_files(const Config& config, const std::string& file, WallTime now, OutsideDates outside,
+                 Findings& findings);
 // A configuration file that everybody may write is everybody's gateway.
 void check_writers(const std::string& file, Findings& findings);
 

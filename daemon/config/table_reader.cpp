@@ -43,6 +43,15 @@ void Findings::add(const std::string& file, Position position, std::string what,
                         .cure = std::move(cure)});
 }
 
+void Findings::warn(const std::string& file, const std::string& key, std::string what, std::string cure) {
+    const Position position = origins.of(file, key);
+    warnings.push_back({.file = file,
+                        .line = position.line,
+                        .column = position.column,
+                        .what = std::move(what),
+                        .cure = std::move(cure)});
+}
+
 TableReader::TableReader(const Value::Table& table, Position position, std::string name,
                          const std::string& file, Findings& findings)
     : table_(table), position_(position), name_(std::move(name)), file_(file), findings_(findings) {

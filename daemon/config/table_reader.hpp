@@ -37,7 +37,7 @@ private:
 // What reading leaves behind besides values.
 struct Findings {
     Mistakes mistakes;
-    Mistakes warnings;  // of what is no mistake
+    Mistakes warnings;  // of Config::warnings
     Origins origins;
     std::set<std::string> known_keys;  // as known_config_keys()
 
@@ -51,6 +51,8 @@ struct Findings {
     void add(const std::string& file, const std::string& key, std::string what, std::string cure) {
         add(file, origins.of(file, key), std::move(what), std::move(cure));
     }
+    // Of what works.
+    void warn(const std::string& file, const std::string& key, std::string what, std::string cure);
 };
 
 template <class T>

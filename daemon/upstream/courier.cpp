@@ -25,6 +25,15 @@ std::uint64_t units_of(std::size_t bytes) {
     return (bytes + aws::kMeteringUnitBytes - 1) / aws::kMeteringUnitBytes;
 }
 
+std::size_t packet_size_of(const mqtt::Publish& message) {
+    // Fixed header, packet identifier, lengths and the property (MQTT 5 section 3.3): fewer than 32 bytes.
+    constexpr std::size_t kOverheadBytes = 32;
+    return size_of(message) + kOverheadBytes;
+}
+
+// Connections running that end soon though readings pass: from then on people are told.
+constexpr unsigned kBriefConnections = 5;
+
 }  // namespace
 
 Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Profile& profile,
@@ -40,7 +49,8 @@ Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Prof
       pace_(options_.pace),
       reconnect_wait_(options_.reconnect, seed),
       throttle_wait_(options_.throttle, seed + 1),
-      pause_wait_(options_.pause, seed + 2) {
+      pause_wait_(options_.pause, seed + 2),
+      limits_(options_.window) {
     status_.state.name = options_.name;
 }
 
@@ -58,8 +68,10 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
             conversation_.on_event(event, now);
             break;
         case mqtt::Event::Kind::kConnectFailed:
+            disconnected(event.error, now, mqtt::rule_of(mqtt::Packet::kConnack, event.code).reaction);
+            break;
         case mqtt::Event::Kind::kLost:
-            disconnected(event.error, now);
+            disconnected(event.error, now, mqtt::rule_of(mqtt::Packet::kDisconnect, event.code).reaction);
             break;
     }
 }
@@ -139,67 +151,102 @@ void Courier::connect(const Now& now) {
 void Courier::connected(const mqtt::Event& event, const Now& now) {
     phase_ = Phase::kConnected;
     phase_since_ = now.steady;
-    // One below: with as many in flight as the broker allows, the library waits before it even looks further.
-    server_window_ = std::max<std::size_t>(event.limits.receive_maximum, 2) - 1;
-    largest_packet_ = event.limits.maximum_packet_size;
+    last_connect_ = now.steady;
+    limits_.connected(event.limits);
+    delivered_ = false;
     aliases_.begin(event.limits.topic_alias_maximum);
     status_.state.connected = true;
     status_.state.since = now.wall;
     status_.state.reconnects = connections_++;
     log_.info("upstream {}: connected", options_.name);
-    if (!refusals_.is_pausing()) set_trouble({});
+    if (!refusals_.is_pausing() && !reconnect_wait_.is_disputed()) set_trouble({});
     poison_.connected();
     lanes_.begin(profile_.in_order());
     conversation_.connected();
 }
 
-void Courier::disconnected(const Error& error, const Now& now) {
+void Courier::disconnected(const Error& error, const Now& now, mqtt::Reaction reaction) {
     const bool stood = phase_ == Phase::kConnected;
-    if (stood && now.steady - phase_since_ >= options_.stable_after) reconnect_wait_.reset();
-    if (stood || !status_.state.since) status_.state.since = now.wall;
-    status_.state.connected = false;
-    conversation_.disconnected();
-    if (stood && !in_flight_.empty() && !in_flight_.begin()->second.numbers.empty()) {
-        const auto& oldest = in_flight_.begin()->second.numbers;
-        const bool alone = in_flight_.size() == 1 && oldest.size() == 1;
-        if (const auto culprit = poison_.lost(oldest.front(), alone)) {
-            log_.warning(
-                "upstream {}: the broker ends the connection whenever reading {} is sent; see "
-                "narrowgate store show",
-                options_.name, *culprit);
-            dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
-        }
+    const auto stood_for = stood ? now.steady - phase_since_ : SteadyTime::duration::zero();
+    if (stood) {
+        limits_.ended(stood_for);
+        learn_from_end(error, reaction);
+    } else {
+        // One that we have refused is still connected.
+        if (reaction == mqtt::Reaction::kOperator) link_.disconnect(milliseconds(0));
+        if (!status_.state.since) status_.state.since = now.wall;
     }
+    const auto wait =
+        reconnect_wait_.after({.reaction = reaction, .stood = stood_for, .delivered = stood && delivered_});
+    end_connection(now, wait);
+    tell_trouble(error, reaction, wait);
+}
+
+void Courier::end_connection(const Now& now, milliseconds wait) {
     // What is in flight may have arrived or not: all of it is sent again, under the same ids.
     in_flight_.clear();
     backlog_in_flight_ = 0;
-    const auto wait = reconnect_wait_.next();
+    conversation_.disconnected();
+    if (phase_ == Phase::kConnected) status_.state.since = now.wall;
+    status_.state.connected = false;
     phase_ = Phase::kWaiting;
     phase_since_ = now.steady;
     next_connect_ = now.steady + wait;
+}
+
+void Courier::learn_from_end(const Error& error, mqtt::Reaction reaction) {
+    if (in_flight_.empty()) return;
+    if (reaction == mqtt::Reaction::kHalveWindow) limits_.window_was_too_wide();
+    if (reaction == mqtt::Reaction::kShrinkPacket) {
+        const auto largest = std::ranges::max_element(
+            in_flight_, {}, [](const auto& entry) { return entry.second.packet_bytes; });
+        if (limits_.packet_was_too_large(largest->second.packet_bytes)) return;
+    }
+    // When it says another reason, nothing in flight was it.
+    if (reaction != mqtt::Reaction::kReconnect && reaction != mqtt::Reaction::kBlamePublish &&
+        reaction != mqtt::Reaction::kShrinkPacket) {
+        return;
+    }
+    const auto& oldest = in_flight_.begin()->second.numbers;
+    if (oldest.empty()) return;  // a profile's own message
+    const bool alone = in_flight_.size() == 1 && oldest.size() == 1;
+    const auto culprit = poison_.lost(oldest.front(), alone);
+    if (!culprit) return;
+    log_.warning(
+        "upstream {}: the broker ends the connection whenever reading {} is sent; see "
+        "narrowgate store show",
+        options_.name, *culprit);
+    dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
+}
+
+void Courier::tell_trouble(const Error& error, mqtt::Reaction reaction, milliseconds wait) {
+    const bool for_a_person = reaction == mqtt::Reaction::kOperator || reaction == mqtt::Reaction::kDuplicate;
     // The same words each time would fill the log while a broker is down.
-    if (error.text() != status_.state.trouble) {
-        log_.warning("{}", error.text());
-    } else {
+    if (error.text() == status_.state.trouble) {
         log_.debug("{} (again; next try in {} ms)", error.text(), wait.count());
+    } else if (for_a_person) {
+        log_.error("{}", error.text());
+    } else {
+        log_.warning("{}", error.text());
     }
     set_trouble(error.text());
+    if (reconnect_wait_.brief_connections() == kBriefConnections) {
+        log_.error(
+            "upstream {}: {} connections running have ended soon after they were made; see that no other "
+            "client "
+            "has our client_id, or mend the line",
+            options_.name, kBriefConnections);
+    }
 }
 
 void Courier::reconnect(const Now& now) {
     if (phase_ == Phase::kOver || stop_by_) return;
     link_.disconnect(kDisconnectLimit);
-    conversation_.disconnected();
-    in_flight_.clear();
-    backlog_in_flight_ = 0;
-    reconnect_wait_.reset();
-    if (phase_ == Phase::kConnected) status_.state.since = now.wall;
-    status_.state.connected = false;
-    // Its CONNECT left before it was connected, and perhaps long after connect(): a dialer takes its time.
-    const SteadyTime connected_by = phase_ == Phase::kConnecting ? now.steady : phase_since_;
-    phase_ = Phase::kWaiting;
-    next_connect_ =
-        last_connect_ ? std::max(now.steady, connected_by + options_.reconnect.floor) : now.steady;
+    // While it connects, CONNECT may just have been sent.
+    if (phase_ == Phase::kConnecting) last_connect_ = now.steady;
+    reconnect_wait_.start_over();
+    end_connection(now, milliseconds(0));
+    if (last_connect_) next_connect_ = std::max(now.steady, *last_connect_ + options_.reconnect.usual.floor);
 }
 
 void Courier::answered(const mqtt::Event& event, const Now& now) {
@@ -222,12 +269,14 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
     condemn_suspects();
     status_.state.delivered += sent.numbers.size();
     refusals_.taken();
-    reconnect_wait_.reset();
+    delivered_ = true;
+    reconnect_wait_.stands(now.steady - phase_since_);
     if (!backlog_resumes_) throttle_wait_.reset();
     if (status_.state.paused) log_.info("upstream {}: takes readings again", options_.name);
     status_.state.paused = false;
     pause_wait_.reset();
-    set_trouble({});
+    // That of another client with our ID stays until nobody disputes it.
+    if (!reconnect_wait_.is_disputed()) set_trouble({});
 }
 
 void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now) {
@@ -275,7 +324,7 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
 
 std::size_t Courier::window() const {
     if (refusals_.is_pausing() || poison_.is_careful()) return 1;
-    return std::min(options_.window, server_window_);
+    return limits_.window();
 }
 
 void Courier::publish(const Now& now) {
@@ -331,9 +380,9 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
             units_alone += units_of(parcel.publish->topic.size() + readings[place].payload.size() + 1);
         place += skipped;
     }
-    if (parcel.publish && !fits(*parcel.publish)) {
+    if (parcel.publish && limits_.packet() && packet_size_of(*parcel.publish) > *limits_.packet()) {
         parcel.reason = fmt::format("a message of {} bytes, and the broker takes packets of {} at most",
-                                    parcel.publish->payload.size(), *largest_packet_);
+                                    parcel.publish->payload.size(), *limits_.packet());
         parcel.publish.reset();
         if (numbers.size() > 1) {
             alone_.insert(numbers.begin(), numbers.end());
@@ -394,14 +443,11 @@ bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& 
     status_.state.metered_units += units_of(bytes);
     status_.state.units_alone += units_alone == 0 ? units_of(bytes) : units_alone;
     if (lane == LaneName::kBacklog) ++backlog_in_flight_;
-    in_flight_.emplace(token, InFlight{.numbers = std::move(numbers), .sent = now.steady, .lane = lane});
+    in_flight_.emplace(token, InFlight{.numbers = std::move(numbers),
+                                       .sent = now.steady,
+                                       .lane = lane,
+                                       .packet_bytes = packet_size_of(*parcel.publish)});
     return true;
-}
-
-bool Courier::fits(const mqtt::Publish& message) const {
-    // Fixed header, packet identifier, lengths and the property (MQTT 5 section 3.3): fewer than 32 bytes.
-    constexpr std::size_t kOverheadBytes = 32;
-    return !largest_packet_ || size_of(message) + kOverheadBytes <= *largest_packet_;
 }
 
 void Courier::condemn_suspects() {
@@ -419,6 +465,7 @@ void Courier::dead_letter(ReadingNumber number, const std::string& reason) {
 CourierStatus Courier::status() const {
     CourierStatus status = status_;
     status.in_flight = in_flight_.size();
+    status.attempt = attempt_;
     if (phase_ == Phase::kWaiting) status.next_attempt = next_connect_;
     conversation_.report(status.state);
     return status;

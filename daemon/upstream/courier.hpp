@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "daemon/status.hpp"
+#include "daemon/upstream/broker_limits.hpp"
 #include "daemon/upstream/conversation.hpp"
 #include "daemon/upstream/lanes.hpp"
 #include "daemon/upstream/link.hpp"
@@ -25,6 +26,7 @@
 #include "daemon/upstream/poison.hpp"
 #include "daemon/upstream/profile.hpp"
 #include "daemon/upstream/reading_source.hpp"
+#include "daemon/upstream/reconnect_wait.hpp"
 #include "daemon/upstream/refusals.hpp"
 #include "daemon/upstream/routes.hpp"
 #include "daemon/upstream/suspects.hpp"
@@ -48,11 +50,7 @@ struct CourierOptions {
     // A publish without an answer for so long will have none: AWS IoT Core drops what is above its rate and
     // says nothing.
     seconds answer_limit{60};
-    // A connection that stood for so long was a good one: the next failure starts from the shortest wait.
-    seconds stable_after{30};
-    // A client ID connects at most once a second (AWS IoT Core's limit, and a fair one).
-    Backoff::Options reconnect{
-        .floor = milliseconds(1000), .base = milliseconds(2000), .cap = milliseconds(120'000)};
+    ReconnectOptions reconnect;
     // Of the backlog, when the broker wants less.
     Backoff::Options throttle{
         .floor = milliseconds(500), .base = milliseconds(2000), .cap = milliseconds(60'000)};
@@ -67,6 +65,7 @@ struct CourierStatus {
     std::size_t in_flight = 0;
     std::uint64_t refused = 0;  // PUBACKs that said no
     std::optional<SteadyTime> next_attempt;
+    std::uint64_t attempt = 0;  // number of the present or last one
 };
 
 // Thread: its owner's.
@@ -105,11 +104,16 @@ private:
         std::vector<ReadingNumber> numbers;
         SteadyTime sent;
         LaneName lane = LaneName::kLive;
+        std::size_t packet_bytes = 0;
     };
 
     void connect(const Now& now);
     void connected(const mqtt::Event& event, const Now& now);
-    void disconnected(const Error& error, const Now& now);
+    void disconnected(const Error& error, const Now& now,
+                      mqtt::Reaction reaction = mqtt::Reaction::kReconnect);
+    // What the end of a connection says of what was in flight on it.
+    void learn_from_end(const Error& error, mqtt::Reaction reaction);
+    void tell_trouble(const Error& error, mqtt::Reaction reaction, milliseconds wait);
     void answered(const mqtt::Event& event, const Now& now);
     void refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now);
     void publish(const Now& now);
@@ -127,11 +131,11 @@ private:
               const Now& now);
     // What the source does not know yet of what is done.
     void tell_source();
-    bool fits(const mqtt::Publish& message) const;
     void dead_letter(ReadingNumber number, const std::string& reason);
     // The broker takes other readings: those that it refused are refused for good.
     void condemn_suspects();
     std::size_t window() const;
+    void end_connection(const Now& now, milliseconds wait);
     void set_trouble(std::string words) { status_.state.trouble = std::move(words); }
 
     // Constant after construction.
@@ -153,17 +157,17 @@ private:
         alone_;  // each to be sent in a message of its own: one of their batch was refused
     Pace pace_;
     TopicAliases aliases_;
-    Backoff reconnect_wait_;
+    ReconnectWait reconnect_wait_;
     Backoff throttle_wait_;
     Backoff pause_wait_;
 
     Phase phase_ = Phase::kWaiting;
     std::uint64_t attempt_ = 0;
-    SteadyTime phase_since_{};  // in kWaiting: of no meaning
-    std::optional<SteadyTime> last_connect_;
+    SteadyTime phase_since_{};                // in kWaiting: of no meaning
+    std::optional<SteadyTime> last_connect_;  // not before the last CONNECT was sent
     SteadyTime next_connect_{};
-    std::size_t server_window_ = 0;
-    std::optional<std::uint32_t> largest_packet_;  // bytes; the broker's Maximum Packet Size
+    BrokerLimits limits_;
+    bool delivered_ = false;                       // anything, on this connection
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
     std::size_t backlog_in_flight_ = 0;
     std::uint64_t next_token_ = 1;

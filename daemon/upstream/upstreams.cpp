@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <span>
 #include <utility>
 
@@ -12,22 +10,12 @@
 #include "daemon/upstream/device_share.hpp"
 #include "daemon/upstream/pelion_profile.hpp"
 #include "daemon/upstream/topic_profile.hpp"
-#include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
-// Tells two states of an upstream's certificate files apart.
-std::string fingerprint_of(const mqtt::ConnectionOptions& connection) {
-    Bytes contents;
-    for (const auto& file : {connection.ca_file, connection.certificate_file, connection.key_file}) {
-        std::ifstream stream(file, std::ios::binary);
-        contents.insert(contents.end(), std::istreambuf_iterator<char>(stream), {});
-        contents.push_back(0);
-    }
-    const Secret wiped_when_done(std::move(contents));
-    return to_hex(crypto::sha256(wiped_when_done.view()));
-}
+// Between the renewals of an upstream's connections: one is back, mostly, before the next one goes.
+constexpr seconds kRenewalStagger{5};
 
 // Of one connection among `count`.
 mqtt::ConnectionOptions connection_of(const mqtt::ConnectionOptions& connection, std::size_t index,
@@ -62,6 +50,8 @@ void add(UpstreamState& sum, const UpstreamState& one) {
     }
     sum.paused = sum.paused || one.paused;
     if (sum.trouble.empty()) sum.trouble = one.trouble;
+    // All have the same files; one may not have taken the renewed ones yet.
+    if (one.certificate_expires < sum.certificate_expires) sum.certificate_expires = one.certificate_expires;
     sum.delivered += one.delivered;
     sum.dead_letters += one.dead_letters;
     sum.reconnects += one.reconnects;
@@ -107,8 +97,7 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
     auto routes = Routes::of(config.fleets, name, config.gateway.name);
     if (!routes) return std::unexpected(routes.error());
     const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
-    known_.push_back({upstream.connection, fingerprint_of(upstream.connection), lanes_->workers.size(),
-                      upstream.connections});
+    known_.push_back({name, lanes_->workers.size(), upstream.connections});
     for (std::size_t index = 0; index < upstream.connections; ++index) {
         auto source = store_source(store, id, lanes_->head);
         if (!source) return std::unexpected(source.error());
@@ -118,10 +107,14 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
         options.pace = upstream.pace;
         // Beyond the connection's own end, and the dialer's: 10 s of look-up and 30 s of TCP.
         options.connect_limit = upstream.connection.connect_timeout + seconds(60);
+        const auto connection = connection_of(upstream.connection, index, upstream.connections);
         auto worker = Worker::start(
-            std::move(options), mqtt_link(connection_of(upstream.connection, index, upstream.connections)),
+            std::move(options), mqtt_link(connection),
             device_share(*std::move(source), index, upstream.connections),
-            profile_of(upstream, config.gateway.name), shared_routes, log_);
+            profile_of(upstream, config.gateway.name), shared_routes, log_,
+            CertificateKeeperOptions{.connection = connection,
+                                     .stagger = static_cast<std::int64_t>(index) * kRenewalStagger,
+                                     .speaks = index == 0});
         if (!worker) return std::unexpected(worker.error());
         lanes_->workers.push_back(std::move(*worker));
     }
@@ -134,7 +127,7 @@ void Upstreams::reload(const Config& wanted) {
 }
 
 void Upstreams::reload(Known& known, const Config& wanted) {
-    const std::string name = known.connection.name;
+    const std::string& name = known.name;
     auto routes = Routes::of(wanted.fleets, name, wanted.gateway.name);
     if (!routes) {
         log_.error("upstream \"{}\" keeps its routes: {}", name, routes.error().text());
@@ -146,13 +139,8 @@ void Upstreams::reload(Known& known, const Config& wanted) {
         worker->update(shared_routes);
     const UpstreamConfig* upstream = wanted.upstream(name);
     if (upstream == nullptr) return;
-    std::string certificates = fingerprint_of(upstream->connection);
-    if (certificates == known.certificates && upstream->connection == known.connection) return;
-    log_.info("upstream \"{}\" connects anew: its settings or certificates have changed", name);
-    known.connection = upstream->connection;
-    known.certificates = std::move(certificates);
     for (std::size_t index = 0; index < workers.size(); ++index)
-        workers[index]->update(connection_of(known.connection, index, known.connections));
+        workers[index]->update(connection_of(upstream->connection, index, known.connections));
 }
 
 std::vector<UpstreamState> Upstreams::states() const {
@@ -162,7 +150,7 @@ std::vector<UpstreamState> Upstreams::states() const {
         UpstreamState state = workers.front()->status().state;
         for (const auto& worker : workers.subspan(1))
             add(state, worker->status().state);
-        state.name = known.connection.name;
+        state.name = known.name;
         states.push_back(std::move(state));
     }
     return states;

@@ -51,10 +51,9 @@ private:
         CommittedHead head;
         std::vector<std::unique_ptr<Worker>> workers;
     };
-    // What the connections of an upstream were last made with, and where its workers are.
+    // Where the workers of an upstream are.
     struct Known {
-        mqtt::ConnectionOptions connection;
-        std::string certificates;
+        std::string name;
         std::size_t first_worker = 0;
         std::size_t connections = 1;
     };

@@ -24,11 +24,13 @@ Worker::Worker(CourierOptions options, std::unique_ptr<ReadingSource> source,
 Expected<std::unique_ptr<Worker>> Worker::start(CourierOptions options, const OpenLink& open_link,
                                                 std::unique_ptr<ReadingSource> source,
                                                 std::unique_ptr<Profile> profile,
-                                                std::shared_ptr<const Routes> routes, Log& log) {
+                                                std::shared_ptr<const Routes> routes, Log& log,
+                                                std::optional<CertificateKeeperOptions> certificates) {
     auto loop = io::EventLoop::create();
     if (!loop) return std::unexpected(std::move(loop.error()));
     std::unique_ptr<Worker> worker(new Worker(std::move(options), std::move(source), std::move(profile),
                                               std::move(routes), log, std::move(*loop)));
+    if (certificates) worker->keeper_ = std::make_unique<CertificateKeeper>(*std::move(certificates), log);
     if (auto opened = worker->open(open_link); !opened) return std::unexpected(std::move(opened.error()));
     worker->thread_ = std::thread([raw = worker.get()] { raw->run(); });
     return worker;
@@ -62,18 +64,32 @@ void Worker::run() {
 }
 
 void Worker::turn() {
+    if (keeper_ && keeper_->look(loop_->now())) courier_->reconnect(loop_->now());
     courier_->turn(loop_->now());
+    CourierStatus status = courier_->status();
+    std::optional<SteadyTime> deadline = courier_->deadline();
+    if (keeper_) {
+        keep(status);
+        deadline = std::min(deadline.value_or(SteadyTime::max()), keeper_->next_look());
+    }
     {
         const std::scoped_lock lock(status_mutex_);
-        status_ = courier_->status();
+        status_ = std::move(status);
     }
     if (courier_->is_over()) {
         loop_->stop();
-    } else if (const auto deadline = courier_->deadline()) {
+    } else if (deadline) {
         timer_.arm(*deadline);
     } else {
         timer_.disarm();
     }
+}
+
+void Worker::keep(CourierStatus& status) {
+    if (status.attempt != kept_attempt_) keeper_->used();
+    kept_attempt_ = status.attempt;
+    status.state.certificate_expires = keeper_->expires();
+    status.state.roots_expire = keeper_->roots_expire();
 }
 
 void Worker::wake() {
@@ -93,7 +109,11 @@ void Worker::update(std::shared_ptr<const Routes> routes) {
 void Worker::update(mqtt::ConnectionOptions options) {
     (void)loop_->post([this, options = std::move(options)] {
         link_->set_options(options);
-        courier_->reconnect(loop_->now());
+        if (keeper_) {
+            keeper_->update(options, loop_->now());
+        } else {
+            courier_->reconnect(loop_->now());
+        }
         turn();
     });
 }

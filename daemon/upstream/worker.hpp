@@ -8,8 +8,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "daemon/upstream/certificate_keeper.hpp"
 #include "daemon/upstream/courier.hpp"
 #include "daemon/upstream/link.hpp"
 #include "daemon/upstream/profile.hpp"
@@ -25,11 +27,12 @@ namespace narrowgate::daemon {
 class Worker {
 public:
     // Starts the thread, which connects at once. Fails when the process is out of descriptors. `log` outlives
-    // it.
+    // it. With `certificates` their files are watched, and changed ones used by themselves.
     static Expected<std::unique_ptr<Worker>> start(CourierOptions options, const OpenLink& open_link,
                                                    std::unique_ptr<ReadingSource> source,
                                                    std::unique_ptr<Profile> profile,
-                                                   std::shared_ptr<const Routes> routes, Log& log);
+                                                   std::shared_ptr<const Routes> routes, Log& log,
+                                                   std::optional<CertificateKeeperOptions> certificates = {});
     // As stop() with nothing to wait for.
     ~Worker();
     Worker(const Worker&) = delete;
@@ -38,7 +41,8 @@ public:
     // There are new readings. Cheap, and never waits: for the store's writer.
     void wake();
     void update(std::shared_ptr<const Routes> routes);
-    // Used from the next connection on, which is made now: for new certificates.
+    // Used from the next connection on, which is made now, or in its turn. Where certificates are watched,
+    // none is made when neither settings nor files differ from those in use.
     void update(mqtt::ConnectionOptions options);
 
     CourierStatus status() const;
@@ -60,6 +64,8 @@ private:
     Expected<void> open(const OpenLink& open_link);
     void run();
     void turn();
+    // Tells the keeper what has happened, and status of what it knows.
+    void keep(CourierStatus& status);
 
     // Constant after open().
     const CourierOptions options_;
@@ -72,6 +78,8 @@ private:
     // The thread's.
     std::shared_ptr<const Routes> first_routes_;
     std::unique_ptr<Courier> courier_;
+    std::unique_ptr<CertificateKeeper> keeper_;
+    std::uint64_t kept_attempt_ = 0;
     io::Source timer_;
 
     std::atomic<bool> woken_ = false;

@@ -172,6 +172,32 @@ TEST(StatusTest, WhatBatchesSaveAndWhatIsNotMappedHasALineEach) {
     EXPECT_EQ(read->upstreams[0].unmapped, 3U);
 }
 
+TEST(StatusTest, ACertificateThatEndsIsToldAMonthAheadAndIsTroubleAWeekAhead) {
+    using std::chrono::days;
+    GatewayStatus status = well();
+    auto& expires = status.upstreams[1].certificate_expires;
+    expires = status.now + days(31);
+    EXPECT_EQ(health_of(status).sentence, "All is well.");
+    EXPECT_THAT(to_text(status), HasSubstr("(31 days left)"));
+    expires = status.now + days(20);
+    EXPECT_TRUE(health_of(status).well);
+    EXPECT_THAT(health_of(status).sentence,
+                HasSubstr("All is well; the certificate of upstream pelion expires in 20 days, on 20"));
+    expires = status.now + days(6);
+    EXPECT_FALSE(health_of(status).well);
+    EXPECT_THAT(health_of(status).sentence,
+                HasSubstr("The certificate of upstream pelion expires in 6 days, on 20"));
+    status.upstreams[0].roots_expire = status.now - days(1);
+    EXPECT_THAT(health_of(status).sentence, HasSubstr("The last root of upstream aws expired on 20"))
+        << "the first to end is told";
+    const nlohmann::json json = to_json(status);
+    EXPECT_EQ(json["upstreams"][1]["certificate_days_left"], 6);
+    EXPECT_EQ(json["upstreams"][0]["certificate_days_left"], nullptr);
+    const auto back = status_from_json(json);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->upstreams[1].certificate_expires, expires);
+}
+
 TEST(StatusTest, AStartThatLoadsAndSeveralShardsHaveTheirLines) {
     GatewayStatus status = well();
     EXPECT_EQ(to_text(status).find("loading"), std::string::npos);

@@ -136,14 +136,16 @@ public:
         event.limits.receive_maximum = receive_maximum;
         return event;
     }
-    mqtt::Event refuses(std::string why) {
+    mqtt::Event refuses(std::string why, mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess) {
         mqtt::Event event = make(mqtt::Event::Kind::kConnectFailed);
+        event.code = code;
         event.error = {std::move(why), "wait"};
         return event;
     }
-    mqtt::Event breaks() {
+    mqtt::Event breaks(mqtt::ReasonCode code = mqtt::ReasonCode::kSuccess) {
         connected_ = false;
         mqtt::Event event = make(mqtt::Event::Kind::kLost);
+        event.code = code;
         event.error = {"the line is cut", "wait"};
         return event;
     }

@@ -56,38 +56,54 @@ Pki::Pki(std::string_view name) {
         at("openssl.log"));
 }
 
-KeyPair Pki::issue(std::string_view file_name, std::string_view common_name, std::string_view extensions,
-                   bool expired) {
+KeyPair Pki::issue(const Wish& wish) {
     const auto at = [&](std::string_view suffix) {
-        return directory() / fmt::format("{}{}", file_name, suffix);
+        return directory() / fmt::format("{}{}", wish.file_name, suffix);
     };
     const KeyPair pair{at(".crt"), at(".key")};
+    const KeyPair& issuer = wish.issuer != nullptr ? *wish.issuer : root_;
     const auto config = directory() / "openssl.cnf";
     const auto log = directory() / "openssl.log";
-    write(at(".ext"), extensions);
+    write(at(".ext"), wish.extensions);
     run({"openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-config", config, "-subj", fmt::format("/CN={}", common_name), "-keyout", pair.key, "-out",
+         "-config", config, "-subj", fmt::format("/CN={}", wish.common_name), "-keyout", pair.key, "-out",
          at(".csr")},
         log);
     const auto now = std::chrono::system_clock::now();
-    const auto from = expired ? now - std::chrono::hours(24) : now - std::chrono::hours(1);
-    const auto to = expired ? now - std::chrono::hours(23) : now + std::chrono::hours(48);
-    run({"openssl", "ca", "-batch", "-notext", "-config", config, "-extfile", at(".ext"), "-startdate",
-         utc(from), "-enddate", utc(to), "-in", at(".csr"), "-out", pair.certificate},
+    run({"openssl",    "ca",
+         "-batch",     "-notext",
+         "-config",    config,
+         "-extfile",   at(".ext"),
+         "-cert",      issuer.certificate,
+         "-keyfile",   issuer.key,
+         "-startdate", utc(now + wish.from),
+         "-enddate",   utc(now + wish.to),
+         "-in",        at(".csr"),
+         "-out",       pair.certificate},
         log);
     return pair;
 }
 
 KeyPair Pki::server(std::string_view file_name, std::string_view names) {
-    return issue(file_name, "broker", fmt::format("subjectAltName={}\nextendedKeyUsage=serverAuth\n", names),
-                 false);
+    return issue({.file_name = std::string(file_name),
+                  .common_name = "broker",
+                  .extensions = fmt::format("subjectAltName={}\nextendedKeyUsage=serverAuth\n", names)});
 }
 KeyPair Pki::client(std::string_view common_name) {
-    return issue(common_name, common_name, "extendedKeyUsage=clientAuth\n", false);
+    return issue({.file_name = std::string(common_name), .common_name = std::string(common_name)});
 }
 KeyPair Pki::expired_server(std::string_view file_name, std::string_view names) {
-    return issue(file_name, "broker", fmt::format("subjectAltName={}\nextendedKeyUsage=serverAuth\n", names),
-                 true);
+    return issue({.file_name = std::string(file_name),
+                  .common_name = "broker",
+                  .extensions = fmt::format("subjectAltName={}\nextendedKeyUsage=serverAuth\n", names),
+                  .from = std::chrono::hours(-24),
+                  .to = std::chrono::hours(-23)});
+}
+KeyPair Pki::intermediate(std::string_view file_name) {
+    return issue({.file_name = std::string(file_name),
+                  .common_name = "Throw-away intermediate",
+                  .extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                                "subjectKeyIdentifier=hash\n"});
 }
 
 }  // namespace narrowgate::fakes

@@ -34,10 +34,20 @@ public:
     // Valid for one hour, a day ago.
     KeyPair expired_server(std::string_view file_name, std::string_view names);
 
-private:
-    KeyPair issue(std::string_view file_name, std::string_view common_name, std::string_view extensions,
-                  bool expired);
+    // What the above are made of. From and to count from now.
+    struct Wish {
+        std::string file_name;
+        std::string common_name;
+        std::string extensions = "extendedKeyUsage=clientAuth\n";
+        std::chrono::hours from{-1};
+        std::chrono::hours to{48};
+        const KeyPair* issuer = nullptr;  // the root, when null
+    };
+    KeyPair issue(const Wish& wish);
+    // An authority below the root.
+    KeyPair intermediate(std::string_view file_name);
 
+private:
     TemporaryDirectory directory_;
     KeyPair root_;
 };

@@ -65,14 +65,14 @@ class Pki:
 
     def _authority(self, name):
         must(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-              "-days", "2", "-subj", f"/CN=throw-away {name}", "-keyout", self.key(name),
+              "-days", "90", "-subj", f"/CN=throw-away {name}", "-keyout", self.key(name),
               "-out", self.certificate(name)])
 
     def _leaf(self, name, authority, subject, extension):
         self._request(name, subject)
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"basicConstraints=CA:FALSE\n{extension}\n")
-        must(["openssl", "x509", "-req", "-days", "2", "-in", self.folder / f"{name}.csr", "-CA",
+        must(["openssl", "x509", "-req", "-days", "90", "-in", self.folder / f"{name}.csr", "-CA",
               self.certificate(authority), "-CAkey", self.key(authority), "-CAcreateserial", "-extfile", extensions,
               "-out", self.certificate(name)])
 

@@ -30,11 +30,14 @@ constexpr std::array kAlerts = {
                "check the clock, then tell the broker's operator"},
     AlertWords{46, "certificate unknown", "the broker refused our certificate", kOurCertificate,
                "the broker's certificate was not acceptable", kTheirCertificate},
-    AlertWords{
-        48, "unknown CA", "the broker does not know the authority of our certificate",
-        "register our certificate or its authority there, or use the certificate it knows",
-        "the broker's certificate is from an authority that ca_file does not hold",
-        "put the broker's root into ca_file; if you do not expect another authority, somebody is in between"},
+    AlertWords{48, "unknown CA", "the broker does not know the authority of our certificate",
+               "register our certificate or its authority there, or use the certificate it knows; those "
+               "between it and "
+               "the root belong into certificate_file too",
+               "the broker's certificate is from an authority that ca_file does not hold",
+               "put the broker's root into ca_file; if it is there, the broker does not send the "
+               "certificates between; "
+               "if you do not expect another authority, somebody is in between"},
     AlertWords{49, "access denied", "the broker denies access to our certificate", kOurCertificate,
                "access denied", kTheirCertificate},
     AlertWords{51, "decrypt error", "the broker could not verify our signature",

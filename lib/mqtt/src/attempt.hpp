@@ -7,6 +7,7 @@
 #include <mqtt/async_client.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,15 @@ struct Inbox {
     std::atomic<std::uint64_t> dropped = 0;
 };
 
+// What a broker has taught us on an attempt, for those after it. Thread: any.
+struct Learned {
+    // Its Server Keep Alive in seconds (MQTT 5 section 3.2.2.3.14), which must replace ours; paho 1.3.12 does
+    // not do so within the connection. 0: it has none.
+    std::atomic<std::uint16_t> keep_alive_seconds{0};
+    // It has ended a connection for a topic alias (0x94).
+    std::atomic<bool> no_aliases{false};
+};
+
 // Thread: begin() and fail_to_dial() the dialer's, the callbacks paho's, all else the connection's owner's.
 //
 // Locks: `client_mutex_` may be held over calls of paho, which takes its own lock; callbacks come with paho's
@@ -29,9 +39,9 @@ struct Inbox {
 // called.
 class Attempt {
 public:
-    // `dialer` and `history` outlive this.
+    // `dialer`, `history` and `learned` outlive this.
     Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer, TraceHistory& history,
-            const Connection::Post& post, std::shared_ptr<Inbox> inbox);
+            Learned& learned, const Connection::Post& post, std::shared_ptr<Inbox> inbox);
     ~Attempt();
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
@@ -78,7 +88,7 @@ private:
     // Posts it unless the attempt is over. The diagnosis of `ended`, and its trace, are kept.
     void emit(Event event, std::optional<TracedAttempt> ended = std::nullopt);
     void note(TraceStep::Kind kind, std::string detail, ReasonCode code);
-    void connected(const ServerLimits& limits);
+    void connected(ServerLimits limits);
     void answered(std::uint64_t token, ReasonCode code);
     void refuse(ReasonCode code);
     void arrived(const ::mqtt::message& message);
@@ -92,6 +102,7 @@ private:
     const SteadyTime began_;
     Dialer& dialer_;
     TraceHistory& history_;
+    Learned& learned_;
     const std::shared_ptr<Inbox> inbox_;
 
     std::mutex event_mutex_;

@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "certificates.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <ctime>
-#include <memory>
-#include <optional>
+#include <algorithm>
 #include <string_view>
+#include <utility>
+
+#include "narrowgate/mqtt/certificate_dates.hpp"
+#include "pem_file.hpp"
 
 namespace narrowgate::mqtt {
 namespace {
 
-template <auto kFree>
-struct FreeBy {
-    template <class T>
-    void operator()(T* pointer) const {
-        kFree(pointer);
-    }
-};
-using FilePtr = std::unique_ptr<std::FILE, FreeBy<std::fclose>>;
-using CertificatePtr = std::unique_ptr<X509, FreeBy<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>>;
+bool belong_together(const CertificatePtr& certificate, const KeyPtr& key) {
+    return X509_check_private_key(certificate.get(), key.get()) == 1;
+}
 
-// A pass phrase is never asked for on a terminal: the daemon has none.
-int no_pass_phrase(char*, int, int, void*) {
-    return -1;
+bool may_vouch(const CertificatePtr& certificate) {
+    // A certificate that signed itself may vouch for itself, authority or not.
+    return X509_check_ca(certificate.get()) != 0 ||
+           (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
 }
 
 class FileCheck {
@@ -40,109 +32,152 @@ public:
     FileCheck(const ConnectionOptions& options, std::vector<Error>& problems)
         : options_(options), problems_(problems) {}
 
+    void roots() {
+        const auto file = read(options_.ca_file, "ca_file");
+        if (!file || damaged(*file, options_.ca_file, "ca_file")) return;
+        if (file->certificates.empty()) {
+            add(fmt::format("ca_file {} holds no certificate in PEM", options_.ca_file.string()),
+                "put the root certificates of the broker's authority into it");
+        } else if (std::ranges::none_of(file->certificates, may_vouch)) {
+            add(fmt::format("ca_file {} holds no authority's certificate: {} may sign no other",
+                            options_.ca_file.string(), subject_of(file->certificates.front().get())),
+                "put the root certificates of the broker's authority into it, not the broker's own");
+        }
+    }
+
+    void own() {
+        const auto file = read(options_.certificate_file, "certificate_file");
+        const std::string path = options_.certificate_file.string();
+        if (file && !damaged(*file, options_.certificate_file, "certificate_file")) {
+            if (file->certificates.empty()) {
+                add(fmt::format("certificate_file {} holds no certificate in PEM{}", path,
+                                file->has_key ? ", but a private key" : ""),
+                    file->has_key
+                        ? "name the certificate's file; the key's belongs to key_file"
+                        : "put the gateway's certificate into it, then those between it and the root");
+            }
+            if (file->has_key && is_open(*file)) {
+                add(fmt::format(
+                        "certificate_file {} holds a private key too, and others than its owner can read it "
+                        "(mode {:04o})",
+                        path, file->mode & 07777U),
+                    fmt::format(
+                        "take the key out of it, or chmod 600 {}; if others may have read it, make a new one",
+                        path));
+            }
+        }
+        key(file ? &*file : nullptr);
+    }
+
+private:
     void add(std::string what, std::string cure) {
         problems_.push_back({fmt::format("upstream {}: {}", options_.name, what), std::move(cure)});
     }
 
-    // Null, and said so, when it cannot be read. Permissions are those of the file that was opened.
-    FilePtr open(const std::filesystem::path& path, std::string_view option, bool secret) {
-        if (path.empty()) {
-            add(fmt::format("{} is not set", option), fmt::format("set {} to a PEM file", option));
-            return nullptr;
-        }
-        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0) {
-            const int error_number = errno;
-            add(fmt::format("{} {} cannot be read: {}", option, path.string(), system_message(error_number)),
-                error_number == EACCES
-                    ? fmt::format("let the user of the gateway read it: chown narrowgate {}", path.string())
-                    : "put the file there, or correct the path");
-            return nullptr;
-        }
-        FilePtr file(::fdopen(fd, "r"));
-        if (!file) {
-            ::close(fd);
-            return nullptr;
-        }
-        struct stat status{};
-        if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-            add(fmt::format("{} {} is not a file", option, path.string()), "name a PEM file");
-            return nullptr;
-        }
-        if (secret && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-            add(fmt::format("{} {} is open to others than its owner (mode {:04o})", option, path.string(),
-                            status.st_mode & 07777U),
-                fmt::format("chmod 600 {}", path.string()));
-            return nullptr;
-        }
-        return file;
+    // Nothing, and said so, when it cannot be read.
+    std::optional<PemFile> read(const std::filesystem::path& path, std::string_view option) {
+        auto file = read_pem(path, option);
+        if (file) return std::move(*file);
+        add(std::move(file.error().what), std::move(file.error().cure));
+        return std::nullopt;
     }
 
-private:
+    bool damaged(const PemFile& file, const std::filesystem::path& path, std::string_view option) {
+        if (file.damaged_block == 0) return false;
+        add(fmt::format("{} {} is damaged: block {} in it cannot be read, as if it were cut off", option,
+                        path.string(), file.damaged_block),
+            "copy the whole file again");
+        return true;
+    }
+
+    static bool is_open(const PemFile& file) { return (file.mode & (S_IRWXG | S_IRWXO)) != 0; }
+
+    void key(const PemFile* own) {
+        const auto file = read(options_.key_file, "key_file");
+        if (!file) return;
+        const std::string path = options_.key_file.string();
+        if (is_open(*file)) {
+            add(fmt::format("key_file {} is open to others than its owner (mode {:04o})", path,
+                            file->mode & 07777U),
+                fmt::format("chmod 600 {}", path));
+            return;
+        }
+        if (file->has_encrypted_key) {
+            add(fmt::format("the key in key_file {} is behind a pass phrase, and nobody is there to type it",
+                            path),
+                fmt::format(
+                    "take it off: (umask 077; openssl pkey -in {0} -out {0}.plain) && mv {0}.plain {0}",
+                    path));
+            return;
+        }
+        if (!file->key) {
+            add(fmt::format("key_file {} holds no private key in PEM{}", path,
+                            file->certificates.empty() ? "" : ", but a certificate"),
+                file->certificates.empty()
+                    ? "put the key that the certificate was asked for with into it"
+                    : "name the key's file; the certificate's belongs to certificate_file");
+            return;
+        }
+        if (own == nullptr || own->certificates.empty() ||
+            belong_together(own->certificates.front(), file->key))
+            return;
+        const std::string certificates = options_.certificate_file.string();
+        const bool later = std::ranges::any_of(own->certificates, [&](const CertificatePtr& other) {
+            return belong_together(other, file->key);
+        });
+        if (later) {
+            add(fmt::format("the key in {} is that of a later certificate in {}, not of the first", path,
+                            certificates),
+                "put our own certificate first, then those between it and the root");
+        } else {
+            add(fmt::format("the key in {} is not that of the certificate in {} ({})", path, certificates,
+                            subject_of(own->certificates.front().get())),
+                "use the two files that were made together");
+        }
+    }
+
     const ConnectionOptions& options_;
     std::vector<Error>& problems_;
 };
 
-CertificatePtr read_certificate(std::FILE* file) {
-    return CertificatePtr(PEM_read_X509(file, nullptr, no_pass_phrase, nullptr));
-}
-
-// "2026-03-01" of an ASN.1 time; empty when it makes no sense.
-std::string date_of(const ASN1_TIME* time) {
-    std::tm parts{};
-    if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-    return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
-}
-
 }  // namespace
 
-std::vector<Error> problems_of_files(const ConnectionOptions& options, WallTime now) {
+std::vector<Error> problems_of_files(const ConnectionOptions& options) {
     std::vector<Error> problems;
     FileCheck check(options, problems);
-    std::time_t moment = std::chrono::system_clock::to_time_t(
-        std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
-
-    if (const FilePtr file = check.open(options.ca_file, "ca_file", false)) {
-        if (!read_certificate(file.get())) {
-            check.add(fmt::format("ca_file {} holds no certificate in PEM", options.ca_file.string()),
-                      "put the root certificates of the broker's authority into it");
-        }
-    }
-
-    CertificatePtr certificate;
-    if (const FilePtr file = check.open(options.certificate_file, "certificate_file", false)) {
-        const std::string path = options.certificate_file.string();
-        certificate = read_certificate(file.get());
-        if (!certificate) {
-            check.add(fmt::format("certificate_file {} holds no certificate in PEM", path),
-                      "put the gateway's certificate into it, then those between it and the root");
-        } else if (X509_cmp_time(X509_get0_notAfter(certificate.get()), &moment) < 0) {
-            check.add(fmt::format("the certificate in {} expired on {}", path,
-                                  date_of(X509_get0_notAfter(certificate.get()))),
-                      "renew it and replace the file; it is used at the next connect");
-        } else if (X509_cmp_time(X509_get0_notBefore(certificate.get()), &moment) > 0) {
-            check.add(fmt::format("the certificate in {} is not valid before {}", path,
-                                  date_of(X509_get0_notBefore(certificate.get()))),
-                      "check this machine's clock, or wait");
-        }
-    }
-
-    if (const FilePtr file = check.open(options.key_file, "key_file", true)) {
-        const std::string path = options.key_file.string();
-        const KeyPtr key(PEM_read_PrivateKey(file.get(), nullptr, no_pass_phrase, nullptr));
-        if (!key) {
-            check.add(
-                fmt::format("key_file {} holds no private key in PEM, or one with a pass phrase", path),
-                fmt::format("take the pass phrase off: openssl pkey -in {} -out …, then chmod 600", path));
-        } else if (certificate && X509_check_private_key(certificate.get(), key.get()) != 1) {
-            check.add(fmt::format("the key in {} is not that of the certificate in {}", path,
-                                  options.certificate_file.string()),
-                      "use the two files that were made together");
-        }
-    }
-    // What OpenSSL noted about the tries above must not be found by the next user of this thread's queue.
+    check.roots();
+    check.own();
     ERR_clear_error();
     return problems;
+}
+
+std::vector<Error> doubts_of(const ConnectionOptions& options) {
+    std::vector<Error> doubts;
+    const auto file = read_pem(options.certificate_file, "certificate_file");
+    if (!file || file->certificates.empty()) return doubts;
+    const std::string path = options.certificate_file.string();
+    const auto add = [&](std::string what, std::string cure) {
+        doubts.push_back({fmt::format("upstream {}: {}", options.name, what), std::move(cure)});
+    };
+    // UINT32_MAX when it has no extended key usage, which allows everything (RFC 5280 section 4.2.1.12).
+    X509* const own = file->certificates.front().get();
+    if ((X509_get_extended_key_usage(own) & (XKU_SSL_CLIENT | XKU_ANYEKU)) == 0) {
+        add(fmt::format(
+                "the certificate in {} ({}) is not made for clients: its extended key usage lacks clientAuth",
+                path, subject_of(own)),
+            "get one with clientAuth: many brokers refuse others");
+    }
+    for (std::size_t i = 0; i + 1 < file->certificates.size(); ++i) {
+        const X509* const subject = file->certificates[i].get();
+        const X509* const issuer = file->certificates[i + 1].get();
+        if (X509_NAME_cmp(X509_get_issuer_name(subject), X509_get_subject_name(issuer)) == 0) continue;
+        add(fmt::format("the chain in {} is broken: {} is followed by {}, which has not issued it", path,
+                        subject_of(subject), subject_of(issuer)),
+            "write our certificate first, then its issuer's, and so on towards the root");
+        break;
+    }
+    ERR_clear_error();
+    return doubts;
 }
 
 }  // namespace narrowgate::mqtt

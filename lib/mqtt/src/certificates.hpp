@@ -10,6 +10,7 @@
 
 namespace narrowgate::mqtt {
 
-std::vector<Error> problems_of_files(const ConnectionOptions& options, WallTime now);
+// What makes a connection impossible, whatever the time is.
+std::vector<Error> problems_of_files(const ConnectionOptions& options);
 
 }  // namespace narrowgate::mqtt

@@ -27,7 +27,14 @@ public:
         if (attempt_) attempt_->disconnect(timeout);
         drop();
     }
-    void set_options(ConnectionOptions options) { options_ = std::move(options); }
+    void set_options(ConnectionOptions options) {
+        // Another broker has to be learned anew.
+        if (options.url != options_.url) {
+            learned_.keep_alive_seconds = 0;
+            learned_.no_aliases = false;
+        }
+        options_ = std::move(options);
+    }
     ConnectionTrace trace() const { return dialer_->trace(); }
     Traces traces() const { return history_.with(dialer_->trace()); }
 
@@ -42,6 +49,7 @@ private:
 
     ConnectionOptions options_;
     const Post post_;
+    Learned learned_;  // before the dialer, whose thread may hold an attempt to its end
     const std::unique_ptr<Dialer> dialer_;
     TraceHistory history_;
     std::uint64_t number_ = 0;
@@ -56,7 +64,7 @@ private:
 
 std::uint64_t Connection::Impl::connect() {
     drop();
-    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, history_, post_, inbox_);
+    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, history_, learned_, post_, inbox_);
     std::vector<Error> problems = problems_of(options_, SystemClock{}.now().wall);
     if (!problems.empty()) {
         attempt_->fail_before_dialing(std::move(problems.front()));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "narrowgate/mqtt/code_rule.hpp"
 #include "progress.hpp"
 #include "tls_diagnosis.hpp"
 
@@ -76,46 +77,37 @@ Diagnosis no_tcp(const Progress& progress) {
 Diagnosis refused(const ConnectionOptions& options, ReasonCode code) {
     Diagnosis diagnosis{Finding::kConnackRefused,
                         fmt::format("the broker refused client_id {}: {}", options.client_id, to_words(code)),
-                        "", std::string(kReadTheirLog)};
+                        "", std::string(rule_of(Packet::kConnack, code).cure)};
     switch (code) {
         case ReasonCode::kClientIdNotValid:
             diagnosis.cause = "the broker takes client IDs of a certain form or list only";
-            diagnosis.advice = "set client_id to one that the broker accepts";
             break;
         case ReasonCode::kNotAuthorized:
         case ReasonCode::kBadUserNameOrPassword:
             diagnosis.cause =
                 "the broker knows the certificate, and its policy does not let it connect under this "
                 "client_id";
-            diagnosis.advice =
-                "let the broker's policy allow this certificate to connect with this client_id";
             break;
         case ReasonCode::kUnsupportedProtocolVersion:
             diagnosis.cause = "the broker is too old for MQTT 5, or has it switched off";
-            diagnosis.advice = "the broker must speak MQTT 5";
             break;
         case ReasonCode::kQuotaExceeded:
         case ReasonCode::kConnectionRateExceeded:
             diagnosis.cause =
                 "more connections, or connections a second, than the broker allows: often two "
                 "gateways with one client_id that throw each other off";
-            diagnosis.advice =
-                "nothing: it is tried again; see that no other client connects with this client_id";
             break;
         case ReasonCode::kServerBusy:
         case ReasonCode::kServerUnavailable:
         case ReasonCode::kServerShuttingDown:
             diagnosis.cause = "the broker restarts or is overloaded";
-            diagnosis.advice = "nothing: it is tried again";
             break;
         case ReasonCode::kBanned:
             diagnosis.cause = "an operator has shut this client out";
-            diagnosis.advice = "ask the broker's operator";
             break;
         case ReasonCode::kUseAnotherServer:
         case ReasonCode::kServerMoved:
             diagnosis.cause = "the account or the broker was moved to another address";
-            diagnosis.advice = "correct url";
             break;
         default:
             diagnosis.cause = "the broker does not say more";
@@ -130,7 +122,7 @@ Diagnosis publish_refused(ReasonCode code) {
             policy ? "the broker's policy does not let this certificate publish on that topic"
                    : "the broker does not take that topic, or no more for now",
             policy ? "let the policy allow iot:Publish (AWS) or write (mosquitto) on the topics of the routes"
-                   : std::string(kReadTheirLog)};
+                   : std::string(rule_of(Packet::kPuback, code).cure)};
 }
 
 Diagnosis duplicate(const ConnectionOptions& options, std::string what) {
@@ -150,7 +142,7 @@ Diagnosis lost(const ConnectionOptions& options, const ConnectionTrace& trace, c
     if (said == ReasonCode::kNotAuthorized && progress.published) return publish_refused(*said);
     if (said) {
         return {Finding::kLost, fmt::format("the broker ended the connection: {}", to_words(*said)),
-                "it says why", std::string(kReadTheirLog)};
+                "it says why", std::string(rule_of(Packet::kDisconnect, *said).cure)};
     }
     if (const auto in_tls = refused_in_tls(options, trace, progress)) return *in_tls;
     const bool closed = progress.closed_by_broker && progress.closed_in_order;

@@ -8,6 +8,7 @@
 
 #include "certificates.hpp"
 #include "narrowgate/base/bytes.hpp"
+#include "narrowgate/mqtt/certificate_dates.hpp"
 
 namespace narrowgate::mqtt {
 namespace {
@@ -68,7 +69,7 @@ Expected<Endpoint> endpoint_of(std::string_view url) {
     return endpoint;
 }
 
-std::vector<Error> problems_of(const ConnectionOptions& options, WallTime now) {
+std::vector<Error> problems_of(const ConnectionOptions& options, std::optional<WallTime> now) {
     std::vector<Error> problems;
     const auto add = [&](std::string what, std::string cure) {
         problems.push_back({fmt::format("upstream {}: {}", options.name, what), std::move(cure)});
@@ -95,9 +96,14 @@ std::vector<Error> problems_of(const ConnectionOptions& options, WallTime now) {
             "set connect_timeout to between 1s and 600s");
     }
 
-    std::vector<Error> of_files = problems_of_files(options, now);
+    std::vector<Error> of_files = problems_of_files(options);
     problems.insert(problems.end(), std::make_move_iterator(of_files.begin()),
                     std::make_move_iterator(of_files.end()));
+    if (now) {
+        for (DateFinding& finding : findings_of(dates_of(options), options.name, *now)) {
+            if (is_a_problem(finding)) problems.push_back(std::move(finding.error));
+        }
+    }
     return problems;
 }
 

@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include "narrowgate/mqtt/code_rule.hpp"
+
 namespace narrowgate::mqtt {
 namespace {
 
@@ -39,10 +41,14 @@ std::string_view name_of(ReasonCode code) {
             return "banned";
         case ReasonCode::kServerShuttingDown:
             return "server shutting down";
+        case ReasonCode::kBadAuthenticationMethod:
+            return "bad authentication method";
         case ReasonCode::kKeepAliveTimeout:
             return "keep alive timeout";
         case ReasonCode::kSessionTakenOver:
             return "session taken over";
+        case ReasonCode::kTopicFilterInvalid:
+            return "topic filter invalid";
         case ReasonCode::kTopicNameInvalid:
             return "topic name invalid";
         case ReasonCode::kPacketIdentifierInUse:
@@ -61,6 +67,8 @@ std::string_view name_of(ReasonCode code) {
             return "administrative action";
         case ReasonCode::kPayloadFormatInvalid:
             return "payload format invalid";
+        case ReasonCode::kRetainNotSupported:
+            return "retain not supported";
         case ReasonCode::kQosNotSupported:
             return "QoS not supported";
         case ReasonCode::kUseAnotherServer:
@@ -69,22 +77,21 @@ std::string_view name_of(ReasonCode code) {
             return "server moved";
         case ReasonCode::kConnectionRateExceeded:
             return "connection rate exceeded";
+        case ReasonCode::kMaximumConnectTime:
+            return "maximum connect time";
+        case ReasonCode::kSubscriptionIdentifiersNotSupported:
+            return "subscription identifiers not supported";
     }
     return "reason";
 }
 
-// From here on a code is a failure (section 2.4).
-constexpr std::uint8_t kFirstFailure = 0x80;
-
 }  // namespace
 
 Verdict verdict_of(ReasonCode code) {
-    if (static_cast<std::uint8_t>(code) < kFirstFailure) return Verdict::kTaken;
-    switch (code) {
-        case ReasonCode::kNotAuthorized:
-        case ReasonCode::kTopicNameInvalid:
-        case ReasonCode::kPayloadFormatInvalid:
-        case ReasonCode::kPacketTooLarge:
+    switch (rule_of(Packet::kPuback, code).reaction) {
+        case Reaction::kTaken:
+            return Verdict::kTaken;
+        case Reaction::kSetAside:
             return Verdict::kRefused;
         default:
             return Verdict::kRetry;

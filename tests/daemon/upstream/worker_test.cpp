@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -75,7 +76,7 @@ private:
 
 class WorkerTest : public testing::Test {
 protected:
-    std::unique_ptr<Worker> start() {
+    std::unique_ptr<Worker> start(bool watched = false) {
         mqtt::ConnectionOptions connection;
         connection.name = "aws";
         connection.url = broker_.url();
@@ -91,7 +92,8 @@ protected:
             {.resource = *coap::PathPattern::parse("telemetry"), .upstream = "aws", .topic = "dt/{device}"});
         auto worker = Worker::start(
             options, mqtt_link(connection), source_.view(), topic_profile({}),
-            std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1")), log_);
+            std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1")), log_,
+            watched ? std::optional(CertificateKeeperOptions{.connection = connection}) : std::nullopt);
         EXPECT_TRUE(worker.has_value());
         return std::move(*worker);
     }
@@ -137,6 +139,29 @@ TEST_F(WorkerTest, ABrokerThatCrashesMidFlightLosesNothing) {
     const std::vector<ReadingNumber> all = source_.acknowledged();
     EXPECT_EQ(std::set(all.begin(), all.end()).size(), 2000U);
     EXPECT_GE(worker->status().state.reconnects, 1U);
+}
+
+// Nobody says so: the files are swapped, one after the other, under a connection that works.
+TEST_F(WorkerTest, ARenewedCertificateIsUsedByItselfAndNothingIsLost) {
+    const fakes::KeyPair renewed = pki_.client("gw-1-renewed");
+    const auto worker = start(true);
+    source_.add_many(10);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(10));
+    EXPECT_TRUE(worker->status().state.certificate_expires);
+
+    const auto swap = [](const std::filesystem::path& from, const std::filesystem::path& to) {
+        std::filesystem::copy_file(from, from.string() + ".new");
+        std::filesystem::rename(from.string() + ".new", to);
+    };
+    swap(renewed.certificate, client_.certificate);
+    swap(renewed.key, client_.key);
+    broker_.wait_for_log("u'gw-1-renewed'");  // throws when it does not come
+    source_.add_many(10);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(30));
+    EXPECT_EQ(worker->status().attempt, 2U);
+    EXPECT_EQ(source_.acknowledged().size(), 30U);
 }
 
 TEST_F(WorkerTest, StoppingIsQuickWhileTheBrokerHangs) {

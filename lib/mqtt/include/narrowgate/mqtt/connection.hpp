@@ -33,8 +33,9 @@ struct Publish {
 struct ServerLimits {
     std::uint16_t receive_maximum = 65'535;
     std::optional<std::uint32_t> maximum_packet_size;  // bytes of a whole packet
-    std::uint16_t topic_alias_maximum = 0;
-    std::optional<seconds> keep_alive;  // the broker's wish in place of ours
+    std::uint16_t topic_alias_maximum = 0;             // 0 also after the broker has refused an alias
+    std::optional<seconds> keep_alive;                 // the broker's wish in place of ours
+    std::uint8_t maximum_qos = 2;                      // of what the broker takes
 };
 
 // A wish to receive what others publish.
@@ -68,6 +69,8 @@ struct Event {
     // As connect() returned it. Of an attempt that was given up, late events may still be on their way.
     std::uint64_t attempt = 0;
     std::uint64_t token = 0;
+    // Of kConnectFailed that of the CONNACK, of kLost that of the broker's DISCONNECT; kSuccess where it sent
+    // none.
     ReasonCode code = ReasonCode::kSuccess;
     ServerLimits limits;
     Error error;
@@ -91,7 +94,8 @@ public:
 
     // Starts an attempt and returns its number; kConnected or kConnectFailed follows, later kLost, each at
     // most once. An attempt before it is given up. Sessions are clean: the broker keeps nothing between
-    // attempts.
+    // attempts. A broker that takes QoS 0 alone is refused (kQosNotSupported). What it has said of its
+    // keep-alive is kept from then on, for the library does not do it within a connection.
     std::uint64_t connect();
 
     // Sends with QoS 1; kPublished with `token` follows, or kLost without it. False when there is no

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,11 @@ struct ConnectionOptions {
     // PEM files, read again at each connect, so that a renewed certificate is used at the next one.
     std::filesystem::path ca_file;           // roots that may vouch for the broker; the system's are not used
     std::filesystem::path certificate_file;  // our chain, own certificate first
-    std::filesystem::path key_file;          // its private key; refused when group or others can read it
+    // Its private key; refused when group or others can read it. A key that never leaves a PKCS#11 token or
+    // TPM would be named here by a URI (RFC 7512) in place of a path: all that looks into the key is in
+    // src/certificates.cpp (does it fit?) and src/attempt.cpp (paho's own options take files alone: the
+    // engine or provider belongs there).
+    std::filesystem::path key_file;
 
     // Application protocols offered in the TLS handshake (RFC 7301), the preferred first; empty: none.
     // "x-amzn-mqtt-ca" is what AWS IoT Core wants on port 443.
@@ -61,8 +66,9 @@ struct Endpoint {
 Expected<Endpoint> endpoint_of(std::string_view url);
 
 // Everything that is wrong with `options`, most basic first; empty when a connection can be tried. Looks at
-// the files: missing, unreadable, not PEM, key readable by others, key that is not the certificate's,
-// certificate expired or not yet valid at `now`. Thread: any; reads files.
-std::vector<Error> problems_of(const ConnectionOptions& options, WallTime now);
+// the files: missing, unreadable, not PEM, cut off, key readable by others, key behind a pass phrase, key
+// that is not the certificate's, roots that are none; our own certificate expired or not yet valid at `now`,
+// if that is given. Thread: any; reads files.
+std::vector<Error> problems_of(const ConnectionOptions& options, std::optional<WallTime> now);
 
 }  // namespace narrowgate::mqtt

@@ -23,8 +23,10 @@ enum class ReasonCode : std::uint8_t {
     kServerBusy = 0x89,
     kBanned = 0x8A,
     kServerShuttingDown = 0x8B,
+    kBadAuthenticationMethod = 0x8C,
     kKeepAliveTimeout = 0x8D,
     kSessionTakenOver = 0x8E,
+    kTopicFilterInvalid = 0x8F,
     kTopicNameInvalid = 0x90,
     kPacketIdentifierInUse = 0x91,
     kReceiveMaximumExceeded = 0x93,
@@ -34,10 +36,13 @@ enum class ReasonCode : std::uint8_t {
     kQuotaExceeded = 0x97,
     kAdministrativeAction = 0x98,
     kPayloadFormatInvalid = 0x99,
+    kRetainNotSupported = 0x9A,
     kQosNotSupported = 0x9B,
     kUseAnotherServer = 0x9C,
     kServerMoved = 0x9D,
     kConnectionRateExceeded = 0x9F,
+    kMaximumConnectTime = 0xA0,
+    kSubscriptionIdentifiersNotSupported = 0xA1,
 };
 
 // What a PUBACK means for the message it answers (section 3.4.2.1).
@@ -47,7 +52,8 @@ enum class Verdict : std::uint8_t {
     kRefused,  // the message's trouble: it will not pass as it is
 };
 
-// A code that is not known counts as the broker's trouble: nothing is given up for a reason we cannot read.
+// As the rules of PUBACKs say (code_rule.hpp). A code that is not known counts as the broker's trouble:
+// nothing is given up for a reason we cannot read.
 Verdict verdict_of(ReasonCode code);
 
 // "not authorized (0x87)".

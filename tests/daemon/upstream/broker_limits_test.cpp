@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/upstream/broker_limits.hpp"
+
+#include <gtest/gtest.h>
+
+namespace narrowgate::daemon {
+namespace {
+
+using std::chrono::minutes;
+
+TEST(BrokerLimitsTest, TheWindowIsTheNarrowestOfOursTheBrokersAndWhatItTaught) {
+    BrokerLimits limits(64);
+    limits.connected({});
+    EXPECT_EQ(limits.window(), 64U);
+    limits.connected({.receive_maximum = 11});
+    EXPECT_EQ(limits.window(), 10U);
+    limits.window_was_too_wide();
+    EXPECT_EQ(limits.window(), 5U);
+    limits.window_was_too_wide();
+    limits.window_was_too_wide();
+    EXPECT_EQ(limits.window(), BrokerLimits::kLeastWindow);
+}
+
+TEST(BrokerLimitsTest, AConnectionThatHoldsLetsTheNextTryTwice) {
+    BrokerLimits limits(64);
+    limits.connected({});
+    limits.window_was_too_wide();
+    ASSERT_EQ(limits.window(), 32U);
+    limits.ended(minutes(9));
+    EXPECT_EQ(limits.window(), 32U);
+    limits.ended(minutes(10));
+    limits.ended(minutes(10));
+    EXPECT_EQ(limits.window(), 64U);
+}
+
+TEST(BrokerLimitsTest, AWindowThatIsNarrowAlreadyStaysAsItIs) {
+    BrokerLimits limits(1);
+    limits.connected({});
+    limits.window_was_too_wide();
+    EXPECT_EQ(limits.window(), 1U);
+}
+
+TEST(BrokerLimitsTest, APacketThatWasTooLargeIsTheLimitUnlessItIsTooSmallToBeTheReason) {
+    BrokerLimits limits(64);
+    limits.connected({});
+    EXPECT_FALSE(limits.packet());
+    EXPECT_FALSE(limits.packet_was_too_large(1024));
+    EXPECT_FALSE(limits.packet());
+    EXPECT_TRUE(limits.packet_was_too_large(5000));
+    EXPECT_EQ(limits.packet(), 4999U);
+    limits.connected({.maximum_packet_size = 4000});
+    EXPECT_EQ(limits.packet(), 4000U);
+    limits.connected({.maximum_packet_size = 9000});
+    EXPECT_EQ(limits.packet(), 4999U);
+}
+
+}  // namespace
+}  // namespace narrowgate::daemon
