@@ -19,6 +19,7 @@
 #include "daemon/control/server.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
+#include "daemon/control/trace_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
 #include "daemon/ingress/handshake_look.hpp"
@@ -137,6 +138,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     });
     add_store_calls(calls, **store);
     add_dead_letter_calls(calls, **store);
+    add_trace_calls(calls, **upstreams);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });
     const auto control = ControlServer::open(**loop, config.gateway.control_socket(), calls, log);
