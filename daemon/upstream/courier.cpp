@@ -65,7 +65,7 @@ void Courier::turn(const Now& now) {
          {&backlog_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
-    tell_source();
+    settle();
     if (stop_by_ && (phase_ != Phase::kConnected || in_flight_.empty() || now.steady >= *stop_by_)) {
         link_.disconnect(kDisconnectLimit);
         phase_ = Phase::kOver;
@@ -89,10 +89,10 @@ void Courier::turn(const Now& now) {
     if (suspects_.due() && now.steady >= *suspects_.due()) condemn_suspects();
     if (phase_ == Phase::kWaiting && now.steady >= next_connect_) connect(now);
     if (phase_ == Phase::kConnected && !stop_by_) publish(now);
-    tell_source();
+    settle();
 }
 
-void Courier::tell_source() {
+void Courier::settle() {
     if (acknowledged_.empty()) return;
     source_.acknowledge(acknowledged_);
     acknowledged_.clear();
@@ -317,7 +317,7 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
     }
     if (parcel.publish) return send(lane, std::move(parcel), std::move(numbers), units_alone, now);
     lanes_.take(lane, parcel.places);
-    if (parcel.is_unmapped) {
+    if (parcel.unwanted) {
         for (const ReadingNumber number : numbers) {
             lanes_.done(number);
             alone_.erase(number);

@@ -116,8 +116,8 @@ private:
     // `units_alone`: metered, had each reading gone in a message of its own; 0 when it did.
     bool send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, std::uint64_t units_alone,
               const Now& now);
-    // What the source does not know yet of what is done.
-    void tell_source();
+    // Tells the source what was acknowledged.
+    void settle();
     bool fits(const mqtt::Publish& message) const;
     void dead_letter(ReadingNumber number, const std::string& reason);
     // The broker takes other readings: those that it refused are refused for good.
