@@ -157,7 +157,7 @@ void Courier::disconnected(const Error& error, const Now& now) {
         if (const auto culprit = poison_.lost(oldest.front(), alone)) {
             log_.warning(
                 "upstream {}: the broker ends the connection whenever reading {} is sent; see "
-                "narrowgate store show",
+                "narrowgate dead-letters list",
                 options_.name, *culprit);
             dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
         }
