@@ -82,6 +82,8 @@ void read_aws(TableReader& table, Route& route) {
         route.rule.clear();
     }
     if (!read_shadow(table, route)) route.shadow.clear();
+    const bool has_some = table.has("topic") || table.has("rule") || table.has("shadow");
+    if (route.topic.empty() && has_some) route.topic = "{device}";  // what is wrong has been told
 }
 
 // Nothing when the route's resource is not usable; the mistake has been told.

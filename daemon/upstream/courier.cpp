@@ -82,7 +82,7 @@ void Courier::turn(const Now& now) {
          {&backlog_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
-    tell_source();
+    settle();
     if (stop_by_ && (phase_ != Phase::kConnected || in_flight_.empty() || now.steady >= *stop_by_)) {
         link_.disconnect(kDisconnectLimit);
         phase_ = Phase::kOver;
@@ -106,10 +106,10 @@ void Courier::turn(const Now& now) {
     if (suspects_.due() && now.steady >= *suspects_.due()) condemn_suspects();
     if (phase_ == Phase::kWaiting && now.steady >= next_connect_) connect(now);
     if (phase_ == Phase::kConnected && !stop_by_) publish(now);
-    tell_source();
+    settle();
 }
 
-void Courier::tell_source() {
+void Courier::settle() {
     if (acknowledged_.empty()) return;
     source_.acknowledge(acknowledged_);
     acknowledged_.clear();
@@ -214,7 +214,7 @@ void Courier::learn_from_end(const Error& error, mqtt::Reaction reaction) {
     if (!culprit) return;
     log_.warning(
         "upstream {}: the broker ends the connection whenever reading {} is sent; see "
-        "narrowgate store show",
+        "narrowgate dead-letters list",
         options_.name, *culprit);
     dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
 }
@@ -395,7 +395,7 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
         conversation_.hold(numbers);
         return true;
     }
-    if (parcel.is_unmapped) {
+    if (parcel.unwanted) {
         for (const ReadingNumber number : numbers) {
             lanes_.done(number);
             alone_.erase(number);

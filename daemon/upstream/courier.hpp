@@ -130,7 +130,7 @@ private:
     bool send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& numbers, std::uint64_t units_alone,
               const Now& now);
     // What the source does not know yet of what is done.
-    void tell_source();
+    void settle();
     void dead_letter(ReadingNumber number, const std::string& reason);
     // The broker takes other readings: those that it refused are refused for good.
     void condemn_suspects();

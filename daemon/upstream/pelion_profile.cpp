@@ -48,7 +48,7 @@ public:
         const IpsoMapping& mapping = routes.mapping(first.fleet);
         if (!records || !mapping.maps_any(*records)) {
             unmapped_ += records ? std::max<std::size_t>(records->size(), 1) : 1;
-            return {.places = {0}, .is_unmapped = true};
+            return {.places = {0}, .unwanted = true};
         }
         const std::string name = pelion_name(first.device);
         PelionNodes::Node* node = nodes_.find_or_add(name);
@@ -170,7 +170,7 @@ private:
         MappedReading mapped = mapping.apply(records, node.instances);
         unmapped_ += mapped.unmapped;
         if (mapped.values.empty()) {
-            parcel.is_unmapped = true;
+            parcel.unwanted = true;
             return parcel;
         }
         ReadingNumber last = first.number;

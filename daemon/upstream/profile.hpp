@@ -23,13 +23,11 @@ class Dialogue;
 struct Parcel {
     // Of the queue, ascending; at least one, but when it is to wait.
     std::vector<std::size_t> places{};
-    std::optional<mqtt::Publish> publish{};  // nothing: they cannot be sent
-    std::string reason{};                    // and why; in words, for the dead letter
-    // Nothing of them is for this upstream: no form there has a place for it, or a newer value has gone
-    // before. They are done.
-    bool is_unmapped = false;
+    std::optional<mqtt::Publish> publish{};           // nothing: they cannot be sent
+    std::string reason{};                             // and why; in words, for the dead letter
     std::optional<std::chrono::microseconds> wait{};  // take nothing now; ask again after this, or with more
-    bool hold = false;  // no message yet: they wait until the profile's dialogue releases them
+    bool hold = false;      // no message yet: they wait until the profile's dialogue releases them
+    bool unwanted = false;  // no message ever, and nobody misses one: they are done
 };
 
 // Thread: the upstream's.

@@ -43,7 +43,7 @@ Parcel Shadows::next(std::span<const Reading> waiting, std::span<const std::size
         const auto records = payload::records_of(rendered(reading));
         if (!records) {
             if (!parcel.places.empty()) continue;  // it comes to the front, and goes there
-            return {.places = {place}, .is_unmapped = true};
+            return {.places = {place}, .unwanted = true};
         }
         ShadowDocument with = document;
         std::vector<std::pair<std::string, ReadingNumber>> values;
@@ -68,8 +68,8 @@ Parcel Shadows::next(std::span<const Reading> waiting, std::span<const std::size
         }
         parcel.places.push_back(place);
     }
-    parcel.is_unmapped = document.empty();
-    if (parcel.is_unmapped) return parcel;
+    parcel.unwanted = document.empty();
+    if (parcel.unwanted) return parcel;
     for (auto& [value, number] : taken)
         know(std::move(value), number);
     parcel.publish =

@@ -218,6 +218,7 @@ Expected<UpstreamId> Store::upstream(std::string_view name, const UpstreamOption
 
 Expected<void> Store::forget_upstream(std::string_view name) {
     return impl_->on_writer([&](Engine& engine) -> Expected<void> {
+        engine.keep_up(Engine::Upkeep::kProgress, false);  // what it has taken is no dead letter again
         const auto id = engine.ledger().find_upstream(name);
         if (!id) {
             return failure(fmt::format("the store knows no upstream \"{}\"", name),

@@ -225,7 +225,7 @@ TEST_F(CourierTest, APauseOutlivesAReconnect) {
 TEST_F(CourierTest, AReadingOfWhichNothingIsToBeSentIsDoneAndCounted) {
     class NothingOfOddOnes final : public Profile {
         Parcel next(std::span<const Reading> waiting, const Routes&, WallTime) override {
-            if (waiting.front().number % 2 == 1) return {.places = {0}, .is_unmapped = true};
+            if (waiting.front().number % 2 == 1) return {.places = {0}, .unwanted = true};
             return {
                 .places = {0},
                 .publish = mqtt::Publish{.topic = "t", .payload = "\"id\":\"store-2\"", .content_type = {}}};

@@ -106,7 +106,7 @@ TEST(ShadowsTest, AnOldValueThatComesLateDoesNotTakeTheNewOnesPlace) {
     EXPECT_EQ(reported(update(shadows, {volume(9, "9")})), json::parse(R"({"volume":9})"));
     const auto late = update(shadows, {volume(3, "3")});
     EXPECT_FALSE(late.publish);
-    EXPECT_TRUE(late.is_unmapped);
+    EXPECT_TRUE(late.unwanted);
     EXPECT_THAT(late.places, ElementsAre(0));
     const auto other =
         update(shadows, {senml(4, R"([{"n":"wm-1:volume","v":4},{"n":"wm-1:battery","v":80}])")});
@@ -121,7 +121,7 @@ TEST(ShadowsTest, WhatIsNoSenmlHasNothingToReport) {
     text.content_format = 0;
     for (const Reading& reading : {text, senml(2, "{}"), senml(3, "")}) {
         const auto parcel = update(shadows, {reading});
-        EXPECT_TRUE(parcel.is_unmapped);
+        EXPECT_TRUE(parcel.unwanted);
         EXPECT_FALSE(parcel.publish);
         EXPECT_TRUE(parcel.reason.empty());
     }

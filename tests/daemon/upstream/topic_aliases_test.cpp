@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <random>
 
@@ -42,7 +43,7 @@ TEST(TopicAliasesTest, ABrokerThatTakesNoneGetsNone) {
 // The broker's view, message by message: it always finds the topic that was meant.
 TEST(TopicAliasesTest, WhateverTheOrderTheBrokerFindsTheTopicThatWasMeant) {
     std::mt19937 random(7);
-    for (const std::uint16_t maximum : {1, 2, 8, 100}) {
+    for (const std::uint16_t maximum : std::array<std::uint16_t, 4>{1, 2, 8, 100}) {
         TopicAliases aliases;
         aliases.begin(maximum);
         std::map<std::uint16_t, std::string> known;

@@ -263,7 +263,7 @@ TEST(TopicProfileTest, NeitherIdentitiesNorPathsInjectAnythingIntoATopic) {
                     profile->next(std::vector{reading_of(1, noise(true), "x", path)}, routes, kNow);
                 if (!parcel.publish) continue;  // no path that a node can name
                 const std::string& filled = parcel.publish->topic;
-                const auto slashes_of = [](const std::string& text) { return std::ranges::count(text, '/'); };
+                const auto slashes_of = [](const std::string& in) { return std::ranges::count(in, '/'); };
                 const bool has_path = topic.find("{resource}") != std::string::npos;
                 EXPECT_EQ(slashes_of(filled), slashes_of(topic) + (has_path ? slashes_of(path) : 0))
                     << filled;

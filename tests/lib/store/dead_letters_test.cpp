@@ -202,6 +202,17 @@ TEST_F(DeadLettersTest, WhatCannotBeSentIsRefusedInWords) {
     EXPECT_EQ(retry({.id = id}), 1U);
 }
 
+TEST_F(DeadLettersTest, WhatWasTakenIsNotHeldAgainWhenItsUpstreamIsForgotten) {
+    prepare(2, {1, 2});
+    retry();
+    acknowledge(aws_, {1});
+    ASSERT_TRUE(store_->forget_upstream("aws").has_value());
+    const auto kept = *store_->dead_letters(10);
+    ASSERT_EQ(kept.size(), 1U);
+    EXPECT_EQ(kept[0].reading.number, 2U);
+    EXPECT_FALSE(kept[0].retried.has_value());
+}
+
 TEST_F(DeadLettersTest, TheBoundSparesWhatIsToBeSentAgainAndCountsWhatGoes) {
     options_.max_dead_letters = 2;
     reopen();
