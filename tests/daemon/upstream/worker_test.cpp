@@ -159,9 +159,9 @@ TEST_F(WorkerTest, ARenewedCertificateIsUsedByItselfAndNothingIsLost) {
     broker_.wait_for_log("u'gw-1-renewed'");  // throws when it does not come
     source_.add_many(10);
     worker->wake();
-    ASSERT_TRUE(source_.wait_for_acknowledged(30));
+    ASSERT_TRUE(source_.wait_for_acknowledged(20));
     EXPECT_EQ(worker->status().attempt, 2U);
-    EXPECT_EQ(source_.acknowledged().size(), 30U);
+    EXPECT_EQ(source_.acknowledged().size(), 20U);
 }
 
 TEST_F(WorkerTest, StoppingIsQuickWhileTheBrokerHangs) {
