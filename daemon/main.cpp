@@ -17,6 +17,7 @@
 #include "daemon/control/server.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
+#include "daemon/control/trace_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
 #include "daemon/ingress/loader.hpp"
@@ -130,6 +131,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         return (*shards)->forget(std::move(sessions), kForgetPatience);
     });
     add_store_calls(calls, **store);
+    add_trace_calls(calls, **upstreams);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });
     const auto control = ControlServer::open(**loop, config.gateway.control_socket(), calls, log);

@@ -157,6 +157,16 @@ std::vector<UpstreamState> Upstreams::states() const {
     return states;
 }
 
+std::vector<mqtt::Traces> Upstreams::traces(std::string_view name) const {
+    std::vector<mqtt::Traces> traces;
+    for (const Known& known : known_) {
+        if (known.connection.name != name) continue;
+        for (const auto& worker : std::span(lanes_->workers).subspan(known.first_worker, known.connections))
+            traces.push_back(worker->traces());
+    }
+    return traces;
+}
+
 void Upstreams::stop(milliseconds patience) {
     for (const auto& worker : lanes_->workers)
         worker->begin_stop(patience);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/config.hpp"
@@ -38,6 +39,8 @@ public:
 
     // One an upstream, in the configuration's order; of several connections the sum, and the worst.
     std::vector<UpstreamState> states() const;
+    // What is kept of the attempts of each connection of the upstream `name`; empty when there is none.
+    std::vector<mqtt::Traces> traces(std::string_view name) const;
     const std::vector<std::unique_ptr<Worker>>& workers() const { return lanes_->workers; }
 
     // Waits for PUBACKs of what is in flight for at most `patience`, all upstreams at once; what is not

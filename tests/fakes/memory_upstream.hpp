@@ -101,6 +101,7 @@ public:
     }
     void set_options(const mqtt::ConnectionOptions& options) override { client_id = options.client_id; }
     mqtt::ConnectionTrace trace() const override { return {}; }
+    mqtt::Traces traces() const override { return {}; }
 
     // Events of the present attempt.
     mqtt::Event accepts(std::uint16_t receive_maximum = 65'535) {

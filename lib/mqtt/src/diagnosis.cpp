@@ -259,6 +259,11 @@ Diagnosis diagnose(const ConnectionOptions& options, const ConnectionTrace& trac
             return outcome.code && verdict_of(*outcome.code) != Verdict::kTaken
                        ? publish_refused(*outcome.code)
                        : well(options, progress, true);
+        case Outcome::End::kUnanswered:
+            return {Finding::kTimeout, "the broker has taken the publish and not acknowledged it",
+                    "AWS IoT Core discards what is above the rates of an account and says nothing; another "
+                    "broker is overloaded, or holds the message for a subscriber",
+                    "read the broker's log and its limits"};
         case Outcome::End::kRefused:
             return refused(options, outcome.code.value_or(ReasonCode::kUnspecifiedError));
         case Outcome::End::kLost:

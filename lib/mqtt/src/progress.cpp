@@ -36,6 +36,8 @@ void read_record(const TraceStep& step, Progress& progress) {
 void read_alert(const TraceStep& step, Progress& progress) {
     if (step.direction == Direction::kFromServer) progress.tls_records_received = true;
     if (step.code == kAlertCloseNotify) return;
+    // What we say to an end of the stream without close_notify is no cause of it.
+    if (step.direction == Direction::kToServer && progress.closed_by_broker) return;
     auto& alert = step.direction == Direction::kFromServer ? progress.alert_read : progress.alert_written;
     if (!alert) alert = static_cast<std::uint8_t>(step.code);
 }

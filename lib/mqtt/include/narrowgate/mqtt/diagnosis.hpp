@@ -60,11 +60,12 @@ struct Diagnosis {
 // How an attempt ended, as far as it has.
 struct Outcome {
     enum class End : std::uint8_t {
-        kConnected,  // CONNACK was good
-        kPublished,  // a PUBLISH was answered with `code`
-        kRefused,    // CONNACK was not: `code`
-        kFailed,     // no CONNACK; `error` is what the dialer or the library says, or of our files
-        kLost,       // it stood, and is gone; `code` of the broker's DISCONNECT if it sent one
+        kConnected,   // CONNACK was good
+        kPublished,   // a PUBLISH was answered with `code`
+        kUnanswered,  // a PUBLISH was not answered, though the connection stands
+        kRefused,     // CONNACK was not good: `code`
+        kFailed,      // no CONNACK; `error` is what the dialer or the library says, or of our files
+        kLost,        // it stood, and is gone; `code` of the broker's DISCONNECT if it sent one
     };
     End end = End::kConnected;
     std::optional<ReasonCode> code{};
