@@ -20,7 +20,7 @@ class BadLink:
         command += flags_of(options)
         with open(self.output, "wb") as out:
             self.process = stage.start(command, self.log, stdout=out, stdin=subprocess.PIPE)
-        address = json.loads(wait_for(self._lines, 10, f"the link {name} to listen")[0])["listening"]
+        address = json.loads(wait_for(self._lines, 10, f"the link {name} to listen", 0.005)[0])["listening"]
         self.port = int(address.rpartition(":")[2])
 
     @property

@@ -145,7 +145,6 @@ def a_black_hole_loses_large_segments_alone(stage):
 # Bytes that each version of TLS takes with these certificates, up to CONNECT and CONNACK, and a little less.
 CONNECTED = {"tls12": {"up": 960, "down": 1380}, "tls13": {"up": 980, "down": 2225}}
 PUBLISHES = {"up": 2000, "down": 150}  # bytes of a few of them
-BREAKS = 2  # connections that break, of each link that does
 
 
 def breaking_links():
@@ -155,10 +154,12 @@ def breaking_links():
         for direction, size in connected.items():
             for kind in ("reset", "half-close", "close", "swallow"):
                 for phase, first, last in (("connecting", 0, size), ("later", size + 10, size + PUBLISHES[direction])):
-                    positions = sorted(draw.randint(first, last) for _ in range(BREAKS))
+                    # What is swallowed later is noticed by keep-alive alone, and that takes its time.
+                    times = 1 if (kind, phase) == ("swallow", "later") else 2
+                    positions = sorted(draw.randint(first, last) for _ in range(times))
                     options[f"{tls}-{kind}-{direction}-{phase}"] = {
                         f"{direction}_accident": kind, f"{direction}_after": ",".join(map(str, positions)),
-                        "times": BREAKS}
+                        "times": times}
     return options
 
 
@@ -186,16 +187,15 @@ def stalling_links():
     return options
 
 
-def check_broken(name, counts, accidents, again):
-    # On a machine that is busy one may have come to its time-out before it came to the byte.
-    check(1 <= accidents <= BREAKS, f"{name}: {accidents} accidents")
-    check(counts["accepted"] > BREAKS, f"{name}: {counts['accepted']} connections")
+def check_broken(name, counts, accidents, again, times):
+    check(1 <= accidents <= times, f"{name}: {accidents} accidents")
+    check(counts["accepted"] > times, f"{name}: {counts['accepted']} connections")
     # A reading whose publish never arrived cannot be delivered twice.
     check(again == 0 or name.endswith("later"), f"{name}: {again} readings delivered again")
 
 
 def check_stalled(name, counts, accidents, trouble):
-    check(accidents == 1, f"{name}: no stall: {counts}")
+    check(accidents == 1, f"{name}: {accidents} accidents")
     if name.endswith("for-ever"):
         check(counts["accepted"] > 1 and trouble, f"{name} was not given up: {counts}, {trouble}")
     else:
@@ -209,19 +209,22 @@ def nothing_is_lost_when_links_break_or_stall(stage):
     verifier = house.send_readings(seconds=10, interval=0.5)
     verdicts = house.check_delivered(verifier, 60)
     house.gateway.stop()
-    log, all_accidents, answers_lost = house.gateway.log_text().splitlines(), 0, 0
+    log, missed, answers_lost = house.gateway.log_text().splitlines(), 0, 0
     for name, link in house.links.items():
         counts, again = link.finish(), verdicts[name]["redelivered"]
         accidents = counts["up"]["accidents"] + counts["down"]["accidents"]
         trouble = [line for line in log if f"upstream {name} " in line]
         print(f"{name}: {counts['accepted']} connections, {again} readings delivered again; {trouble[:1]}")
         if name in breaking:
-            check_broken(name, counts, accidents, again)
-            all_accidents += accidents
+            check_broken(name, counts, accidents, again, breaking[name]["times"])
+            missed += breaking[name]["times"] - accidents
             answers_lost += again if "-down-" in name else 0
-        else:
+        elif accidents:
             check_stalled(name, counts, accidents, trouble)
-    check(all_accidents >= 0.9 * BREAKS * len(breaking), f"no more than {all_accidents} connections broke")
+        else:
+            missed += 1
+    # On a machine that is busy a connection may come to its time-out before it comes to the byte.
+    check(missed <= 0.1 * len(house.links), f"{missed} connections did not come to the byte that was to be their last")
     check(answers_lost > 0, "no PUBACK was ever lost: the test tests less than it says")
 
 

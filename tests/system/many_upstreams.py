@@ -9,12 +9,13 @@ HERE = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 class TlsBroker(Broker):
-    """A mosquitto that speaks one version of TLS, and a recorder of all topics."""
+    """A mosquitto that speaks one version of TLS, and a recorder of all topics if wanted."""
 
-    def __init__(self, stage, pki, tls, limits=()):
+    def __init__(self, stage, pki, tls, limits=(), recorded=True):
+        self.recorded = recorded
         pki._leaf(f"{tls}-broker", "aws-roots", "localhost", HERE)
         # mosquitto's own setting is a least version.
-        openssl = stage.folder / f"{tls}.cnf"
+        self.openssl = openssl = stage.folder / f"{tls}.cnf"
         openssl.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
                            f"MinProtocol = {TLS[tls]}\nMaxProtocol = {TLS[tls]}\n")
         super().__init__(stage, pki, tls, "aws-roots", "#", limits, prefix=["env", f"OPENSSL_CONF={openssl}"])
@@ -23,6 +24,10 @@ class TlsBroker(Broker):
         super().start()
         _, said = run(["openssl", "s_client", "-connect", f"localhost:{self.port}"])
         check(f"New, {TLS[self.name]}," in said, f"the broker {self.name} speaks otherwise:\n{said}")
+
+    def _record(self):
+        if self.recorded:
+            super()._record()
 
 
 class ManyUpstreams(Gateway):

@@ -71,7 +71,7 @@ std::uint64_t Connection::Impl::connect() {
         return number_;
     }
     // The dialer's thread may come too late: it holds the attempt only while it begins it.
-    dialer_->dial(*endpoint_of(options_.url),
+    dialer_->dial(*endpoint_of(options_.url), options_.connect_timeout,
                   [weak = std::weak_ptr<Attempt>(attempt_)](Expected<Tunnel> tunnel) {
                       const auto attempt = weak.lock();
                       if (!attempt) return;

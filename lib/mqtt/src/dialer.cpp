@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <list>
@@ -76,9 +77,9 @@ public:
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    void dial(Endpoint endpoint, Done done) {
-        (void)loop_->post([this, endpoint = std::move(endpoint), done = std::move(done)]() mutable {
-            start(std::move(endpoint), std::move(done));
+    void dial(Endpoint endpoint, milliseconds limit, Done done) {
+        (void)loop_->post([this, endpoint = std::move(endpoint), limit, done = std::move(done)]() mutable {
+            start(std::move(endpoint), limit, std::move(done));
         });
     }
     void close() {
@@ -93,7 +94,7 @@ private:
         std::string request;
     };
 
-    void start(Endpoint endpoint, Done done);
+    void start(Endpoint endpoint, milliseconds limit, Done done);
     void resolved(LookUpResult addresses);
     void connected(Expected<io::FileDescriptor> broker);
     void late();
@@ -117,6 +118,8 @@ private:
 
     // Of the present dial.
     Endpoint endpoint_;
+    SteadyTime until_;      // name and TCP are through
+    DialerOptions limits_;  // of it: the options, and no longer than that
     Done done_;
     std::unique_ptr<ConnectRace> race_;
     io::FileDescriptor broker_;  // connected, not yet taken up
@@ -127,14 +130,17 @@ private:
     std::thread thread_;
 };
 
-void Dialer::Loop::start(Endpoint endpoint, Done done) {
+void Dialer::Loop::start(Endpoint endpoint, milliseconds limit, Done done) {
     give_up();
     endpoint_ = std::move(endpoint);
+    until_ = SystemClock{}.now().steady + limit;
+    limits_ = options_;
+    limits_.resolve_timeout = std::min(options_.resolve_timeout, limit);
     done_ = std::move(done);
     trace_.begin();
     tls_watch_.begin();
     trace_.add(TraceStep::Kind::kResolving, endpoint_.host);
-    timer_.arm(SystemClock{}.now().steady + options_.resolve_timeout);
+    timer_.arm(SystemClock{}.now().steady + limits_.resolve_timeout);
     resolver_.resolve(endpoint_, [this](LookUpResult addresses) { resolved(std::move(addresses)); });
 }
 
@@ -149,8 +155,10 @@ void Dialer::Loop::resolved(LookUpResult addresses) {
     for (const Address& address : *addresses)
         texts += (texts.empty() ? "" : ", ") + address.text();
     trace_.add(TraceStep::Kind::kResolved, std::move(texts));
+    const auto left = std::chrono::ceil<milliseconds>(until_ - SystemClock{}.now().steady);
+    limits_.connect_timeout = std::min(options_.connect_timeout, std::max(left, milliseconds(1)));
     race_ = std::make_unique<ConnectRace>(
-        *loop_, options_, std::move(*addresses), trace_,
+        *loop_, limits_, std::move(*addresses), trace_,
         [this](Expected<io::FileDescriptor> broker) { connected(std::move(broker)); });
 }
 
@@ -179,7 +187,7 @@ void Dialer::Loop::late() {
     resolver_.cancel();
     trace_.add(TraceStep::Kind::kResolveFailed, "no answer from the resolver", TraceStep::kNoAnswer);
     finish(failure(fmt::format("the name {} was not resolved within {} s", endpoint_.host,
-                               options_.resolve_timeout.count() / 1000),
+                               limits_.resolve_timeout.count() / 1000),
                    "check this machine's resolver (/etc/resolv.conf) and the way to it"));
 }
 
@@ -261,8 +269,8 @@ Expected<std::unique_ptr<Dialer>> Dialer::open(std::string name, const DialerOpt
         std::make_unique<Loop>(options, std::move(*loop), std::move(listener), ntohs(address.sin_port))));
 }
 
-void Dialer::dial(Endpoint endpoint, Done done) {
-    loop_->dial(std::move(endpoint), std::move(done));
+void Dialer::dial(Endpoint endpoint, milliseconds limit, Done done) {
+    loop_->dial(std::move(endpoint), limit, std::move(done));
 }
 void Dialer::close() {
     loop_->close();

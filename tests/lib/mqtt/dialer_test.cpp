@@ -78,10 +78,11 @@ protected:
         dialer_ = *Dialer::open("aws", {});
     }
 
-    Expected<Tunnel> dial(const Endpoint& endpoint) {
+    Expected<Tunnel> dial(const Endpoint& endpoint, milliseconds limit = seconds(60)) {
         auto result = std::make_shared<std::promise<Expected<Tunnel>>>();
         auto future = result->get_future();
-        dialer_->dial(endpoint, [result](Expected<Tunnel> tunnel) { result->set_value(std::move(tunnel)); });
+        dialer_->dial(endpoint, limit,
+                      [result](Expected<Tunnel> tunnel) { result->set_value(std::move(tunnel)); });
         if (future.wait_for(std::chrono::seconds(15)) != std::future_status::ready)
             return failure("no result");
         return future.get();
@@ -211,6 +212,20 @@ TEST_F(DialerTest, ANewDialClosesTheTunnelBefore) {
 TEST_F(DialerTest, AnAddressThatRefusesIsFollowedByTheNext) {
     const auto tunnel = dial({"localhost", broker_port_});
     EXPECT_TRUE(tunnel) << tunnel.error().text();
+}
+
+// A firewall that drops every SYN: a backlog that is full does the same. The dialer's own limit is 30 s.
+TEST_F(DialerTest, TheLimitOfADialEndsTheWaitForTcp) {
+    const Socket full(::socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(full.fd(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(full.fd(), 0), 0);
+    ASSERT_EQ(::getsockname(full.fd(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    const auto filler = connect(ntohs(address.sin_port));
+    const auto filtered = dial({"127.0.0.1", ntohs(address.sin_port)}, milliseconds(1'200));
+    ASSERT_FALSE(filtered);
+    EXPECT_THAT(filtered.error().what, HasSubstr("no answer to TCP within 1 s"));
 }
 
 TEST_F(DialerTest, FailuresNameTheAddressAndTheSystemsWords) {

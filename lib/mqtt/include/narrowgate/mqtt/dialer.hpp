@@ -60,7 +60,8 @@ public:
     // Starts over: an earlier dial is given up without a word and its tunnel closed. `done` is called once,
     // on the dialer's thread, and must not wait. The tunnel stands until the library or the broker closes it,
     // the next dial, or close(); not taken up within 5 s it is closed.
-    void dial(Endpoint endpoint, Done done);
+    // `limit` is for name and TCP together, where the limits of the options do not end them before.
+    void dial(Endpoint endpoint, milliseconds limit, Done done);
     void close();
 
     // A copy of the present attempt's trace, or the last one's.
