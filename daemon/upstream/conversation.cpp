@@ -8,6 +8,7 @@ namespace narrowgate::daemon {
 void Conversation::connected() {
     pending_ = 0;
     refused_.clear();
+    begins_ = true;
     if (dialogue_ == nullptr) return;
     // By their place; a link that takes none says in an event that it has gone.
     for (const mqtt::Subscription& subscription : dialogue_->subscriptions())
@@ -22,6 +23,7 @@ void Conversation::on_event(const mqtt::Event& event, const Now& now) {
     if (dialogue_ == nullptr) return;
     if (event.kind == mqtt::Event::Kind::kMessage) {
         dialogue_->heard(*event.message, now);
+        tell();
         return;
     }
     if (pending_ == 0) return;
@@ -39,6 +41,23 @@ void Conversation::turn(const Now& now) {
     dialogue_->turn(now);
     for (const ReadingNumber number : dialogue_->released())
         lanes_.put_back(number);
+    tell();
+}
+
+void Conversation::tell() {
+    UpstreamState state;
+    state.connected = true;
+    dialogue_->report(state);
+    const bool begins = begins_ && !takes_readings();
+    begins_ = begins && (state.trouble == told_ || state.trouble.empty());
+    if (state.trouble == told_) return;
+    told_ = state.trouble;
+    if (begins) return;
+    if (told_.empty()) {
+        log_.info("upstream {}: readings are taken behind its broker", upstream_);
+    } else {
+        log_.warning("upstream {}: {}", upstream_, told_);
+    }
 }
 
 std::optional<mqtt::Publish> Conversation::next_control() {

@@ -37,6 +37,9 @@ public:
     void report(UpstreamState& state) const;
 
 private:
+    // Logs how the dialogue stands when that has changed.
+    void tell();
+
     const std::string upstream_;
     Dialogue* const dialogue_;
     Link& link_;
@@ -45,6 +48,8 @@ private:
 
     std::size_t pending_ = 0;  // subscriptions without a SUBACK
     std::string refused_;      // the filter of one that the broker refused
+    std::string told_;         // the last trouble; empty when readings were taken
+    bool begins_ = false;      // a connection: that nothing is heard yet is no news
 };
 
 }  // namespace narrowgate::daemon

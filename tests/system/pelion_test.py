@@ -12,7 +12,7 @@ from harness import CoapClient, Gateway, Nodes, Pki, Verifier, check, make_devic
 KEY = "a-key-of-plain-text"  # as libcoap's client takes it
 NOWHERE = "mqtts://localhost:1"
 # As in etc/, only more impatient.
-QUICK = {"pelion.answer_timeout": '"500ms"', "pelion.probe_interval": '"1s"', "gateway.log_level": '"warning"'}
+QUICK = {"pelion.answer_timeout": '"2s"', "pelion.probe_interval": '"1s"', "gateway.log_level": '"warning"'}
 
 
 def house(stage, devices, overrides=None):
