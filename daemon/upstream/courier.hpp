@@ -8,12 +8,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/status.hpp"
@@ -45,6 +47,9 @@ struct CourierOptions {
     // A publish without an answer for so long will have none: AWS IoT Core drops what is above its rate and
     // says nothing.
     seconds answer_limit{60};
+    // What was committed so shortly before a connection is as live as what comes after it, and is not sent
+    // behind a backlog because the line was away for a moment.
+    seconds live_for{30};
     // A connection that stood for so long was a good one: the next failure starts from the shortest wait.
     seconds stable_after{30};
     // A client ID connects at most once a second (AWS IoT Core's limit, and a fair one).
@@ -102,6 +107,8 @@ private:
         LaneName lane = LaneName::kLive;
     };
 
+    // Remembers how far the store was, while there is no connection.
+    void note_head(const Now& now);
     void connect(const Now& now);
     void connected(const mqtt::Event& event, const Now& now);
     void disconnected(const Error& error, const Now& now);
@@ -146,6 +153,7 @@ private:
     SteadyTime phase_since_{};  // in kWaiting: of no meaning
     std::optional<SteadyTime> last_connect_;
     SteadyTime next_connect_{};
+    std::deque<std::pair<SteadyTime, ReadingNumber>> heads_;  // of the last live_for, ascending
     std::size_t server_window_ = 0;
     std::optional<std::uint32_t> largest_packet_;  // bytes; the broker's Maximum Packet Size
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
@@ -153,6 +161,7 @@ private:
     std::uint64_t next_token_ = 1;
     // Pauses; turn() ends each in its time.
     std::optional<SteadyTime> backlog_resumes_;  // the broker wants less
+    std::optional<SteadyTime> live_resumes_;     // so much less that it did not take what is live
     std::optional<SteadyTime> all_resumes_;      // nothing passes
     std::optional<SteadyTime> store_resumes_;    // the store could not be read
     std::optional<SteadyTime> pace_resumes_;     // as fast as the broker takes

@@ -5,17 +5,17 @@
 
 namespace narrowgate::daemon {
 
-void Lanes::begin() {
+void Lanes::begin(ReadingNumber live_from) {
     in_flight_.clear();
-    const ReadingNumber head = source_.head();
-    backlog_ = {.next = 0, .end = head, .ready = {}, .taken = 0};
-    live_ = {.next = head, .end = 0, .ready = {}, .taken = 0};
+    live_from_ = live_from;
+    backlog_ = {.next = 0, .ready = {}, .taken = 0};
+    live_ = {.next = live_from, .ready = {}, .taken = 0};
 }
 
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
     Lane& lane = lane_of(name);
     // Taken before the store is read: what is committed meanwhile is looked for the next time.
-    const ReadingNumber end = name == LaneName::kLive ? source_.head() : lane.end;
+    const ReadingNumber end = name == LaneName::kLive ? source_.head() : live_from_;
     if (lane.left() < kLowWater && lane.next < end) {
         // What is ready goes out even if the store cannot be read now.
         if (auto filled = fill(lane, end); !filled && lane.left() == 0)
@@ -37,8 +37,8 @@ Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
         for (Reading& reading : *readings) {
             if (reading.number >= end) break;
             lane.next = reading.number + 1;
-            // The backlog is read again from where something came back: what is in flight from behind that is
-            // met again.
+            // A lane is read again from where something came back: what is in flight from behind that is met
+            // again.
             if (in_flight_.contains(reading.number) || aside_.contains(reading.number)) continue;
             lane.ready.push_back(std::move(reading));
         }
@@ -84,9 +84,10 @@ void Lanes::set_aside(ReadingNumber number) {
 void Lanes::put_back(ReadingNumber number) {
     in_flight_.erase(number);
     aside_.erase(number);
-    ReadingNumber from = std::min(backlog_.next, number);
-    if (backlog_.left() > 0) from = std::min(from, backlog_.ready[backlog_.taken].number);
-    backlog_ = {.next = from, .end = std::max(backlog_.end, number + 1), .ready = {}, .taken = 0};
+    Lane& lane = lane_of(number < live_from_ ? LaneName::kBacklog : LaneName::kLive);
+    ReadingNumber from = std::min(lane.next, number);
+    if (lane.left() > 0) from = std::min(from, lane.ready[lane.taken].number);
+    lane = {.next = from, .ready = {}, .taken = 0};
 }
 
 }  // namespace narrowgate::daemon

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/mqtt/connection.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "attempt.hpp"
@@ -10,7 +12,13 @@ namespace narrowgate::mqtt {
 class Connection::Impl {
 public:
     Impl(ConnectionOptions options, Post post, std::unique_ptr<Dialer> dialer)
-        : options_(std::move(options)), post_(std::move(post)), dialer_(std::move(dialer)) {}
+        : options_(std::move(options)),
+          post_([this, post = std::move(post)](Event&& event) {
+              if (event.kind == Event::Kind::kConnected && event.limits.keep_alive)
+                  server_keep_alive_ = event.limits.keep_alive->count();
+              post(std::move(event));
+          }),
+          dialer_(std::move(dialer)) {}
     ~Impl() { drop(); }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -38,6 +46,9 @@ private:
     ConnectionOptions options_;
     const Post post_;
     const std::unique_ptr<Dialer> dialer_;
+    // Seconds; 0: the server has asked for none. paho does not heed what a CONNACK asks for (MQTT 5 section
+    // 3.2.2.3.14), so the next CONNECT offers it. Written by paho's thread.
+    std::atomic<seconds::rep> server_keep_alive_ = 0;
     std::uint64_t number_ = 0;
     std::shared_ptr<Attempt> attempt_;
     // Never connected. paho ends its threads with its last client and starts them with its first, which races
@@ -49,7 +60,10 @@ private:
 
 std::uint64_t Connection::Impl::connect() {
     drop();
-    attempt_ = std::make_shared<Attempt>(++number_, options_, *dialer_, post_);
+    ConnectionOptions options = options_;
+    if (const seconds wanted{server_keep_alive_}; wanted.count() > 0)
+        options.keep_alive = std::min(options.keep_alive, wanted);
+    attempt_ = std::make_shared<Attempt>(++number_, options, *dialer_, post_);
     std::vector<Error> problems = problems_of(options_, SystemClock{}.now().wall);
     if (!problems.empty()) {
         attempt_->fail(std::move(problems.front()));
