@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "daemon/upstream/aws_limits.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 // A store that cannot be read is asked again after this.
 constexpr seconds kStoreRetry{1};
+// What is live is tried again after this when the broker wants less.
+constexpr seconds kLiveRetry{1};
 // DISCONNECT is written in this time or not at all.
 constexpr milliseconds kDisconnectLimit{1000};
 
@@ -78,10 +81,11 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
 
 void Courier::turn(const Now& now) {
     if (phase_ == Phase::kOver) return;
-    for (std::optional<SteadyTime>* const resumes :
-         {&backlog_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_}) {
+    for (std::optional<SteadyTime>* const resumes : {&backlog_resumes_, &live_resumes_, &all_resumes_,
+                                                     &store_resumes_, &pace_resumes_, &company_until_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
+    note_head(now);
     settle();
     if (stop_by_ && (phase_ != Phase::kConnected || in_flight_.empty() || now.steady >= *stop_by_)) {
         link_.disconnect(kDisconnectLimit);
@@ -129,8 +133,8 @@ std::optional<SteadyTime> Courier::deadline() const {
             break;
         case Phase::kConnected:
             if (!in_flight_.empty()) at(in_flight_.begin()->second.sent + options_.answer_limit);
-            for (const auto& resumes :
-                 {backlog_resumes_, all_resumes_, store_resumes_, pace_resumes_, company_until_}) {
+            for (const auto& resumes : {backlog_resumes_, live_resumes_, all_resumes_, store_resumes_,
+                                        pace_resumes_, company_until_}) {
                 if (resumes) at(*resumes);
             }
             if (const auto when = conversation_.deadline(); when && may_send() && !stop_by_) at(*when);
@@ -139,6 +143,15 @@ std::optional<SteadyTime> Courier::deadline() const {
     if (suspects_.due()) at(*suspects_.due());
     if (stop_by_) at(*stop_by_);
     return first;
+}
+
+void Courier::note_head(const Now& now) {
+    // The newest that is too old stays: it says where the last live_for began.
+    while (heads_.size() > 1 && heads_[1].first + options_.live_for <= now.steady)
+        heads_.pop_front();
+    // One a second is fine enough.
+    if (heads_.empty() || now.steady >= heads_.back().first + seconds(1))
+        heads_.emplace_back(now.steady, source_.head());
 }
 
 void Courier::connect(const Now& now) {
@@ -161,7 +174,8 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     log_.info("upstream {}: connected", options_.name);
     if (!refusals_.is_pausing() && !reconnect_wait_.is_disputed()) set_trouble({});
     poison_.connected();
-    lanes_.begin(profile_.in_order());
+    note_head(now);
+    lanes_.begin(profile_.in_order() ? std::numeric_limits<ReadingNumber>::max() : heads_.front().second);
     conversation_.connected();
 }
 
@@ -281,10 +295,11 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
 
 void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& now) {
     ++status_.refused;
-    // It left before the backlog was told to rest, and says nothing new: a full window of such answers is no
-    // reason to pause what is live.
-    if (sent.lane == LaneName::kBacklog && backlog_resumes_ &&
-        mqtt::verdict_of(code) == mqtt::Verdict::kRetry) {
+    // It left before its lane was told to rest, and says nothing new: a full window of such answers is no
+    // reason to pause everything.
+    const bool already_slow =
+        sent.lane == LaneName::kBacklog ? backlog_resumes_.has_value() : live_resumes_.has_value();
+    if (already_slow && mqtt::verdict_of(code) == mqtt::Verdict::kRetry) {
         for (const ReadingNumber number : sent.numbers)
             lanes_.put_back(number);
         return;
@@ -307,6 +322,7 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     if (consequence == Consequence::kRetryLater) {
         // One wait for all answers of the same moment.
         if (!backlog_resumes_) backlog_resumes_ = now.steady + throttle_wait_.next();
+        if (sent.lane == LaneName::kLive) live_resumes_ = now.steady + kLiveRetry;
         return;
     }
     // It refuses whatever comes: nothing was wrong with these.
@@ -337,7 +353,7 @@ void Courier::publish(const Now& now) {
         if (!send(LaneName::kLive, {.publish = *std::move(control)}, {}, now)) return;
     }
     while (may_send() && conversation_.takes_readings()) {
-        if (publish_from(LaneName::kLive, now)) continue;
+        if (!live_resumes_ && publish_from(LaneName::kLive, now)) continue;
         const std::size_t share = std::max<std::size_t>(window() * options_.backlog_percent / 100, 1);
         if (backlog_resumes_ || backlog_in_flight_ >= share) return;
         if (!publish_from(LaneName::kBacklog, now)) return;

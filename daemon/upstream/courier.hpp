@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,9 @@ struct CourierOptions {
     // A publish without an answer for so long will have none: AWS IoT Core drops what is above its rate and
     // says nothing.
     seconds answer_limit{60};
+    // What was committed so shortly before a connection is as live as what comes after it, and is not sent
+    // behind a backlog because the line was away for a moment.
+    seconds live_for{30};
     ReconnectOptions reconnect;
     // Of the backlog, when the broker wants less.
     Backoff::Options throttle{
@@ -107,6 +111,8 @@ private:
         std::size_t packet_bytes = 0;
     };
 
+    // Remembers how far the store was, while there is no connection.
+    void note_head(const Now& now);
     void connect(const Now& now);
     void connected(const mqtt::Event& event, const Now& now);
     void disconnected(const Error& error, const Now& now,
@@ -166,6 +172,9 @@ private:
     SteadyTime phase_since_{};                // in kWaiting: of no meaning
     std::optional<SteadyTime> last_connect_;  // not before the last CONNECT was sent
     SteadyTime next_connect_{};
+    std::deque<std::pair<SteadyTime, ReadingNumber>> heads_;  // of the last live_for, ascending
+    std::size_t server_window_ = 0;
+    std::optional<std::uint32_t> largest_packet_;  // bytes; the broker's Maximum Packet Size
     BrokerLimits limits_;
     bool delivered_ = false;                       // anything, on this connection
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
@@ -173,6 +182,7 @@ private:
     std::uint64_t next_token_ = 1;
     // Pauses; turn() ends each in its time.
     std::optional<SteadyTime> backlog_resumes_;  // the broker wants less
+    std::optional<SteadyTime> live_resumes_;     // so much less that it did not take what is live
     std::optional<SteadyTime> all_resumes_;      // nothing passes
     std::optional<SteadyTime> store_resumes_;    // the store could not be read
     std::optional<SteadyTime> pace_resumes_;     // as fast as the broker takes

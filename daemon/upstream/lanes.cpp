@@ -2,23 +2,21 @@
 #include "daemon/upstream/lanes.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace narrowgate::daemon {
 
-void Lanes::begin(bool in_order) {
-    in_order_ = in_order;
+void Lanes::begin(ReadingNumber live_from) {
     in_flight_.clear();
-    const ReadingNumber head = source_.head();
-    backlog_ = {.next = 0, .end = head, .ready = {}, .taken = 0};
-    const ReadingNumber live = in_order ? std::numeric_limits<ReadingNumber>::max() : head;
-    live_ = {.next = live, .end = 0, .ready = {}, .taken = 0};
+    live_from_ = live_from;
+    backlog_ = {.next = 0, .ready = {}, .taken = 0};
+    live_ = {.next = live_from, .ready = {}, .taken = 0};
 }
 
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
     Lane& lane = lane_of(name);
     // Taken before the store is read: what is committed meanwhile is looked for the next time.
-    const ReadingNumber end = name == LaneName::kLive || in_order_ ? source_.head() : lane.end;
+    const ReadingNumber head = source_.head();
+    const ReadingNumber end = name == LaneName::kLive ? head : std::min(live_from_, head);
     if (lane.left() < kLowWater && lane.next < end) {
         // What is ready goes out even if the store cannot be read now.
         if (auto filled = fill(lane, end); !filled && lane.left() == 0)
@@ -40,10 +38,9 @@ Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
         for (Reading& reading : *readings) {
             if (reading.number >= end) break;
             lane.next = reading.number + 1;
-            // The backlog is read again from where something came back: what is in flight from behind that is
-            // met again.
+            // A lane is read again from where something came back: what is in flight from behind that is met
+            // again.
             if (in_flight_.contains(reading.number) || aside_.contains(reading.number)) continue;
-            if (&lane == &backlog_ && is_ready_live(reading.number)) continue;
             lane.ready.push_back(std::move(reading));
         }
     }
@@ -85,21 +82,21 @@ void Lanes::set_aside(ReadingNumber number) {
     aside_.insert(number);
 }
 
-bool Lanes::is_ready_live(ReadingNumber number) const {
-    const auto ready = std::span(live_.ready).subspan(live_.taken);
-    return std::ranges::binary_search(ready, number, {}, &Reading::number);
-}
-
 void Lanes::put_back(ReadingNumber number) {
     in_flight_.erase(number);
     aside_.erase(number);
-    look_again(number);
+    read_again(lane_of(number < live_from_ ? LaneName::kBacklog : LaneName::kLive), number);
 }
 
-void Lanes::look_again(ReadingNumber number) {
-    ReadingNumber from = std::min(backlog_.next, number);
-    if (backlog_.left() > 0) from = std::min(from, backlog_.ready[backlog_.taken].number);
-    backlog_ = {.next = from, .end = std::max(backlog_.end, number + 1), .ready = {}, .taken = 0};
+void Lanes::look_again(ReadingNumber from) {
+    read_again(backlog_, from);
+    read_again(live_, std::max(from, live_from_));
+}
+
+void Lanes::read_again(Lane& lane, ReadingNumber from) {
+    from = std::min(lane.next, from);
+    if (lane.left() > 0) from = std::min(from, lane.ready[lane.taken].number);
+    lane = {.next = from, .ready = {}, .taken = 0};
 }
 
 }  // namespace narrowgate::daemon

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which reading goes next. What was committed since the connection stands is the live lane; what was there
-// before, or came back, is the backlog behind it. Each lane is in order.
+// Which reading goes next. What was committed since the connection stands, or shortly before, is the live
+// lane; what was there before is the backlog behind it. Each lane is in order, and what comes back takes its
+// place in its own.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +26,9 @@ public:
     // `source` outlives this.
     explicit Lanes(ReadingSource& source) : source_(source) {}
 
-    // A connection begins: nothing is in flight, all that is not done is backlog, and what comes from now on
-    // is live. `in_order`: all is backlog, what comes from now on too. What is set aside stays so.
-    void begin(bool in_order = false);
+    // A connection begins: nothing is in flight, what is not done and below `live_from` is backlog, and the
+    // rest is live; with the largest number there is, all is backlog, in order. What is set aside stays so.
+    void begin(ReadingNumber live_from);
 
     // The oldest readings of a lane that are neither in flight nor set aside, ascending; empty when there are
     // none for now. Valid until the next call. Fails when the store does.
@@ -36,9 +37,9 @@ public:
     void take(LaneName lane, std::span<const std::size_t> places);
     // A reading in flight or set aside is done, whichever way.
     void done(ReadingNumber number);
-    // A reading in flight or set aside is to be sent again, by the backlog lane, in its place there.
+    // A reading in flight or set aside is to be sent again, in its place in its lane.
     void put_back(ReadingNumber number);
-    // The backlog is read again from here: readings have come back that were done.
+    // Both lanes are read again from here: readings have come back that were done.
     void look_again(ReadingNumber from);
     // A reading in flight is neither done nor to be sent until somebody decides.
     void set_aside(ReadingNumber number);
@@ -49,7 +50,6 @@ private:
 
     struct Lane {
         ReadingNumber next = 0;  // where the store is read next
-        ReadingNumber end = 0;   // of the backlog: one past its last
         std::vector<Reading> ready;
         std::size_t taken = 0;  // of `ready`, from its front
 
@@ -57,13 +57,13 @@ private:
     };
 
     Lane& lane_of(LaneName name) { return name == LaneName::kLive ? live_ : backlog_; }
-    // Whether it stands in the live lane, ready to be taken.
-    bool is_ready_live(ReadingNumber number) const;
+    // What is ready goes back, and the store is read from here or from before.
+    static void read_again(Lane& lane, ReadingNumber from);
     // Reads on until enough is ready or there is nothing more.
     Expected<void> fill(Lane& lane, ReadingNumber end);
 
     ReadingSource& source_;
-    bool in_order_ = false;
+    ReadingNumber live_from_ = 0;
     Lane live_;
     Lane backlog_;
     std::set<ReadingNumber> in_flight_;

@@ -15,7 +15,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from aws import SEEDER_BINARY, Aws  # noqa: E402
-from harness import Failure, Gateway, Nodes, Pki, Stage, check, free_port, make_devices, must, tail, wait_for  # noqa: E402
+from harness import (Failure, Gateway, Nodes, Pki, Stage, check, free_port, make_devices, must,  # noqa: E402
+                     tail, wait_for)
 from machine import machine, print_rows  # noqa: E402
 from session_bench import Meter  # noqa: E402
 
@@ -52,12 +53,18 @@ class Bench:
         meter = Meter(gateway.process.pid)
         before, threads = meter.cpu_s(), meter.cpu_s_by_thread()
 
-        # Asked of the record alone: the gateway's own status would cost it time.
-        def delivered():
+        # Told by the broker, to which nothing comes for a second and two round trips: the gateway's own status would
+        # cost it time.
+        taken, since = 0, time.monotonic()
+
+        def drained():
+            nonlocal taken, since
             check(gateway.process.poll() is None, f"the gateway died:\n{tail(gateway.log)}")
-            counts = broker.counts()
-            return counts["taken"] > 0 and self.idle_since(broker, counts)
-        wait_for(delivered, 30 + readings / 20, "the backlog to drain", every=0.25)
+            now = broker.counts()["taken"]
+            if now != taken:
+                taken, since = now, time.monotonic()
+            return taken > 0 and time.monotonic() - since > 1 + 2 * round_trip
+        wait_for(drained, 30 + readings / 20, "the backlog to drain", every=0.25)
         spent, now = meter.cpu_s() - before, meter.cpu_s_by_thread()
         status = next(one for one in gateway.status()["upstreams"] if one["name"] == "aws")
         gateway.stop()
@@ -77,12 +84,6 @@ class Bench:
                 "largest_second": counts["largest_second"],
                 "largest_second_kib": counts["largest_second_bytes"] / 1024,
                 "largest_unacknowledged": counts["largest_unacknowledged"]}
-
-    def idle_since(self, broker, counts):
-        """True when nothing has come for a second, or two round trips."""
-        if counts["taken"] != getattr(self, "_taken", None):
-            self._taken, self._since = counts["taken"], time.monotonic()
-        return time.monotonic() - self._since > 1 + 2 * float(broker.options.get("round_trip", 0))
 
     def latency(self, neighbour):
         """From the ACK that a node got to the publish at the healthy broker, a message a reading."""
@@ -121,7 +122,8 @@ def verdicts(drains):
     far, near = drains["batches-600ms"], drains["batches-1ms"]
     found = [("readings/s at 600 ms", far["readings_per_second"], f"at least {LEAST_READINGS_PER_SECOND}",
               far["readings_per_second"] >= LEAST_READINGS_PER_SECOND)]
-    for what, figure, limit in (("metered units a thousand readings", far["units_per_thousand"], MAX_UNITS_PER_THOUSAND),
+    for what, figure, limit in (("metered units a thousand readings", far["units_per_thousand"],
+                                 MAX_UNITS_PER_THOUSAND),
                                 ("CPU µs a reading drained, the better of both round trips",
                                  min(far["cpu_us"], near["cpu_us"]), MAX_CPU_US),
                                 ("publishes discarded", sum(one["discarded"] for one in drains.values()), 0)):

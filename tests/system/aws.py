@@ -14,7 +14,7 @@ class Aws:
     """One broker. Options are its flags: `round_trip=0.6` is `--round-trip 0.6`, `silent=True` is `--silent`."""
 
     def __init__(self, stage, pki, name="aws", authority="aws", **options):
-        self.stage, self.name, self.options = stage, name, options
+        self.stage, self.name = stage, name
         self.port = free_port()
         self.log = stage.folder / f"{name}.broker.log"
         self.output = stage.folder / f"{name}.broker.jsonl"
@@ -96,7 +96,7 @@ def unpack(message):
 
 
 def duplicates_of(readings, unanswered):
-    """(readings taken more than once, those of them of which no earlier copy went unanswered, readings under two ids)."""
+    """(readings taken more than once, those of them that had been answered before, readings under two ids)."""
     copies, ids = {}, {}
     for reading in readings:
         copies.setdefault(reading["id"], []).append(reading["n"])

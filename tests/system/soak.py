@@ -7,6 +7,7 @@ import random
 import sys
 import time
 
+import aws_limits_test
 from disorder import Plan, kill_under_load
 from stage import Failure, Stage
 
@@ -19,6 +20,8 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=60, help="how long, 1 to 1440 (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=0, help="end after so many; 0 is no limit")
     parser.add_argument("--seed", type=int, default=None, help="of moments, links and NATs; random by default")
+    parser.add_argument("--upstream", action="store_true",
+                        help="a broker with AWS's limits that misbehaves at random, in place of kills")
     chosen = parser.parse_args()
     if not 1 <= chosen.minutes <= 1440 or chosen.kills < 0:
         parser.error("--minutes must be 1 to 1440, and --kills not negative")
@@ -35,6 +38,33 @@ def play_round(number, plan):
             stage.keep = True
             print(f"FAILED  round {number}: {failure}\nwhat it left is in {stage.folder}", flush=True)
             return None
+
+
+def play_upstream_round(number, seed, seconds):
+    """True when every promise was kept."""
+    print(f"round {number}: seed {seed}, {seconds:.0f} s", flush=True)
+    with Stage("soak-upstream") as stage:
+        try:
+            aws_limits_test.misbehave_at_random(stage, random.Random(seed), seconds)
+            return True
+        except Failure as failure:
+            stage.keep = True
+            print(f"FAILED  round {number}: {failure}\nwhat it left is in {stage.folder}", flush=True)
+            return False
+
+
+def soak_upstream(chosen):
+    seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"--seed {seed}")
+    choose = random.Random(seed)
+    began = time.monotonic()
+    number = 0
+    while (left := chosen.minutes * 60 - (time.monotonic() - began)) > 0:
+        number += 1
+        if not play_upstream_round(number, choose.randrange(1 << 32), min(left, ROUND_SECONDS)):
+            return 1
+    print(f"passed  {number} rounds in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+    return 0
 
 
 def soak(chosen):
@@ -63,4 +93,5 @@ def soak(chosen):
 
 
 if __name__ == "__main__":
-    sys.exit(soak(arguments()))
+    options = arguments()
+    sys.exit(soak_upstream(options) if options.upstream else soak(options))

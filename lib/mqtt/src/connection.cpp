@@ -49,9 +49,10 @@ private:
 
     ConnectionOptions options_;
     const Post post_;
-    Learned learned_;  // before the dialer, whose thread may hold an attempt to its end
-    const std::unique_ptr<Dialer> dialer_;
+    // Before the dialer, whose thread may hold an attempt to its end.
+    Learned learned_;
     TraceHistory history_;
+    const std::unique_ptr<Dialer> dialer_;
     std::uint64_t number_ = 0;
     const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
     std::shared_ptr<Attempt> attempt_;

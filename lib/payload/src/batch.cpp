@@ -98,9 +98,12 @@ private:
         if (at == std::string_view::npos) {
             append_json_string(entry, record.name);
         } else {
-            std::string& name = batch_.series_name_;
-            name = record.name;
-            append_json_string(entry, name.replace(at, device_.size(), "{device}"));
+            // Of characters that JSON writes as they are (RFC 8428 section 4.5.1).
+            entry += '"';
+            entry += record.name.substr(0, at);
+            entry += "{device}";
+            entry += record.name.substr(at + device_.size());
+            entry += '"';
         }
         if (!record.unit.empty()) {
             entry += ",\"u\":";

@@ -187,6 +187,22 @@ TEST_F(CourierTest, AWindowFullOfQuotaRefusalsDoesNotPauseWhatIsLive) {
     EXPECT_EQ(source_.waiting(), 0U);
 }
 
+TEST_F(CourierTest, ALiveReadingThatMetAQuotaIsTriedAgainBeforeTheBacklog) {
+    source_.add_many(500);
+    connect();
+    const ReadingNumber fresh = source_.add();
+    turn();
+    tell(link_.answers(ReasonCode::kQuotaExceeded));  // of the backlog: it rests
+    while (link_.unanswered.size() > 1)
+        tell(link_.answers());
+    tell(link_.answers(ReasonCode::kQuotaExceeded));  // of the live one
+    ASSERT_TRUE(link_.unanswered.empty());
+    const std::size_t sent_before = link_.sent.size();
+    wait(std::chrono::seconds(1));
+    ASSERT_GT(link_.sent.size(), sent_before);
+    EXPECT_EQ(sent()[sent_before], fresh);
+}
+
 TEST_F(CourierTest, AReadingWhoseRouteIsGoneIsADeadLetterThatSaysSo) {
     connect();
     source_.add("wm-1", "elsewhere");

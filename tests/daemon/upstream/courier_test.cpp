@@ -244,6 +244,22 @@ TEST_F(CourierTest, ANewConnectionIsASecondAfterTheOldOneStood) {
     EXPECT_EQ(link_.attempts, 2U);
 }
 
+// A line that is away for a moment does not put what came meanwhile behind a large backlog.
+TEST_F(CourierTest, WhatCameShortlyBeforeAConnectionIsLiveWithIt) {
+    source_.add_many(1000);
+    turn();
+    wait(std::chrono::seconds(60));  // the broker is far
+    const ReadingNumber early = source_.add();
+    wait(std::chrono::seconds(60));
+    const ReadingNumber late = source_.add();
+    wait(std::chrono::seconds(2));
+    tell(link_.refuses("no"));
+    wait_for_deadline();
+    tell(link_.accepts());
+    EXPECT_EQ(sent().front(), late);
+    EXPECT_THAT(sent(), testing::Not(testing::Contains(early)));
+}
+
 TEST_F(CourierTest, NothingToDoMeansNoDeadline) {
     connect();
     EXPECT_EQ(courier_->deadline(), std::nullopt);

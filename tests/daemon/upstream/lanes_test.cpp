@@ -36,7 +36,7 @@ TEST(LanesTest, WhatWasThereBeforeIsBacklogAndWhatComesIsLive) {
     fakes::MemorySource source;
     source.add_many(2);
     Lanes lanes(source);
-    lanes.begin();
+    lanes.begin(source.head());
     EXPECT_EQ(front(lanes, LaneName::kLive), 0U);
     EXPECT_EQ(front(lanes, LaneName::kBacklog), 1U);
     source.add();
@@ -44,20 +44,35 @@ TEST(LanesTest, WhatWasThereBeforeIsBacklogAndWhatComesIsLive) {
     EXPECT_EQ(front(lanes, LaneName::kBacklog), 1U);
 }
 
-TEST(LanesTest, WhatComesBackTakesItsPlaceInTheBacklogAndOthersInFlightAreNotSentTwice) {
+// What came shortly before a connection is live with it: it does not wait behind all that is older.
+TEST(LanesTest, TheLiveLaneMayBeginBeforeTheHead) {
     fakes::MemorySource source;
+    source.add_many(5);
     Lanes lanes(source);
-    lanes.begin();
+    lanes.begin(4);
+    EXPECT_EQ(numbers(lanes, LaneName::kLive), (std::vector<ReadingNumber>{4, 5}));
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{1, 2, 3}));
+}
+
+TEST(LanesTest, WhatComesBackTakesItsPlaceInItsLaneAndOthersInFlightAreNotSentTwice) {
+    fakes::MemorySource source;
+    source.add_many(2);
+    Lanes lanes(source);
+    lanes.begin(source.head());
     source.add_many(5);
     (void)lanes.waiting(LaneName::kLive);
     take(lanes, LaneName::kLive, 5);
+    (void)lanes.waiting(LaneName::kBacklog);
+    take(lanes, LaneName::kBacklog, 2);
+    lanes.put_back(6);
     lanes.put_back(4);
-    lanes.put_back(2);
-    EXPECT_EQ(front(lanes, LaneName::kBacklog), 2U);
-    take(lanes, LaneName::kBacklog, 1);
-    EXPECT_EQ(front(lanes, LaneName::kBacklog), 4U);
-    take(lanes, LaneName::kBacklog, 1);
-    EXPECT_EQ(front(lanes, LaneName::kBacklog), 0U);
+    lanes.put_back(1);
+    EXPECT_EQ(front(lanes, LaneName::kLive), 4U);
+    take(lanes, LaneName::kLive, 1);
+    EXPECT_EQ(front(lanes, LaneName::kLive), 6U);
+    take(lanes, LaneName::kLive, 1);
+    EXPECT_EQ(front(lanes, LaneName::kLive), 0U);
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), std::vector<ReadingNumber>{1});
     EXPECT_EQ(front(lanes, LaneName::kLive), 0U);
 }
 
@@ -66,7 +81,7 @@ TEST(LanesTest, ReadingsFromTheMiddleCanBeTaken) {
     fakes::MemorySource source;
     source.add_many(6);
     Lanes lanes(source);
-    lanes.begin();
+    lanes.begin(source.head());
     (void)lanes.waiting(LaneName::kBacklog);
     take(lanes, LaneName::kBacklog, 1);
     (void)lanes.waiting(LaneName::kBacklog);
@@ -80,7 +95,7 @@ TEST(LanesTest, MoreIsReadBeforeTheLastIsGone) {
     fakes::MemorySource source;
     source.add_many(1000);
     Lanes lanes(source);
-    lanes.begin();
+    lanes.begin(source.head());
     while (true) {
         const std::size_t left = numbers(lanes, LaneName::kBacklog).size();
         if (left == 0) break;
@@ -95,12 +110,12 @@ TEST(LanesTest, WhatIsSetAsideStaysThereOverAReconnectUntilItIsDecided) {
     fakes::MemorySource source;
     source.add_many(3);
     Lanes lanes(source);
-    lanes.begin();
+    lanes.begin(source.head());
     (void)lanes.waiting(LaneName::kBacklog);
     take(lanes, LaneName::kBacklog, 2);
     lanes.set_aside(1);
     lanes.set_aside(2);
-    lanes.begin();
+    lanes.begin(source.head());
     EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{3}));
     lanes.put_back(2);
     EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{2, 3}));
@@ -112,7 +127,7 @@ TEST(LanesTest, AnyOrderOfEventsDeliversEachReadingAndNeverHoldsOneTwice) {
         std::mt19937 random(seed);
         fakes::MemorySource source;
         Lanes lanes(source);
-        lanes.begin();
+        lanes.begin(source.head());
         std::set<ReadingNumber> in_flight;
         const auto answer_one = [&](bool good) {
             if (in_flight.empty()) return;
@@ -164,7 +179,7 @@ TEST(LanesTest, AnyOrderOfEventsDeliversEachReadingAndNeverHoldsOneTwice) {
                 case 7:
                     if (random() % 20 == 0) {
                         in_flight.clear();
-                        lanes.begin();
+                        lanes.begin(source.head());
                     }
             }
         }

@@ -76,9 +76,7 @@ private:
     std::map<std::string, std::size_t, std::less<>> source_indexes_;
     std::map<std::string, std::size_t, std::less<>> series_indexes_;
     std::optional<LastSource> last_source_;  // readings of one source come in runs
-    // Used again and again, for their memory.
-    std::string series_entry_;
-    std::string series_name_;
+    std::string series_entry_;               // used again and again, for its memory
 };
 
 }  // namespace narrowgate::payload
