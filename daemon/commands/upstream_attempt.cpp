@@ -104,7 +104,7 @@ Expected<UpstreamAttempt::Result> UpstreamAttempt::run(
     mqtt::Outcome outcome{.end = End::kConnected};
     if (!topic_.empty()) {
         const mqtt::Publish message{
-            .topic = topic_, .payload = "narrowgate diagnose", .content_type = "text/plain"};
+            .topic = topic_, .payload = R"({"narrowgate":"diagnose"})", .content_type = "application/json"};
         (void)connection.publish(1, message);
         event = watcher.wait(connection, kPubackLimit);
         if (!event) return Result{.traced = now_seen({.end = End::kUnanswered})};

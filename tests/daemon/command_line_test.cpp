@@ -76,12 +76,15 @@ TEST_F(CommandLineTest, EveryCommandHasAPageToWorkFrom) {
         {"device", "rotate"},
         {"device", "revoke"},
         {"device", "export"},
+        {"diagnose"},
+        {"diagnose", "upstream"},
     };
     for (std::vector<std::string> command : commands) {
         command.emplace_back("--help");
         EXPECT_EQ(type_as_is(command), ExitCode::kOk);
         EXPECT_THAT(out_, HasSubstr("Usage: narrowgate"));
-        const bool is_group = command.size() == 1 || command[0] + command[1] == "device--help";
+        const bool is_group = command.size() == 1 || command[0] + command[1] == "device--help" ||
+                              command[0] + command[1] == "diagnose--help";
         EXPECT_EQ(out_.find("--config FILE") == std::string::npos, is_group) << out_;
         EXPECT_EQ(err_, "");
     }

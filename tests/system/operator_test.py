@@ -352,6 +352,23 @@ def play_devices(stage, gateway, works):
     check("stdin-1" not in does(gateway, OK, "device", "export"), "a revoked device is exported")
 
 
+def attempts_explain_themselves(gateway):
+    """The broker of aws is up and that of pelion down: attempts beside the daemon's, and the daemon's last ones."""
+    reconnects = {upstream["name"]: upstream["reconnects"] for upstream in gateway.status()["upstreams"]}
+    says(does(gateway, OK, "diagnose", "upstream", "aws", "--publish", "dt/diagnose"), r"-> ClientHello",
+         r"broker's certificate 1 of 1: ", r"MQTT CONNACK: accepted", r"MQTT PUBACK: ", r"\nVerdict: ok\n")
+    found = json.loads(does(gateway, FAILED, "diagnose", "upstream", "pelion", "--json", "--timeout", "5s"))
+    check(found["finding"] == "refused" and found["advice"], f"{found}")
+    # Its own client ID: the daemon's connection stands.
+    check(reconnects == {upstream["name"]: upstream["reconnects"] for upstream in gateway.status()["upstreams"]},
+          "an attempt threw the daemon off")
+    says(does(gateway, OK, "diagnose", "upstream", "aws", "--last"), r"^Last good attempt, begun ",
+         r"MQTT PUBACK: ", r"Verdict: ok", r"Last bad attempt: none")
+    kept = json.loads(does(gateway, OK, "diagnose", "upstream", "pelion", "--last", "--json"))["connections"]
+    check(kept[0]["last_bad"]["finding"] == "refused" and kept[0]["last_good"] is None, f"{kept}")
+    says(does(gateway, FAILED, "diagnose", "upstream", "nowhere", "--last"), "no upstream \"nowhere\"")
+
+
 def questions_and_their_exit_codes(stage):
     pki, (aws, pelion), gateway = house(stage)
     for command in (("status",), ("status", "--json")):
@@ -382,12 +399,14 @@ def questions_and_their_exit_codes(stage):
     check(shown["readings_waiting"] == 10 and len(shown["last"]) == 10, f"{shown}")
     check(shown["last"][0]["device"].startswith("wm-"), f"{shown}")
 
+    attempts_explain_themselves(gateway)
     pelion.start()
     wait_for(lambda: gateway.status()["well"], 30, "all to be well again")
     says(does(gateway, OK, "status"), r"^All is well")
     # A killed gateway leaves its socket behind: nobody listens there.
     gateway.kill()
     does(gateway, NOT_RUNNING, "status")
+    does(gateway, NOT_RUNNING, "diagnose", "upstream", "aws", "--last")
     says(does(gateway, OK, "store", "show", "--last", "3"), "sessions +2")
 
     for wrong in (("frobnicate",), ("device",), ("device", "add"), ("status", "--colour"),
@@ -397,7 +416,7 @@ def questions_and_their_exit_codes(stage):
               f"{wrong}: {status}, {output}")
     for page in ((), ("run",), ("check",), ("status",), ("store",), ("store", "show"), ("device",), ("device", "add"),
                  ("device", "import"), ("device", "list"), ("device", "show"), ("device", "revoke"),
-                 ("device", "export")):
+                 ("device", "export"), ("diagnose", "upstream")):
         status, output = gateway.command(*page, "--help")
         check(status == OK and len(output.splitlines()) > 8, f"{page} --help: {status}, {output}")
 
@@ -442,6 +461,8 @@ def root_works_for_the_gateways_own_user(stage):
     # A key that root can read and the gateway's user cannot is found before the gateway is started.
     os.chown(gateway.folder / "tls" / "gw-1.key", 0, 0)
     says(does(gateway, CONFIGURATION, "check"), "gw-1.key.*permission denied.*chown")
+    found = json.loads(does(gateway, FAILED, "diagnose", "upstream", "aws", "--json"))
+    check(found["finding"] == "files" and "ermission denied" in found["what"], f"{found}")
 
 
 if __name__ == "__main__":
