@@ -22,9 +22,8 @@ Verdict cookie_loop(const DeviceCase& its) {
         return in_progress("It was asked for a cookie just now, and may be about to return it.");
     Verdict verdict{.finding = Finding::kCookieLoop};
     verdict.happened = fmt::format(
-        "It sent a ClientHello {}, was asked each time to send it again with a cookie (HelloVerifyRequest), "
-        "and "
-        "never did so rightly.",
+        "It sent a ClientHello {}, was asked each time to send it again with a cookie "
+        "(HelloVerifyRequest), and never did so rightly.",
         times(hellos));
     if (wrong > 0 || from.size() > 1) {
         verdict.happened += fmt::format(
