@@ -42,16 +42,11 @@ struct Findings {
     std::set<std::string> known_keys;  // as known_config_keys()
 
     void add(const std::string& file, Position position, std::string what, std::string cure);
-    // What is no mistake, and yet hardly meant so.
-    void warn(const std::string& file, const std::string& key, std::string what, std::string cure) {
-        const Position position = origins.of(file, key);
-        warnings.push_back({file, position.line, position.column, std::move(what), std::move(cure)});
-    }
     // The same for a key that has been read.
     void add(const std::string& file, const std::string& key, std::string what, std::string cure) {
         add(file, origins.of(file, key), std::move(what), std::move(cure));
     }
-    // Of what works.
+    // Of what works, and yet may not be meant.
     void warn(const std::string& file, const std::string& key, std::string what, std::string cure);
 };
 
