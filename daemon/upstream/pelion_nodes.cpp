@@ -26,7 +26,14 @@ PelionNodes::Node* PelionNodes::find_or_add(const std::string& name) {
         if (turned_away_.size() < kMaxTurnedAway) turned_away_.insert(name);
         return nullptr;
     }
+    ++counts_[static_cast<std::size_t>(Node::State::kNew)];
     return &nodes_[name];
+}
+
+void PelionNodes::become(Node& node, Node::State state) {
+    --counts_[static_cast<std::size_t>(node.state)];
+    node.state = state;
+    ++counts_[static_cast<std::size_t>(state)];
 }
 
 void PelionNodes::set_timer(const std::string& name, Node& node, std::optional<SteadyTime> when) {
@@ -38,7 +45,7 @@ void PelionNodes::set_timer(const std::string& name, Node& node, std::optional<S
 void PelionNodes::sent(const std::string& name, Node& node, SteadyTime now) {
     node.repeats = false;
     if (node.state == Node::State::kRegistered) return;
-    node.state = Node::State::kAsked;
+    become(node, Node::State::kAsked);
     node.asked = now;
     set_timer(name, node, now + answer_timeout_);
 }
@@ -46,7 +53,7 @@ void PelionNodes::sent(const std::string& name, Node& node, SteadyTime now) {
 void PelionNodes::registered(const std::string& name) {
     Node* node = find(name);
     if (node == nullptr) return;
-    node->state = Node::State::kRegistered;
+    become(*node, Node::State::kRegistered);
     node->failures = 0;
     node->silences = 0;
     set_timer(name, *node, std::nullopt);
@@ -56,7 +63,7 @@ void PelionNodes::registered(const std::string& name) {
 void PelionNodes::failed(const std::string& name, SteadyTime now) {
     Node* node = find(name);
     if (node == nullptr) return;
-    node->state = Node::State::kFailed;
+    become(*node, Node::State::kFailed);
     node->repeats = false;
     node->silences = 0;
     const milliseconds wait = std::min(kFirstRetry * (1U << std::min(node->failures, 6U)), kLongestRetry);
@@ -107,7 +114,7 @@ void PelionNodes::repeat(const std::string& name, Node& node) {
 
 void PelionNodes::forget_registrations() {
     for (auto& [name, node] : nodes_) {
-        node.state = Node::State::kNew;
+        become(node, Node::State::kNew);
         node.failures = 0;
         node.silences = 0;
         set_timer(name, node, std::nullopt);
@@ -139,11 +146,6 @@ std::optional<std::string> PelionNodes::next_repeat() {
 std::optional<SteadyTime> PelionNodes::deadline() const {
     if (timers_.empty()) return std::nullopt;
     return timers_.begin()->first;
-}
-
-std::size_t PelionNodes::count_of(Node::State state) const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(nodes_, [state](const auto& entry) { return entry.second.state == state; }));
 }
 
 }  // namespace narrowgate::daemon

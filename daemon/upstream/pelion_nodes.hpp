@@ -6,6 +6,7 @@
 // kMaxNodeResources values of kMaxValueBytes, and kMaxHeld numbers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -83,13 +84,14 @@ public:
 
     std::size_t count() const { return nodes_.size(); }
     std::size_t held() const { return held_; }
-    std::size_t count_of(Node::State state) const;
+    std::size_t count_of(Node::State state) const { return counts_[static_cast<std::size_t>(state)]; }
     // Nodes turned away because of max_nodes, kMaxTurnedAway at most.
     std::size_t turned_away() const { return turned_away_.size(); }
 
 private:
     static constexpr std::size_t kMaxTurnedAway = 10'000;
 
+    void become(Node& node, Node::State state);
     void set_timer(const std::string& name, Node& node, std::optional<SteadyTime> when);
     void release(Node& node);
 
@@ -97,6 +99,7 @@ private:
     const milliseconds answer_timeout_;
 
     std::map<std::string, Node> nodes_;
+    std::array<std::size_t, 4> counts_{};  // of nodes, by state
     std::set<std::pair<SteadyTime, std::string>> timers_;
     std::deque<std::string> repeats_;
     std::set<std::string> turned_away_;
