@@ -15,7 +15,8 @@ void Lanes::begin(ReadingNumber live_from) {
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
     Lane& lane = lane_of(name);
     // Taken before the store is read: what is committed meanwhile is looked for the next time.
-    const ReadingNumber end = name == LaneName::kLive ? source_.head() : live_from_;
+    const ReadingNumber head = source_.head();
+    const ReadingNumber end = name == LaneName::kLive ? head : std::min(head, live_from_);
     if (lane.left() < kLowWater && lane.next < end) {
         // What is ready goes out even if the store cannot be read now.
         if (auto filled = fill(lane, end); !filled && lane.left() == 0)
