@@ -10,6 +10,7 @@
 #include "daemon/upstream/device_share.hpp"
 #include "daemon/upstream/pelion_profile.hpp"
 #include "daemon/upstream/topic_profile.hpp"
+#include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -159,7 +160,7 @@ std::vector<UpstreamState> Upstreams::states() const {
 std::vector<mqtt::Traces> Upstreams::traces(std::string_view name) const {
     std::vector<mqtt::Traces> traces;
     for (const Known& known : known_) {
-        if (known.connection.name != name) continue;
+        if (known.name != name) continue;
         for (const auto& worker : std::span(lanes_->workers).subspan(known.first_worker, known.connections))
             traces.push_back(worker->traces());
     }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -52,6 +53,17 @@ TEST(LanesTest, TheLiveLaneMayBeginBeforeTheHead) {
     lanes.begin(4);
     EXPECT_EQ(numbers(lanes, LaneName::kLive), (std::vector<ReadingNumber>{4, 5}));
     EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{1, 2, 3}));
+}
+
+TEST(LanesTest, ALiveLaneThatNeverBeginsLeavesAllToTheBacklogInOrder) {
+    fakes::MemorySource source;
+    source.add_many(2);
+    Lanes lanes(source);
+    lanes.begin(std::numeric_limits<ReadingNumber>::max());
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{1, 2}));
+    source.add();
+    EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{1, 2, 3}));
+    EXPECT_EQ(front(lanes, LaneName::kLive), 0U);
 }
 
 TEST(LanesTest, WhatComesBackTakesItsPlaceInItsLaneAndOthersInFlightAreNotSentTwice) {
