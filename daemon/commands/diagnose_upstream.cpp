@@ -92,8 +92,10 @@ ExitCode attempt(const Invocation& invocation, const Arguments& arguments, const
             << std::flush;
     }
     UpstreamAttempt attempt(options, arguments.publish);
+    bool stepped = false;
     auto result = attempt.run([&](const mqtt::TraceStep& step) {
         if (!invocation.json) out << printable(to_words(step)) << '\n' << std::flush;
+        stepped = true;
     });
     if (!result) return invocation.fail(result.error());
     mention_client_id(result->traced.diagnosis, options, upstream.connection.client_id);
@@ -108,7 +110,7 @@ ExitCode attempt(const Invocation& invocation, const Arguments& arguments, const
         invocation.print(value);
         return code;
     }
-    out << '\n'
+    out << (stepped ? "\n" : "")
         << verdict_text(name_of(diagnosis.finding), diagnosis.what, diagnosis.cause, diagnosis.advice);
     return code;
 }

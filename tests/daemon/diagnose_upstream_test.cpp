@@ -138,7 +138,8 @@ TEST_F(DiagnoseUpstreamTest, WhatIsWrongHasItsFindingAndExitCode) {
     const fakes::Pki other("Somebody else");
     const auto good = broker();
     EXPECT_EQ(finding_of(good.url(), other.root()), "unknown-root");
-    EXPECT_EQ(finding_of("mqtts://broker.invalid:8883"), "name-not-found");  // RFC 6761 section 6.4
+    // RFC 6761 section 6.4; a machine without any resolver cannot know.
+    EXPECT_THAT(finding_of("mqtts://broker.invalid:8883"), ::testing::AnyOf("name-not-found", "dns-slow"));
     EXPECT_EQ(finding_of("mqtts://localhost:" + std::to_string(fakes::free_port())), "refused");
     EXPECT_EQ(finding_of(good.url(), "/nowhere/root.pem"), "files");
     const SilentPort silent;

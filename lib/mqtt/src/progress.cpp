@@ -20,6 +20,12 @@ std::string without_time(const std::string& words) {
     return at == std::string::npos ? words : words.substr(at + 4);
 }
 
+// Of "1 of 2: CN=broker, …" the certificate alone.
+std::string without_place(const std::string& certificate) {
+    const std::size_t at = certificate.find(": ");
+    return at == std::string::npos ? certificate : certificate.substr(at + 2);
+}
+
 bool is_of_our_flight(const TraceStep& step) {
     if (step.direction != Direction::kToServer) return false;
     if (step.kind == Kind::kMessage) return true;
@@ -99,7 +105,7 @@ Progress progress_of(const ConnectionTrace& trace) {
                 progress.is_tls_1_2 = step.detail.starts_with("TLSv1.2");
                 break;
             case Kind::kCertificate:
-                if (progress.certificate.empty()) progress.certificate = step.detail;
+                if (progress.certificate.empty()) progress.certificate = without_place(step.detail);
                 break;
             case Kind::kOwnCertificate:
                 progress.certificate_sent = step.detail.starts_with("sent");
