@@ -14,8 +14,10 @@ namespace narrowgate::mqtt {
 namespace {
 
 constexpr std::string_view kReadTheirLog = "read the broker's log for its side";
-// A connection that is closed so soon after CONNACK was closed for what it is, not for what came later.
+// A connection that is closed so soon after CONNACK was closed for what it is, not for what came later; and
+// one that is closed so soon after a publish, for that.
 constexpr seconds kSoonAfterConnack{10};
+constexpr seconds kSoonAfterPublish{10};
 
 std::string seconds_of(std::chrono::microseconds time) {
     return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
@@ -138,8 +140,14 @@ Diagnosis lost(const ConnectionOptions& options, const ConnectionTrace& trace, c
                std::optional<ReasonCode> said) {
     if (said == ReasonCode::kSessionTakenOver)
         return duplicate(options, fmt::format("another client has connected as {}", options.client_id));
-    const bool publish_open = progress.published && !progress.puback;
-    if (said == ReasonCode::kNotAuthorized && progress.published) return publish_refused(*said);
+    // A broker that refuses a publish may close right after it, and the loss is told last.
+    const auto ended_at = progress.closed.empty() ? trace.taken : progress.closed_at;
+    if (progress.puback && verdict_of(*progress.puback) == Verdict::kRefused &&
+        ended_at < progress.puback_at + kSoonAfterPublish)
+        return publish_refused(*progress.puback);
+    const bool publish_open =
+        progress.published_at && !progress.puback && ended_at < *progress.published_at + kSoonAfterPublish;
+    if (said == ReasonCode::kNotAuthorized && progress.published_at) return publish_refused(*said);
     if (said) {
         return {Finding::kLost, fmt::format("the broker ended the connection: {}", to_words(*said)),
                 "it says why", std::string(rule_of(Packet::kDisconnect, *said).cure)};

@@ -41,7 +41,17 @@ void read_record(const TraceStep& step, Progress& progress) {
 
 void read_alert(const TraceStep& step, Progress& progress) {
     if (step.direction == Direction::kFromServer) progress.tls_records_received = true;
-    if (step.code == kAlertCloseNotify) return;
+    if (step.code == kAlertCloseNotify) {
+        // An end in good order, and the library answers it by closing before TCP has shown the broker's FIN.
+        if (step.direction == Direction::kFromServer && !progress.closed_by_us &&
+            !progress.closed_by_broker) {
+            progress.closed_by_broker = true;
+            progress.closed_in_order = true;
+            progress.closed_at = step.at;
+            progress.closed = "the broker closed";
+        }
+        return;
+    }
     // What we say to an end of the stream without close_notify is no cause of it.
     if (step.direction == Direction::kToServer && progress.closed_by_broker) return;
     auto& alert = step.direction == Direction::kFromServer ? progress.alert_read : progress.alert_written;
@@ -120,10 +130,11 @@ Progress progress_of(const ConnectionTrace& trace) {
                 progress.connack = step.detail;
                 break;
             case Kind::kPublish:
-                progress.published = true;
+                progress.published_at = step.at;
                 break;
             case Kind::kPuback:
-                progress.puback = true;
+                progress.puback = static_cast<ReasonCode>(step.code);
+                progress.puback_at = step.at;
                 break;
             case Kind::kClosed:
                 read_end(step, progress);

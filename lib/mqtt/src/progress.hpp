@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "narrowgate/mqtt/reason_code.hpp"
 #include "narrowgate/mqtt/trace.hpp"
 
 namespace narrowgate::mqtt {
@@ -36,8 +37,9 @@ struct Progress {
     bool connect_sent = false;
     std::optional<std::chrono::microseconds> connack_at;
     std::string connack;
-    bool published = false;
-    bool puback = false;
+    std::optional<std::chrono::microseconds> published_at;
+    std::optional<ReasonCode> puback;  // the first one
+    std::chrono::microseconds puback_at{0};
 
     bool closed_by_us = false;
     bool closed_by_broker = false;

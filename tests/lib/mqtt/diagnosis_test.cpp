@@ -319,6 +319,36 @@ TEST(DiagnosisTest, APolicyThatForbidsThePublishIsNamedHoweverTheBrokerSaysIt) {
               Finding::kOk);
 }
 
+// mosquitto 2.0 does: PUBACK 0x87, then the end. Which of the two the library tells first is a matter of
+// luck.
+TEST(DiagnosisTest, ARefusedPublishExplainsTheLossThatFollowsItButNotOneOfHoursLater) {
+    TraceBuilder trace;
+    trace.flights_of_tls_1_3().step(Kind::kConnack, "accepted").step(Kind::kPublish, "dt/x");
+    trace.step(Kind::kPuback, "not authorized (0x87)", static_cast<int>(ReasonCode::kNotAuthorized));
+    TraceBuilder later = trace;
+    trace.step(Kind::kClosed, "the broker closed");
+    EXPECT_EQ(diagnosis_of(trace, {.end = End::kLost}).finding, Finding::kPublishRefused);
+    later.after(seconds(7200)).step(Kind::kClosed, "the broker closed");
+    EXPECT_EQ(diagnosis_of(later, {.end = End::kLost}).finding, Finding::kLost);
+}
+
+// A broker that waits for keep-alive ends a connection whose publishes never arrived.
+TEST(DiagnosisTest, ACloseLongAfterAPublishIsALossAndNoRefusal) {
+    TraceBuilder trace;
+    trace.flights_of_tls_1_3().step(Kind::kConnack, "accepted").step(Kind::kPublish, "dt/x");
+    trace.after(seconds(67)).step(Kind::kClosed, "the broker closed");
+    EXPECT_EQ(diagnosis_of(trace, {.end = End::kLost}).finding, Finding::kLost);
+}
+
+// The library answers close_notify by closing, which is seen before the broker's FIN.
+TEST(DiagnosisTest, ACloseNotifyOfTheBrokerIsItsClosing) {
+    TraceBuilder trace;
+    trace.flights_of_tls_1_3().step(Kind::kConnack, "accepted").after(milliseconds(200));
+    trace.alert(Direction::kFromServer, 0).alert(Direction::kToServer, 0);
+    trace.step(Kind::kClosed, "we closed");
+    EXPECT_EQ(diagnosis_of(trace, {.end = End::kLost}).finding, Finding::kDuplicateClientId);
+}
+
 TEST(DiagnosisTest, FilesKeepTheirOwnWordsAndTheLogHasWhatAndAdvice) {
     TraceBuilder nothing;
     const Outcome files{.end = End::kFailed,
