@@ -62,8 +62,8 @@ Registry& registry() {
 
 void on_new_connection(void* connection, void*, CRYPTO_EX_DATA*, int, long, void*);
 
-// Registers once, and gives the slot that each connection has for us: its tunnel's port, because a socket that
-// is closed at the far end does not tell it any more.
+// Registers once, and gives the slot that each connection has for us: its tunnel's port, because a socket
+// that is closed at the far end does not tell it any more.
 int slot() {
     static const int index =
         CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, nullptr, on_new_connection, nullptr, nullptr);
