@@ -74,19 +74,18 @@ void check_files(const Config& config, const std::string& file, WallTime now, Ou
         const auto key_of = [&](const Error& error) {
             return fmt::format("upstream[{}].{}", i, key_of_problem(options, error.what));
         };
-        for (Error& problem : mqtt::problems_of(options, std::nullopt))
-            findings.add(file, key_of(problem), std::move(problem.what), std::move(problem.cure));
-        for (mqtt::DateFinding& finding : mqtt::findings_of(mqtt::dates_of(options), options.name, now)) {
-            Error& error = finding.error;
-            const std::string key = key_of(error);
+        for (const Error& problem : mqtt::problems_of(options, std::nullopt))
+            findings.add(file, key_of(problem), problem.what, problem.cure);
+        for (const auto& finding : mqtt::findings_of(mqtt::dates_of(options), options.name, now)) {
+            const auto& [what, cure] = finding.error;
             if (outside == OutsideDates::kMistake && mqtt::is_a_problem(finding)) {
-                findings.add(file, key, std::move(error.what), std::move(error.cure));
+                findings.add(file, key_of(finding.error), what, cure);
             } else {
-                findings.warn(file, key, std::move(error.what), std::move(error.cure));
+                findings.warn(file, key_of(finding.error), what, cure);
             }
         }
-        for (Error& doubt : mqtt::doubts_of(options))
-            findings.warn(file, key_of(doubt), std::move(doubt.what), std::move(doubt.cure));
+        for (const Error& doubt : mqtt::doubts_of(options))
+            findings.warn(file, key_of(doubt), doubt.what, doubt.cure);
     }
 }
 

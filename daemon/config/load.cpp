@@ -196,7 +196,7 @@ std::expected<GatewayOptions, Mistakes> read_gateway_options(const std::filesyst
 }
 
 std::set<std::string> known_config_keys() {
-    const std::array fleets = {ConfigText{.file = "fleet", .text = "[[route]]"}};
+    const std::array fleets = {ConfigText{.file = "fleet", .text = "[[route]]\n[[map]]"}};
     Findings findings;
     (void)assemble({.file = "gateway", .text = "[[upstream]]"}, fleets, findings);
     return findings.known_keys;

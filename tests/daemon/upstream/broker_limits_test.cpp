@@ -8,11 +8,23 @@ namespace {
 
 using std::chrono::minutes;
 
+mqtt::ServerLimits with_receive_maximum(std::uint16_t maximum) {
+    mqtt::ServerLimits limits;
+    limits.receive_maximum = maximum;
+    return limits;
+}
+
+mqtt::ServerLimits with_packets_of(std::uint32_t bytes) {
+    mqtt::ServerLimits limits;
+    limits.maximum_packet_size = bytes;
+    return limits;
+}
+
 TEST(BrokerLimitsTest, TheWindowIsTheNarrowestOfOursTheBrokersAndWhatItTaught) {
     BrokerLimits limits(64);
     limits.connected({});
     EXPECT_EQ(limits.window(), 64U);
-    limits.connected({.receive_maximum = 11});
+    limits.connected(with_receive_maximum(11));
     EXPECT_EQ(limits.window(), 10U);
     limits.window_was_too_wide();
     EXPECT_EQ(limits.window(), 5U);
@@ -48,9 +60,9 @@ TEST(BrokerLimitsTest, APacketThatWasTooLargeIsTheLimitUnlessItIsTooSmallToBeThe
     EXPECT_FALSE(limits.packet());
     EXPECT_TRUE(limits.packet_was_too_large(5000));
     EXPECT_EQ(limits.packet(), 4999U);
-    limits.connected({.maximum_packet_size = 4000});
+    limits.connected(with_packets_of(4000));
     EXPECT_EQ(limits.packet(), 4000U);
-    limits.connected({.maximum_packet_size = 9000});
+    limits.connected(with_packets_of(9000));
     EXPECT_EQ(limits.packet(), 4999U);
 }
 
