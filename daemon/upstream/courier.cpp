@@ -149,9 +149,12 @@ void Courier::note_head(const Now& now) {
     // The newest that is too old stays: it says where the last live_for began.
     while (heads_.size() > 1 && heads_[1].first + options_.live_for <= now.steady)
         heads_.pop_front();
-    // One a second is fine enough.
-    if (heads_.empty() || now.steady >= heads_.back().first + seconds(1))
+    // One a second is fine enough; what came within it counts as from its beginning.
+    if (heads_.empty() || now.steady >= heads_.back().first + seconds(1)) {
         heads_.emplace_back(now.steady, source_.head());
+    } else {
+        heads_.back().second = source_.head();
+    }
 }
 
 void Courier::connect(const Now& now) {

@@ -62,7 +62,8 @@ def values_reach_edge_whatever_becomes_of_the_translator(stage):
     check(verifier.wait_until_delivered([broker], 30), f"lost before the broker: {verifier.missing(broker)}")
     wait_for(lambda: has_newest(translator, verifier, names), 20, "the newest values at Edge")
     record = translator.record()
-    check(record["failed"] == 0 and record["dropped"] == 0, f"the translator refused or dropped values: {record}")
+    # What reached it before anybody could know of its restart it drops, and was said again.
+    check(record["failed"] == 0, f"the translator refused nodes: {record}")
     check(all(device["values"].get("/3303/0/5700") for device in record["devices"].values()), f"no temperature: {record}")
     wait_for(lambda: pelion(gateway)["waiting_readings"] == 0, 20, "every reading to be acknowledged by the broker")
 
@@ -97,7 +98,8 @@ def a_node_that_is_refused_and_those_beyond_the_limit(stage):
         return (status["translator"]["turned_away"] == 1 and status["translator"]["failed"] == 1
                 and status["dead_letters"] == 2)
     wait_for(shown, 10, "the refused node, and the dead letters of the one beyond the limit, to be shown")
-    check(translator.sequence("wm-0002") == 2 and translator.sequence("wm-0003") == 2, "the others went on")
+    wait_for(lambda: translator.sequence("wm-0002") == 2 and translator.sequence("wm-0003") == 2, 10,
+             "the others to go on")
     code, text = gateway.command("status")
     check("1 were refused" in text and "1 are beyond max_nodes" in text, f"status says:\n{text}")
     # Tried again by itself, ten seconds later, and then everything it had sent.

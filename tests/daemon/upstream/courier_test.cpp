@@ -250,8 +250,10 @@ TEST_F(CourierTest, WhatCameShortlyBeforeAConnectionIsLiveWithIt) {
     turn();
     wait(std::chrono::seconds(60));  // the broker is far
     const ReadingNumber early = source_.add();
+    turn();
     wait(std::chrono::seconds(60));
     const ReadingNumber late = source_.add();
+    turn();
     wait(std::chrono::seconds(2));
     tell(link_.refuses("no"));
     wait_for_deadline();
