@@ -54,6 +54,18 @@ std::string to_words(const ServerLimits& limits) {
     return words;
 }
 
+// Gives its place in the inbox back when the last copy of its event goes.
+struct UnreadMessage {
+    UnreadMessage(Message&& arrived, std::shared_ptr<Inbox> place)
+        : message(std::move(arrived)), inbox(std::move(place)) {}
+    ~UnreadMessage() { --inbox->unread; }
+    UnreadMessage(const UnreadMessage&) = delete;
+    UnreadMessage& operator=(const UnreadMessage&) = delete;
+
+    const Message message;
+    const std::shared_ptr<Inbox> inbox;
+};
+
 }  // namespace
 
 Attempt::Attempt(std::uint64_t number, const ConnectionOptions& options, Dialer& dialer,
@@ -214,11 +226,8 @@ void Attempt::arrived(const ::mqtt::message& message) {
     }
     Event event;
     event.kind = Event::Kind::kMessage;
-    event.message = std::shared_ptr<const Message>(new Message{.topic = topic, .payload = payload},
-                                                   [inbox = inbox_](const Message* read) {
-                                                       delete read;
-                                                       --inbox->unread;
-                                                   });
+    const auto unread = std::make_shared<UnreadMessage>(Message{.topic = topic, .payload = payload}, inbox_);
+    event.message = std::shared_ptr<const Message>(unread, &unread->message);
     emit(std::move(event));
 }
 
