@@ -184,7 +184,7 @@ def a_reload_takes_what_has_changed(stage):
     meters = gateway.folder / "fleets.d" / "water-meters.toml"
     gas = gateway.folder / "fleets.d" / "gas.toml"
     gas.write_text(meters.read_text().replace(FLEET, "gas"))
-    meters.write_text(meters.read_text().replace("dt/{fleet}/", "dt/moved/{fleet}/"))
+    meters.write_text(meters.read_text().replace("dt/{gateway}/", "dt/moved/{gateway}/"))
     for suffix in ("crt", "key"):
         shutil.copy(pki.folder / f"{RENEWED_NAME}.{suffix}", gateway.folder / "tls" / f"gw-1.{suffix}")
     says(signal_reload(gateway, manager), r" info reloaded: 2 fleets")
@@ -192,11 +192,11 @@ def a_reload_takes_what_has_changed(stage):
     for broker in (aws, pelion):
         wait_for(lambda: f"u'{RENEWED_NAME}'" in broker.log.read_text(), 20,
                  f"the renewed certificate at broker {broker.name}:\n{tail(broker.log)}")
-    wait_for(lambda: any(topic.startswith(f"dt/moved/{FLEET}/wm-") for _, topic, _ in aws.readings()), 20,
+    wait_for(lambda: any(topic == f"dt/moved/gw-1/{FLEET}/telemetry" for _, topic, _ in aws.readings()), 20,
              "the route's new topic")
     key = json.loads(does(gateway, OK, "device", "add", "gas-1", "--fleet", "gas", "--generate", "--json"))["psk_hex"]
     check(is_served(try_node(stage, gateway, "gas-1", key, "gas")), "a node of the new fleet is not served")
-    wait_for(lambda: any(topic.startswith("dt/gas/gas-1/") for _, topic, _ in aws.readings()), 20,
+    wait_for(lambda: any(topic == "dt/gw-1/gas/telemetry" for _, topic, _ in aws.readings()), 20,
              "a reading of the new fleet")
 
     totals = nodes.finish()
