@@ -120,7 +120,7 @@ void Courier::publish(const Now& now) {
     while (may_send()) {
         auto control = conversation_.next_control();
         if (!control) break;
-        if (!send(LaneName::kLive, {.publish = *std::move(control)}, {}, 0, now)) return;
+        if (!send(LaneName::kLive, {.publish = std::move(control)}, {}, 0, now)) return;
     }
     while (may_send() && conversation_.takes_readings()) {
         if (!live_resumes_ && publish_from(LaneName::kLive, now)) continue;

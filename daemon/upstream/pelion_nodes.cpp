@@ -89,14 +89,12 @@ bool PelionNodes::turn(SteadyTime now, std::optional<SteadyTime> last_answer, bo
     while (!timers_.empty() && timers_.begin()->first <= now) {
         const std::string name = timers_.begin()->second;
         Node& node = nodes_.at(name);
-        if (node.state == Node::State::kFailed) {
-            set_timer(name, node, std::nullopt);
-            repeat(name, node);
-        } else if (!last_answer || *last_answer <= node.asked) {
+        const bool failed = node.state == Node::State::kFailed;
+        if (!failed && (!last_answer || *last_answer <= node.asked)) {
             // Nothing at all was heard since: first it must be known whether the translator lives.
             ask = true;
             set_timer(name, node, now + answer_timeout_);
-        } else if (!saw_start || ++node.silences >= kSilencesOfTheRegistered) {
+        } else if (!failed && (!saw_start || ++node.silences >= kSilencesOfTheRegistered)) {
             registered(name);
         } else {
             set_timer(name, node, std::nullopt);
