@@ -230,36 +230,23 @@ TEST_F(ConnectionTest, AFullPipeHoldsNobodyUpAndGoesOnWhenTheBrokerReadsAgain) {
     connection->connect();
     ASSERT_EQ(events_.next_words(), "connected");
 
+    // Nothing of this would return while the broker is frozen if publish() waited for it.
     broker_.freeze();
-    const auto took = [](const auto& what) {
-        const SteadyTime began = SystemClock{}.now().steady;
-        what();
-        return std::chrono::duration_cast<milliseconds>(SystemClock{}.now().steady - began);
-    };
-    const milliseconds publishing = took([&] {
-        for (std::uint64_t token = 1; token <= kPublishes; ++token)
-            ASSERT_TRUE(connection->publish(token, {.topic = "dt/x", .payload = much, .content_type = ""}));
-    });
-    EXPECT_LT(publishing, seconds(2)) << "publish() waits";
+    for (std::uint64_t token = 1; token <= kPublishes; ++token)
+        ASSERT_TRUE(connection->publish(token, {.topic = "dt/x", .payload = much, .content_type = ""}));
     EXPECT_FALSE(events_.next(milliseconds(300))) << "a broker that is frozen answers nothing";
     for (std::uint64_t token = 1; token <= 5; ++token) {
-        const milliseconds answer = took([&] {
-            ASSERT_TRUE(other->publish(token, {.topic = "dt/y", .payload = "1", .content_type = ""}));
-            EXPECT_THAT(other_events.next_words(), HasSubstr("published"));
-        });
-        EXPECT_LT(answer, seconds(1)) << "one connection waits for another";
+        ASSERT_TRUE(other->publish(token, {.topic = "dt/y", .payload = "1", .content_type = ""}));
+        EXPECT_THAT(other_events.next_words(), HasSubstr("published")) << "one connection waits for another";
     }
     broker_.thaw();
-    const milliseconds draining = took([&] {
-        std::set<std::uint64_t> answered;
-        while (answered.size() < kPublishes) {
-            const auto event = events_.next();
-            ASSERT_TRUE(event) << answered.size() << " were answered";
-            ASSERT_EQ(event->kind, Event::Kind::kPublished) << event->error.text();
-            answered.insert(event->token);
-        }
-    });
-    EXPECT_LT(draining, seconds(10));
+    std::set<std::uint64_t> answered;
+    while (answered.size() < kPublishes) {
+        const auto event = events_.next();
+        ASSERT_TRUE(event) << answered.size() << " were answered";
+        ASSERT_EQ(event->kind, Event::Kind::kPublished) << event->error.text();
+        answered.insert(event->token);
+    }
 }
 
 TEST_F(ConnectionTest, ATopicThatThePolicyForbidsIsRefusedByReasonCodeAndTheConnectionStays) {
