@@ -35,7 +35,7 @@ protected:
     // Runs with `--config` added; what was written is in out_ and err_.
     ExitCode type(std::vector<std::string> arguments) {
         arguments.insert(arguments.end(), {"--config", config_.string()});
-        return type_as_is(std::move(arguments));
+        return type_as_is(arguments);
     }
     ExitCode type_as_is(const std::vector<std::string>& arguments) {
         std::istringstream in(std::exchange(input_, ""));

@@ -111,6 +111,7 @@ TEST(IpsoMappingTest, WhatHasNoPlaceIsCounted) {
 
 TEST(IpsoMappingTest, ANodeHasNoMoreResourcesThanItsShare) {
     std::vector<Record> records;
+    records.reserve(kMaxNodeResources + 10);
     for (std::size_t i = 0; i < kMaxNodeResources + 10; ++i)
         records.push_back(number("t" + std::to_string(i), "Cel"));
     Instances instances;
