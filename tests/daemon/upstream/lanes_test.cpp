@@ -72,9 +72,9 @@ TEST(LanesTest, WhatComesBackTakesItsPlaceInItsLaneAndOthersInFlightAreNotSentTw
     Lanes lanes(source);
     lanes.begin(source.head());
     source.add_many(5);
-    (void)lanes.waiting(LaneName::kLive);
+    ASSERT_TRUE(lanes.waiting(LaneName::kLive));
     take(lanes, LaneName::kLive, 5);
-    (void)lanes.waiting(LaneName::kBacklog);
+    ASSERT_TRUE(lanes.waiting(LaneName::kBacklog));
     take(lanes, LaneName::kBacklog, 2);
     lanes.put_back(6);
     lanes.put_back(4);
@@ -94,9 +94,9 @@ TEST(LanesTest, ReadingsFromTheMiddleCanBeTaken) {
     source.add_many(6);
     Lanes lanes(source);
     lanes.begin(source.head());
-    (void)lanes.waiting(LaneName::kBacklog);
+    ASSERT_TRUE(lanes.waiting(LaneName::kBacklog));
     take(lanes, LaneName::kBacklog, 1);
-    (void)lanes.waiting(LaneName::kBacklog);
+    ASSERT_TRUE(lanes.waiting(LaneName::kBacklog));
     lanes.take(LaneName::kBacklog, std::vector<std::size_t>{1, 3});
     EXPECT_EQ(numbers(lanes, LaneName::kBacklog), (std::vector<ReadingNumber>{2, 4, 6}));
     lanes.put_back(3);
@@ -123,7 +123,7 @@ TEST(LanesTest, WhatIsSetAsideStaysThereOverAReconnectUntilItIsDecided) {
     source.add_many(3);
     Lanes lanes(source);
     lanes.begin(source.head());
-    (void)lanes.waiting(LaneName::kBacklog);
+    ASSERT_TRUE(lanes.waiting(LaneName::kBacklog));
     take(lanes, LaneName::kBacklog, 2);
     lanes.set_aside(1);
     lanes.set_aside(2);

@@ -17,9 +17,9 @@ class ReconnectWaitTest : public testing::Test {
 protected:
     // Of `count` connections that end alike.
     std::vector<milliseconds> after(const ReconnectWait::Ended& ended, int count) {
-        std::vector<milliseconds> waits;
-        for (int i = 0; i < count; ++i)
-            waits.push_back(wait_->after(ended));
+        std::vector<milliseconds> waits(static_cast<std::size_t>(count));
+        for (milliseconds& wait : waits)
+            wait = wait_->after(ended);
         return waits;
     }
 

@@ -174,7 +174,7 @@ TEST_F(ShadowRouteTest, EachDeviceHasAnUpdateOfItsOwnAndWaitsForNobody) {
 // Whatever a device calls itself: its shadow, or none; never another topic.
 TEST_F(ShadowRouteTest, AnIdentityThatIsNoThingsNameIsADeadLetterAndInjectsNothing) {
     std::mt19937 random(1);
-    const std::string alphabet = std::string("/+#%$ab2F:_-\x01\x7F\xC3\xA4\xFF .", 20);
+    const std::string alphabet = std::string("/+#%$ab2F:_-\x01\x7F\xC3\xA4\xFF .") + '\0';
     const auto target = routes();
     int good = 0;
     for (int i = 0; i < 5'000; ++i) {
