@@ -46,6 +46,7 @@ Reading reading_of(ReadingNumber number, const std::string& device, const std::s
 
 std::vector<Reading> many(std::size_t count) {
     std::vector<Reading> readings;
+    readings.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
         readings.push_back(reading_of(i + 1, "wm-" + std::to_string(i)));
     return readings;

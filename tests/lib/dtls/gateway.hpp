@@ -151,7 +151,7 @@ public:
         std::array<std::uint8_t, kMaxMtuBytes> out;
         const auto size = endpoint_->seal(session, bytes_of(text), out, clock.now());
         if (!size) return std::nullopt;
-        const Bytes datagram(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(*size));
+        Bytes datagram(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(*size));
         audit(session, datagram);
         return datagram;
     }
