@@ -35,6 +35,7 @@ Courier::Courier(CourierOptions options, ReadingSource& source, Link& link, Prof
       pause_wait_(options_.pause, seed + 2),
       limits_(options_.window) {
     status_.state.name = options_.name;
+    heads_.push_back({.from = SteadyTime::min(), .until = SteadyTime::min(), .head = source_.head()});
 }
 
 void Courier::on_event(const mqtt::Event& event, const Now& now) {
@@ -127,14 +128,12 @@ std::optional<SteadyTime> Courier::deadline() const {
 
 void Courier::note_head(const Now& now) {
     // The newest that is too old stays: it says where the last live_for began.
-    while (heads_.size() > 1 && heads_[1].first + options_.live_for <= now.steady)
+    while (heads_.size() > 1 && heads_[1].until + options_.live_for <= now.steady)
         heads_.pop_front();
-    // One a second is fine enough; what came within it counts as from its beginning.
-    if (heads_.empty() || now.steady >= heads_.back().first + seconds(1)) {
-        heads_.emplace_back(now.steady, source_.head());
-    } else {
-        heads_.back().second = source_.head();
-    }
+    // One a second is fine enough.
+    if (now.steady >= heads_.back().from + seconds(1)) heads_.push_back({.from = now.steady});
+    heads_.back().until = now.steady;
+    heads_.back().head = source_.head();
 }
 
 void Courier::connect(const Now& now) {
@@ -158,7 +157,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     if (!refusals_.is_pausing() && !reconnect_wait_.is_disputed()) set_trouble({});
     poison_.connected();
     note_head(now);
-    lanes_.begin(profile_.in_order() ? std::numeric_limits<ReadingNumber>::max() : heads_.front().second);
+    lanes_.begin(profile_.in_order() ? std::numeric_limits<ReadingNumber>::max() : heads_.front().head);
     conversation_.connected();
 }
 

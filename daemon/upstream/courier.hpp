@@ -110,6 +110,12 @@ private:
         LaneName lane = LaneName::kLive;
         std::size_t packet_bytes = 0;
     };
+    // What was committed at the end of a second or less.
+    struct Head {
+        SteadyTime from{};
+        SteadyTime until{};
+        ReadingNumber head = 0;
+    };
 
     // Remembers how far the store was, while there is no connection.
     void note_head(const Now& now);
@@ -172,9 +178,8 @@ private:
     SteadyTime phase_since_{};                // in kWaiting: of no meaning
     std::optional<SteadyTime> last_connect_;  // not before the last CONNECT was sent
     SteadyTime next_connect_{};
-    std::deque<std::pair<SteadyTime, ReadingNumber>> heads_;  // of the last live_for, ascending
-    std::size_t server_window_ = 0;
-    std::optional<std::uint32_t> largest_packet_;  // bytes; the broker's Maximum Packet Size
+    // Of the last live_for, ascending; never empty, and at first what was there before us.
+    std::deque<Head> heads_;
     BrokerLimits limits_;
     bool delivered_ = false;                       // anything, on this connection
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time

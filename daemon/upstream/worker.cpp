@@ -10,14 +10,12 @@
 namespace narrowgate::daemon {
 
 Worker::Worker(CourierOptions options, std::unique_ptr<ReadingSource> source,
-               std::unique_ptr<Profile> profile, std::shared_ptr<const Routes> routes, Log& log,
-               std::unique_ptr<io::EventLoop> loop)
+               std::unique_ptr<Profile> profile, Log& log, std::unique_ptr<io::EventLoop> loop)
     : options_(std::move(options)),
       source_(std::move(source)),
       profile_(std::move(profile)),
       log_(log),
-      loop_(std::move(loop)),
-      first_routes_(std::move(routes)) {
+      loop_(std::move(loop)) {
     status_.state.name = options_.name;
 }
 
@@ -28,15 +26,16 @@ Expected<std::unique_ptr<Worker>> Worker::start(CourierOptions options, const Op
                                                 std::optional<CertificateKeeperOptions> certificates) {
     auto loop = io::EventLoop::create();
     if (!loop) return std::unexpected(std::move(loop.error()));
-    std::unique_ptr<Worker> worker(new Worker(std::move(options), std::move(source), std::move(profile),
-                                              std::move(routes), log, std::move(*loop)));
+    std::unique_ptr<Worker> worker(
+        new Worker(std::move(options), std::move(source), std::move(profile), log, std::move(*loop)));
     if (certificates) worker->keeper_ = std::make_unique<CertificateKeeper>(*std::move(certificates), log);
-    if (auto opened = worker->open(open_link); !opened) return std::unexpected(std::move(opened.error()));
+    if (auto opened = worker->open(open_link, std::move(routes)); !opened)
+        return std::unexpected(std::move(opened.error()));
     worker->thread_ = std::thread([raw = worker.get()] { raw->run(); });
     return worker;
 }
 
-Expected<void> Worker::open(const OpenLink& open_link) {
+Expected<void> Worker::open(const OpenLink& open_link, std::shared_ptr<const Routes> routes) {
     auto link = open_link([this](mqtt::Event&& event) {
         (void)loop_->post([this, event = std::move(event)] {
             courier_->on_event(event, loop_->now());
@@ -45,6 +44,8 @@ Expected<void> Worker::open(const OpenLink& open_link) {
     });
     if (!link) return std::unexpected(std::move(link.error()));
     link_ = std::move(*link);
+    courier_ = std::make_unique<Courier>(options_, *source_, *link_, *profile_, std::move(routes), log_,
+                                         crypto::random_u64());
     return {};
 }
 
@@ -55,8 +56,6 @@ Worker::~Worker() {
 void Worker::run() {
     // The kernel keeps 15 bytes of a thread's name (pthread_setname_np(3)).
     (void)pthread_setname_np(pthread_self(), ("up-" + options_.name).substr(0, 15).c_str());
-    courier_ = std::make_unique<Courier>(options_, *source_, *link_, *profile_, std::move(first_routes_),
-                                         log_, crypto::random_u64());
     timer_ = loop_->timer([this] { turn(); });
     timer_.arm(loop_->now().steady);
     loop_->run();

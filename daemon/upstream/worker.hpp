@@ -60,8 +60,8 @@ public:
 
 private:
     Worker(CourierOptions options, std::unique_ptr<ReadingSource> source, std::unique_ptr<Profile> profile,
-           std::shared_ptr<const Routes> routes, Log& log, std::unique_ptr<io::EventLoop> loop);
-    Expected<void> open(const OpenLink& open_link);
+           Log& log, std::unique_ptr<io::EventLoop> loop);
+    Expected<void> open(const OpenLink& open_link, std::shared_ptr<const Routes> routes);
     void run();
     void turn();
     // Tells the keeper what has happened, and status of what it knows.
@@ -75,8 +75,8 @@ private:
     const std::unique_ptr<io::EventLoop> loop_;
     std::unique_ptr<Link> link_;
 
-    // The thread's.
-    std::shared_ptr<const Routes> first_routes_;
+    // The thread's, once it runs. The courier is there before it: what is committed while the thread starts
+    // is live.
     std::unique_ptr<Courier> courier_;
     std::unique_ptr<CertificateKeeper> keeper_;
     std::uint64_t kept_attempt_ = 0;

@@ -136,7 +136,7 @@ TEST_F(CourierTest, ABadLineCondemnsNothing) {
 }
 
 TEST_F(CourierTest, ABrokerWithoutQuotaSlowsTheBacklogAloneAndNothingIsGivenUp) {
-    source_.add_many(60);
+    begin_with(60);
     connect();
     tell(link_.answers(ReasonCode::kQuotaExceeded));
     // What was in flight is answered well; the backlog now waits all the same.
@@ -158,7 +158,7 @@ TEST_F(CourierTest, ABrokerWithoutQuotaSlowsTheBacklogAloneAndNothingIsGivenUp) 
 
 // Refusals for the same quota come in one burst for all that is in flight: one wait for all of them.
 TEST_F(CourierTest, ABurstOfQuotaRefusalsIsOneWaitAndEachReadingIsDeliveredOnce) {
-    source_.add_many(19);
+    begin_with(19);
     connect();
     while (!link_.unanswered.empty())
         tell(link_.answers(ReasonCode::kQuotaExceeded));
@@ -171,7 +171,7 @@ TEST_F(CourierTest, ABurstOfQuotaRefusalsIsOneWaitAndEachReadingIsDeliveredOnce)
 
 // A broker that throttles answers a whole window alike. That is one refusal, not twenty: live readings go on.
 TEST_F(CourierTest, AWindowFullOfQuotaRefusalsDoesNotPauseWhatIsLive) {
-    source_.add_many(60);
+    begin_with(60);
     connect();
     ASSERT_GT(link_.unanswered.size(), Refusals::kPauseAfter);
     while (!link_.unanswered.empty())
@@ -188,7 +188,7 @@ TEST_F(CourierTest, AWindowFullOfQuotaRefusalsDoesNotPauseWhatIsLive) {
 }
 
 TEST_F(CourierTest, ALiveReadingThatMetAQuotaIsTriedAgainBeforeTheBacklog) {
-    source_.add_many(500);
+    begin_with(500);
     connect();
     const ReadingNumber fresh = source_.add();
     turn();
@@ -273,7 +273,7 @@ TEST_F(CourierTest, UnitsAreCountedAsTheyAreAndAsTheyWouldBeAlone) {
 }
 
 TEST_F(CourierTest, ADeadLetterThatIsSentAgainGoesByTheBacklogLaneUnderItsId) {
-    source_.add_many(3);
+    begin_with(3);
     connect();
     tell(link_.answers());
     tell(link_.answers(mqtt::ReasonCode::kNotAuthorized));

@@ -48,7 +48,7 @@ TEST_F(CourierTest, TheBrokersReceiveMaximumNarrowsTheWindow) {
 }
 
 TEST_F(CourierTest, WhatIsNewDoesNotWaitBehindABacklog) {
-    source_.add_many(1000);
+    begin_with(1000);
     connect();
     const std::size_t backlog = link_.unanswered.size();
     EXPECT_EQ(backlog, 48U) << "a part of the window stays free for what is new";
@@ -246,7 +246,7 @@ TEST_F(CourierTest, ANewConnectionIsASecondAfterTheOldOneStood) {
 
 // A line that is away for a moment does not put what came meanwhile behind a large backlog.
 TEST_F(CourierTest, WhatCameShortlyBeforeAConnectionIsLiveWithIt) {
-    source_.add_many(1000);
+    begin_with(1000);
     turn();
     wait(std::chrono::seconds(60));  // the broker is far
     const ReadingNumber early = source_.add();
@@ -260,6 +260,20 @@ TEST_F(CourierTest, WhatCameShortlyBeforeAConnectionIsLiveWithIt) {
     tell(link_.accepts());
     EXPECT_EQ(sent().front(), late);
     EXPECT_THAT(sent(), testing::Not(testing::Contains(early)));
+}
+
+// However long a thread takes to start, and a first connection to stand.
+TEST_F(CourierTest, WhatCameSinceTheStartIsLiveWithTheFirstConnection) {
+    begin_with(1000);
+    const ReadingNumber first = source_.add();
+    turn();
+    wait(std::chrono::milliseconds(900));
+    const ReadingNumber second = source_.add();
+    turn();
+    tell(link_.accepts());
+    ASSERT_GE(sent().size(), 2U);
+    EXPECT_EQ(sent()[0], first);
+    EXPECT_EQ(sent()[1], second);
 }
 
 TEST_F(CourierTest, NothingToDoMeansNoDeadline) {

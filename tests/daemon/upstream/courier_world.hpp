@@ -24,6 +24,12 @@ protected:
         courier_ = std::make_unique<Courier>(options, source_, link_, *profile_, routes(), log_, 1);
     }
 
+    // Readings that were there before the courier: a backlog.
+    void begin_with(std::size_t backlog) {
+        source_.add_many(backlog);
+        make({});
+    }
+
     static std::shared_ptr<const Routes> routes() {
         Fleet fleet;
         fleet.name = "water-meters";

@@ -107,6 +107,8 @@ TEST_F(StoreSourceTest, RetriedWhileTheUpstreamIsDownItGoesWhenTheUpstreamIsBack
     tell(link_.accepts());
     tell(link_.answers(mqtt::ReasonCode::kNotAuthorized));
     tell(link_.answers());
+    clock_.advance(seconds(60));
+    turn();
     tell(link_.breaks());
     ASSERT_TRUE(store_->retry_dead_letters({}, "user test (1000)"));
     turn();
