@@ -40,6 +40,27 @@ function(narrowgate_room name)
     target_link_libraries(narrowgate_${name} PRIVATE narrowgate_options ${ROOM_LIBRARIES})
 endfunction()
 
+# What most tests include, compiled once: GoogleTest, JSON and the standard library are two thirds of the time
+# that a test takes to compile. Nothing of a test runs long enough to be worth optimising.
+set(NARROWGATE_TEST_OPTIONS $<$<CONFIG:RelWithDebInfo>:-O0> -g1)
+function(narrowgate_test_headers)
+    add_library(narrowgate_test_headers STATIC ${CMAKE_SOURCE_DIR}/tests/precompiled.cpp)
+    target_compile_options(narrowgate_test_headers PRIVATE ${NARROWGATE_TEST_OPTIONS})
+    target_link_libraries(narrowgate_test_headers
+        PRIVATE narrowgate_options GTest::gmock nlohmann_json::nlohmann_json)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+        target_compile_options(narrowgate_test_headers PRIVATE -Xclang -fno-pch-timestamp)
+    endif()
+    target_precompile_headers(narrowgate_test_headers PRIVATE ${CMAKE_SOURCE_DIR}/tests/precompiled.hpp)
+endfunction()
+
+# narrowgate_test_code(TARGET): compile a test, or a library of tests alone, in that way.
+function(narrowgate_test_code target)
+    target_link_libraries(${target} PRIVATE GTest::gmock)
+    target_compile_options(${target} PRIVATE ${NARROWGATE_TEST_OPTIONS})
+    target_precompile_headers(${target} REUSE_FROM narrowgate_test_headers)
+endfunction()
+
 # narrowgate_test(NAME SOURCES file... LIBRARIES target... [LABELS label...] [TIMEOUT seconds] [SERIAL])
 # One GoogleTest binary; each TEST is one line of ctest. The target unit_tests is all of them.
 add_custom_target(unit_tests)
@@ -49,6 +70,7 @@ function(narrowgate_test name)
     add_dependencies(unit_tests ${name})
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
     target_link_libraries(${name} PRIVATE narrowgate_options ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
+    narrowgate_test_code(${name})
     if(NOT TEST_TIMEOUT)
         set(TEST_TIMEOUT 120)
     endif()
