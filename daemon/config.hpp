@@ -56,8 +56,9 @@ struct UpstreamConfig {
     // Connections of this upstream; a device's readings all take the same one. With more than one, "-0", "-1"
     // and so on follow the client ID.
     std::size_t connections = 1;
-    PaceLimits pace;              // of each connection
-    std::size_t batch_bytes = 0;  // of a message that holds many readings; 0: one reading a message
+    PaceLimits pace;                      // of each connection
+    std::size_t batch_bytes = 0;          // of a message that holds many readings; 0: one reading a message
+    std::size_t largest_batch_bytes = 0;  // of several batches in one message; at least batch_bytes
     milliseconds batch_delay{1000};
     Compression compression = Compression::kNone;
     PelionOptions pelion;  // of kPelionEdge

@@ -88,8 +88,10 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
         if (now == nullptr || now->profile != upstream.profile ||
             now->backlog.max_backlog != upstream.backlog.max_backlog ||
             now->connections != upstream.connections || now->pace != upstream.pace ||
-            now->batch_bytes != upstream.batch_bytes || now->batch_delay != upstream.batch_delay ||
-            now->compression != upstream.compression || now->pelion != upstream.pelion) {
+            now->batch_bytes != upstream.batch_bytes ||
+            now->largest_batch_bytes != upstream.largest_batch_bytes ||
+            now->batch_delay != upstream.batch_delay || now->compression != upstream.compression ||
+            now->pelion != upstream.pelion) {
             waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
         }
     }

@@ -35,6 +35,21 @@ void use_defaults_of_aws(UpstreamConfig& upstream) {
     upstream.batch_bytes = aws::kMeteringUnitBytes;
 }
 
+// Where messages are metered by a batch's size, several in one cost the same; elsewhere a size is a size.
+void read_largest_batch(TableReader& table, UpstreamConfig& upstream) {
+    constexpr std::size_t kBatches = aws::kLargestBatchBytes / aws::kMeteringUnitBytes;
+    upstream.largest_batch_bytes = upstream.batch_bytes;
+    if (upstream.profile == ProfileKind::kAwsIot)
+        upstream.largest_batch_bytes = std::min(kBatches * upstream.batch_bytes, aws::kMaxPayloadBytes);
+    const std::size_t unset = upstream.largest_batch_bytes;
+    table.read_size("largest_batch", upstream.largest_batch_bytes, {0, aws::kMaxPayloadBytes});
+    if (upstream.largest_batch_bytes < upstream.batch_bytes) {
+        table.wrong("largest_batch", "is smaller than batch_size",
+                    "write a multiple of batch_size, or leave it out");
+        upstream.largest_batch_bytes = unset;
+    }
+}
+
 // What AWS IoT Core asks of a connection (aws_limits.hpp).
 void check_aws(TableReader& table, UpstreamConfig& upstream) {
     mqtt::ConnectionOptions& connection = upstream.connection;
@@ -122,6 +137,7 @@ UpstreamConfig read_upstream(TableReader& table) {
     if (upstream.batch_bytes != 0 && upstream.batch_bytes < kLeastBatchBytes) {
         table.wrong("batch_size", "is too small for a batch", "write 1KiB or more, or 0 for no batches");
     }
+    read_largest_batch(table, upstream);
     table.read_duration("batch_delay", upstream.batch_delay, {0ms, 1h});
     table.read_choice<Compression>("compression", upstream.compression, kCompressions);
     if (upstream.compression != Compression::kNone && upstream.batch_bytes == 0) {

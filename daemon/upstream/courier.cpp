@@ -148,6 +148,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     phase_since_ = now.steady;
     last_connect_ = now.steady;
     limits_.connected(event.limits);
+    tell_profile_of_limits();
     delivered_ = false;
     aliases_.begin(event.limits.topic_alias_maximum);
     status_.state.connected = true;
@@ -182,6 +183,7 @@ void Courier::end_connection(const Now& now, milliseconds wait) {
     // What is in flight may have arrived or not: all of it is sent again, under the same ids.
     in_flight_.clear();
     backlog_in_flight_ = 0;
+    backlog_bytes_in_flight_ = 0;
     conversation_.disconnected();
     if (phase_ == Phase::kConnected) status_.state.since = now.wall;
     status_.state.connected = false;

@@ -147,6 +147,7 @@ private:
     // The broker takes other readings: those that it refused are refused for good.
     void condemn_suspects();
     std::size_t window() const;
+    void tell_profile_of_limits();
     void end_connection(const Now& now, milliseconds wait);
     void set_trouble(std::string words) { status_.state.trouble = std::move(words); }
 
@@ -183,7 +184,8 @@ private:
     BrokerLimits limits_;
     bool delivered_ = false;                       // anything, on this connection
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
-    std::size_t backlog_in_flight_ = 0;
+    std::size_t backlog_in_flight_ = 0;            // publishes
+    std::size_t backlog_bytes_in_flight_ = 0;      // of packets
     std::uint64_t next_token_ = 1;
     // Pauses; turn() ends each in its time.
     std::optional<SteadyTime> backlog_resumes_;  // the broker wants less

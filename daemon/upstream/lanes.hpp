@@ -19,7 +19,7 @@ enum class LaneName : std::uint8_t { kLive, kBacklog };
 // Thread: the upstream's.
 class Lanes {
 public:
-    // Read ahead of need, a lane: one look into the store for many publishes, and enough to fill a batch.
+    // Read ahead of need, a lane: one look into the store for many publishes.
     static constexpr std::size_t kReadAheadCount = 1024;
     static constexpr std::size_t kReadAheadBytes = 256 * 1024;
 
@@ -45,8 +45,8 @@ public:
     void set_aside(ReadingNumber number);
 
 private:
-    // When fewer are left, the store is looked into again.
-    static constexpr std::size_t kLowWater = kReadAheadCount / 2;
+    // When fewer are left, the store is looked into again: enough to fill the largest batch.
+    static constexpr std::size_t kLowWater = kReadAheadCount;
 
     struct Lane {
         ReadingNumber next = 0;  // where the store is read next

@@ -39,6 +39,8 @@ public:
     // decision; readings of one device keep their order on each topic.
     virtual Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) = 0;
 
+    // What the broker takes of one message, topic and content type included; nothing: any size.
+    virtual void set_most_bytes(std::optional<std::size_t>) {}
     // What else is said and heard on the connection; owned by the profile. Null: nothing.
     virtual Dialogue* dialogue() { return nullptr; }
     // Whether readings go strictly in the order of their numbers, what is new behind any backlog.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -41,6 +42,10 @@ Key key_of(const Destination& destination, const Reading& reading) {
 class TopicProfile final : public Profile {
 public:
     explicit TopicProfile(const TopicProfileOptions& options) : options_(options) {}
+
+    void set_most_bytes(std::optional<std::size_t> bytes) override {
+        most_bytes_ = bytes.value_or(std::numeric_limits<std::size_t>::max());
+    }
 
     Parcel next(std::span<const Reading> waiting, const Routes& routes, WallTime now) override {
         known_topic_.reset();  // of another call's routes
@@ -88,23 +93,38 @@ private:
         return shadows_.next(waiting, places, topic_of(waiting.front(), destination.topic, routes));
     }
 
-    // Of JSON, that are likely to become a batch of the size that is wanted.
-    std::size_t unpacked_bytes() const {
-        if (!options_.gzip) return options_.batch_bytes;
-        const double aim = static_cast<double>(options_.batch_bytes) * ratio_ * kRatioMargin;
-        return std::clamp(static_cast<std::size_t>(aim), options_.batch_bytes,
-                          std::max(kMostUnpackedBytes, options_.batch_bytes));
+    // Of one message: batches that fill it.
+    std::size_t most_batches() const {
+        return std::max<std::size_t>(options_.largest_batch_bytes / options_.batch_bytes, 1);
     }
-    bool fills_a_batch(std::size_t rows) const { return rows * row_bytes_ >= unpacked_bytes(); }
+    // Of what is sent, when as many batches go in one message.
+    std::size_t message_bytes(std::size_t batches) const {
+        return std::min(batches * options_.batch_bytes, most_bytes_);
+    }
+    // Of JSON, that are likely to become a message of that size.
+    std::size_t unpacked_bytes(std::size_t batches) const {
+        const std::size_t bytes = message_bytes(batches);
+        if (!options_.gzip) return bytes;
+        const double aim = static_cast<double>(bytes) * ratio_ * kRatioMargin;
+        return std::clamp(static_cast<std::size_t>(aim), bytes, std::max(kMostUnpackedBytes, bytes));
+    }
+    bool fills_a_batch(std::size_t rows) const { return rows * row_bytes_ >= unpacked_bytes(1); }
+    // That so many readings are likely to fill; never part of one, which would be metered as a whole.
+    std::size_t batches_of(std::size_t rows) const {
+        std::size_t batches = most_batches();
+        while (batches > 1 && rows * row_bytes_ < unpacked_bytes(batches))
+            --batches;
+        return batches;
+    }
 
-    // The readings that go to the same topic as the one at `place`, itself and later ones, until a batch is
+    // The readings that go to the same topic as the one at `place`, itself and later ones, until a message is
     // full.
     std::vector<std::size_t> company_of(std::size_t place, std::span<const Reading> waiting,
                                         const Routes& routes) {
         const Key key = key_of(*find(routes, waiting[place]), waiting[place]);
         std::vector<std::size_t> places;
         // As many again as are likely to fit: rows differ.
-        const std::size_t enough = 2 * (unpacked_bytes() / row_bytes_ + 1);
+        const std::size_t enough = 2 * (unpacked_bytes(most_batches()) / row_bytes_ + 1);
         for (; place < waiting.size() && places.size() < enough; ++place) {
             const Destination* other = find(routes, waiting[place]);
             if (other != nullptr && key_of(*other, waiting[place]) == key) places.push_back(place);
@@ -143,9 +163,10 @@ private:
         publish.content_type = kContentType;
         const std::size_t around =
             publish.topic.size() + std::max(kContentType.size(), kGzipContentType.size());
-        const std::size_t room = options_.batch_bytes - std::min(options_.batch_bytes, around);
+        const std::size_t batches = batches_of(places.size());
+        const std::size_t room = message_bytes(batches) - std::min(message_bytes(batches), around);
         // Compressed larger than there is room for, it is made again with as much less as it was too large.
-        for (std::size_t unpacked = unpacked_bytes() - std::min(unpacked_bytes(), around);;) {
+        for (std::size_t unpacked = unpacked_bytes(batches) - std::min(unpacked_bytes(batches), around);;) {
             payload::Batch batch(routes.gateway(), unpacked);
             std::size_t taken = 0;
             while (taken < places.size() && batch.add(rendered(waiting[places[taken]])))
@@ -213,7 +234,8 @@ private:
 
     const TopicProfileOptions options_;
     std::size_t row_bytes_ = kFirstRowBytes;  // of the last batch, on average
-    double ratio_ = 1.0;                      // of the last batch: bytes before gzip to bytes after
+    std::size_t most_bytes_ = std::numeric_limits<std::size_t>::max();
+    double ratio_ = 1.0;  // of the last batch: bytes before gzip to bytes after
     Shadows shadows_;
 
     // Readings of one resource come in runs. Valid during one call of next().

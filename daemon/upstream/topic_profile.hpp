@@ -19,6 +19,9 @@ struct TopicProfileOptions {
     std::size_t max_payload_bytes = std::numeric_limits<std::size_t>::max();
     // Bytes of a batch: topic, content type and payload together, as clouds meter them. 0: no batches.
     std::size_t batch_bytes = 0;
+    // Where readings enough wait, a message is as large as several batches, up to this; it is metered alike,
+    // and costs us and its consumers less.
+    std::size_t largest_batch_bytes = 0;
     // How long a reading waits for others to go with it, from when it was received.
     milliseconds batch_delay{1000};
     // Batches that become smaller by it go as gzip; `batch_bytes` is then of what is sent.

@@ -34,6 +34,7 @@ std::unique_ptr<Profile> profile_of(const UpstreamConfig& upstream, const std::s
         return pelion_profile(pelion, fmt::format("{}-{:016x}", gateway, crypto::random_u64()));
     }
     TopicProfileOptions options{.batch_bytes = upstream.batch_bytes,
+                                .largest_batch_bytes = upstream.largest_batch_bytes,
                                 .batch_delay = upstream.batch_delay,
                                 .gzip = upstream.compression == Compression::kGzip};
     if (upstream.profile == ProfileKind::kAwsIot) {

@@ -83,6 +83,22 @@ max_latency = "50s")"));
     EXPECT_EQ(fleet.messages.transmission.max_latency, 50s);
 }
 
+TEST(ConfigTest, AMessageHoldsSeveralBatchesWhereTheyAreMetered) {
+    const auto with = [](std::string_view lines) {
+        return parse_texts(replaced(kGatewayText, "name = \"aws\"", "name = \"aws\"\n" + std::string(lines)),
+                           std::string(kFleetText));
+    };
+    EXPECT_EQ(with("batch_size = \"4KiB\"")->upstreams[0].largest_batch_bytes, 4096U);
+    const std::string aws = "profile = \"aws-iot\"\n";
+    EXPECT_EQ(with(aws)->upstreams[0].largest_batch_bytes, 8U * 5 * 1024);
+    EXPECT_EQ(with(aws + "batch_size = 0")->upstreams[0].largest_batch_bytes, 0U);
+    EXPECT_EQ(with(aws + "batch_size = \"100KiB\"")->upstreams[0].largest_batch_bytes, 128U * 1024);
+    EXPECT_EQ(with(aws + "largest_batch = \"10KiB\"")->upstreams[0].largest_batch_bytes, 10U * 1024);
+    const auto small = with(aws + "largest_batch = \"4KiB\"");
+    ASSERT_FALSE(small);
+    EXPECT_THAT(small.error()[0].text(), testing::HasSubstr("is smaller than batch_size"));
+}
+
 TEST(ConfigTest, ARouteToAwsIsATopicARuleOrAShadow) {
     const auto gateway =
         replaced(kGatewayText, "name = \"aws\"",

@@ -43,6 +43,12 @@ public:
         readings_[number].payload = Bytes(pack.begin(), pack.end());
         return number;
     }
+    // The same with text of so many bytes.
+    daemon::ReadingNumber add_large(std::size_t bytes) {
+        const daemon::ReadingNumber number = add();
+        readings_[number].payload = Bytes(bytes, 'x');
+        return number;
+    }
     void add_many(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i)
             add();

@@ -47,6 +47,36 @@ TEST_F(CourierTest, TheBrokersReceiveMaximumNarrowsTheWindow) {
     EXPECT_EQ(link_.unanswered.size(), 19U);
 }
 
+// A slow line would not bring a whole window of large ones over before they count as unanswered.
+TEST_F(CourierTest, BytesOfABacklogInFlightAreBounded) {
+    for (int i = 0; i < 40; ++i)
+        source_.add_large(20'000);
+    make({});
+    connect();
+    EXPECT_EQ(link_.unanswered.size(), 17U);
+    tell(link_.answers());
+    EXPECT_EQ(link_.unanswered.size(), 17U);
+    source_.add_large(20'000);
+    turn();
+    EXPECT_EQ(link_.unanswered.size(), 18U) << "what is new goes all the same";
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+}
+
+TEST_F(CourierTest, APacketThatTheBrokerWouldNotTakeIsNotMade) {
+    profile_ = topic_profile({.batch_bytes = 5120, .largest_batch_bytes = 40'960});
+    begin_with(1000);
+    turn();
+    auto accepts = link_.accepts();
+    accepts.limits.maximum_packet_size = 9'000;
+    tell(accepts);
+    drain();
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_LE(link_.sent.size(), 16U);
+    for (const auto& one : link_.sent)
+        EXPECT_LE(one.message.payload.size(), 9'000U);
+}
+
 TEST_F(CourierTest, WhatIsNewDoesNotWaitBehindABacklog) {
     begin_with(1000);
     connect();

@@ -72,6 +72,25 @@ TEST(PaceTest, NoSecondHoldsMoreThanAwsTakes) {
     EXPECT_GE(left.size(), 475U);
 }
 
+TEST(PaceTest, NoSecondHoldsMoreBytesThanAwsTakesHoweverLargeItsMessages) {
+    Pace pace({.publishes_per_second = aws::kPublishesPerSecond, .bytes_per_second = aws::kBytesPerSecond});
+    std::vector<SteadyTime> left;
+    for (SteadyTime now{}; now < SteadyTime{} + 5s;) {
+        if (pace.allows(LaneName::kLive, now)) {
+            pace.spend(aws::kLargestBatchBytes);
+            left.push_back(now);
+        } else {
+            now = std::max(now + 1ns, pace.allowed_at(LaneName::kLive));
+        }
+    }
+    for (auto first = left.begin(); first != left.end(); ++first) {
+        const auto end = std::lower_bound(first, left.end(), *first + 1s);
+        ASSERT_LE(static_cast<double>(end - first) * static_cast<double>(aws::kLargestBatchBytes),
+                  aws::kMostBytesPerSecond);
+    }
+    EXPECT_GE(static_cast<double>(left.size() * aws::kLargestBatchBytes), 5 * aws::kBytesPerSecond);
+}
+
 TEST(PaceTest, BytesASecondAreKept) {
     Pace pace({.publishes_per_second = 1000, .bytes_per_second = 100'000});
     const Sent sent = send_for(10s, pace, 5'000, 1h);

@@ -106,6 +106,60 @@ TEST(TopicProfileTest, ReadingsOfOneTopicShareMessagesOfOneMeteringUnit) {
         EXPECT_EQ(numbers[i], i + 1);
 }
 
+std::size_t metered_bytes(const mqtt::Publish& message) {
+    return message.topic.size() + message.content_type.size() + message.payload.size();
+}
+
+std::size_t units_of(const std::vector<mqtt::Publish>& sent) {
+    std::size_t units = 0;
+    for (const mqtt::Publish& message : sent)
+        units += (metered_bytes(message) + aws::kMeteringUnitBytes - 1) / aws::kMeteringUnitBytes;
+    return units;
+}
+
+TEST(TopicProfileTest, WhereManyWaitAMessageIsOfSeveralBatchesAndMeteredNoHigher) {
+    const auto routes = routes_to("dt/{gateway}/{resource}");
+    const auto plain = send_all(*topic_profile(batches()), many(3000), *routes);
+    for (const bool gzip : {false, true}) {
+        auto options = batches();
+        options.largest_batch_bytes = 8 * aws::kMeteringUnitBytes;
+        options.gzip = gzip;
+        const auto sent = send_all(*topic_profile(options), many(3000), *routes);
+        for (const mqtt::Publish& message : sent)
+            EXPECT_LE(metered_bytes(message), 8 * aws::kMeteringUnitBytes);
+        EXPECT_LE(4 * sent.size(), plain.size()) << sent.size();
+        EXPECT_LE(units_of(sent), units_of(plain));
+    }
+}
+
+// One and a half would be metered as two.
+TEST(TopicProfileTest, WhatIsNotEnoughForTwoBatchesGoesAsOneAndARest) {
+    auto options = batches();
+    options.largest_batch_bytes = 8 * aws::kMeteringUnitBytes;
+    const auto profile = topic_profile(options);
+    const auto routes = routes_to("dt/{gateway}/{resource}");
+    const std::size_t full = numbers_in(send_all(*profile, many(1000), *routes).front()).size() / 8;
+    const auto sent = send_all(*profile, many(full * 3 / 2), *routes);
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_LE(metered_bytes(sent[0]), aws::kMeteringUnitBytes);
+    EXPECT_GT(metered_bytes(sent[0]), aws::kMeteringUnitBytes * 9 / 10);
+}
+
+TEST(TopicProfileTest, NoBatchIsLargerThanTheBrokerTakes) {
+    for (const std::size_t most : {std::size_t{12'000}, std::size_t{3'000}}) {
+        auto options = batches();
+        options.largest_batch_bytes = 8 * aws::kMeteringUnitBytes;
+        const auto profile = topic_profile(options);
+        profile->set_most_bytes(most);
+        std::size_t readings = 0;
+        for (const mqtt::Publish& message : send_all(*profile, many(1000), *routes_to("dt"))) {
+            EXPECT_LE(metered_bytes(message), most);
+            readings += numbers_in(message).size();
+        }
+        EXPECT_EQ(readings, 1000U);
+    }
+}
+
 // What goes to another topic keeps its place in the queue, and is found there for a batch of its own.
 TEST(TopicProfileTest, EachTopicHasItsOwnBatches) {
     const auto routes = routes_to("dt/{resource}");
