@@ -50,7 +50,7 @@ Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
 void Lanes::take(LaneName name, std::span<const std::size_t> places) {
     Lane& lane = lane_of(name);
     for (const std::size_t place : places)
-        in_flight_.insert(lane.ready.at(lane.taken + place).number);
+        in_flight_.insert(in_flight_.end(), lane.ready.at(lane.taken + place).number);
     std::size_t from_front = 0;
     while (from_front < places.size() && places[from_front] == from_front)
         ++from_front;

@@ -71,6 +71,8 @@ TEST_F(CourierTest, APacketThatTheBrokerWouldNotTakeIsNotMade) {
     accepts.limits.maximum_packet_size = 9'000;
     tell(accepts);
     drain();
+    wait(std::chrono::seconds(2));  // a rest that fills no batch
+    drain();
     EXPECT_EQ(source_.waiting(), 0U);
     EXPECT_LE(link_.sent.size(), 16U);
     for (const auto& one : link_.sent)
