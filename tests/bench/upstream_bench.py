@@ -20,6 +20,8 @@ from harness import (Failure, Gateway, Nodes, Pki, Stage, check, free_port, make
 from machine import machine, print_rows  # noqa: E402
 from session_bench import Meter  # noqa: E402
 
+# With these names a reading is of 60 bytes.
+PREFIX = "water-meter-nb-"
 # Without {device}, so that readings of all devices share batches.
 TOPIC = '"dt/{fleet}/{resource}"'
 
@@ -48,7 +50,7 @@ class Bench:
         gateway = self.gateway(name, {"aws": broker.url, "pelion": "mqtts://localhost:1"},
                                {"aws.batch_size": f'"{batch}"'})
         seeded = json.loads(must([SEEDER_BINARY, "--state", gateway.folder / "state", "--readings", readings,
-                                  "--upstream", "aws"], timeout=300))
+                                  "--upstream", "aws", "--prefix", PREFIX], timeout=300))
         gateway.start()
         meter = Meter(gateway.process.pid)
         before, threads = meter.cpu_s(), meter.cpu_s_by_thread()
@@ -124,8 +126,8 @@ def verdicts(drains):
               far["readings_per_second"] >= LEAST_READINGS_PER_SECOND)]
     for what, figure, limit in (("metered units a thousand readings", far["units_per_thousand"],
                                  MAX_UNITS_PER_THOUSAND),
-                                ("CPU µs a reading drained, the better of both round trips",
-                                 min(far["cpu_us"], near["cpu_us"]), MAX_CPU_US),
+                                ("CPU µs a reading drained, the worse of both round trips",
+                                 max(far["cpu_us"], near["cpu_us"]), MAX_CPU_US),
                                 ("publishes discarded", sum(one["discarded"] for one in drains.values()), 0)):
         found.append((what, figure, f"at most {limit}", figure <= limit))
     return found
