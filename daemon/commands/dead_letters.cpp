@@ -8,6 +8,8 @@
 
 #include "daemon/commands/invocation.hpp"
 #include "daemon/commands/table.hpp"
+#include "daemon/config.hpp"
+#include "daemon/config/units.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -25,11 +27,29 @@ std::string text(const json& value) {
     return value.is_string() ? printable(value.get<std::string>()) : value.dump();
 }
 
+// Why nothing was found, when that is because no upstream has this name. One that was removed from the
+// configuration may have left letters: only where there are none is this asked.
+std::optional<Error> misnamed(const Invocation& invocation, const std::string& name) {
+    const auto config = read_config(invocation.config_file);
+    if (name.empty() || !config || config->upstream(name) != nullptr) return std::nullopt;
+    std::vector<std::string_view> names;
+    names.reserve(config->upstreams.size());
+    for (const UpstreamConfig& upstream : config->upstreams)
+        names.emplace_back(upstream.connection.name);
+    const auto meant = nearest(name, names);
+    return Error{fmt::format("there is no upstream \"{}\", and no dead letter of one", printable(name)),
+                 meant ? fmt::format("did you mean \"{}\"?", *meant)
+                       : "name one of the [[upstream]] tables of the configuration"};
+}
+
 ExitCode list(const Invocation& invocation, const Arguments& arguments) {
     json call{{"count", arguments.count}, {"upstream", arguments.upstream}};
     const auto result = call_daemon_or_store(invocation, "dead_letters.list", call);
     if (!result) return result.error().tell(invocation);
     const json& letters = result->at("letters");
+    if (letters.empty()) {
+        if (const auto why = misnamed(invocation, arguments.upstream)) return invocation.fail(*why);
+    }
     if (invocation.json) return invocation.print(letters);
     if (letters.empty()) {
         invocation.console.out << "There are no dead letters.\n";
@@ -51,6 +71,9 @@ ExitCode change(const Invocation& invocation, const Arguments& arguments, std::s
     if (arguments.all) call["all"] = true;
     if (arguments.id != 0) call["id"] = arguments.id;
     const auto result = call_daemon_or_store(invocation, fmt::format("dead_letters.{}", what), call);
+    if (!result && result.error().code == ExitCode::kFailed) {
+        if (const auto why = misnamed(invocation, arguments.upstream)) return invocation.fail(*why);
+    }
     if (!result) return result.error().tell(invocation);
     if (invocation.json) return invocation.print(*result);
     const auto readings = result->at("readings").get<std::uint64_t>();

@@ -45,12 +45,14 @@ void warn_of_aws_limits(const Config& config, std::size_t index, const std::stri
     const PaceLimits& pace = upstream.pace;
     if (pace.publishes_per_second <= 0 || pace.publishes_per_second > aws::kMostPublishesPerSecond) {
         findings.warn(file, upstream_key(index, "publishes_per_second"),
-                      "is more than the 100 of one connection, and AWS IoT Core drops what is above",
+                      fmt::format("is {}: AWS IoT Core drops what is above 100 on one connection",
+                                  pace.publishes_per_second <= 0 ? "no limit" : "too much"),
                       "leave it out, and raise connections for more");
     }
     if (pace.bytes_per_second <= 0 || pace.bytes_per_second > aws::kMostBytesPerSecond) {
         findings.warn(file, upstream_key(index, "bytes_per_second"),
-                      "is more than the 512 KiB of one connection, and AWS IoT Core slows down what is above",
+                      fmt::format("is {}: AWS IoT Core slows down what is above 512 KiB on one connection",
+                                  pace.bytes_per_second <= 0 ? "no limit" : "too much"),
                       "leave it out, and raise connections for more");
     }
 }

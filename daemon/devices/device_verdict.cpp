@@ -70,7 +70,7 @@ Verdict ok(const DeviceCase& its, const dtls::HandshakeTrace* trace) {
     if (trace != nullptr) {
         verdict.happened = fmt::format(
             "It shook hands at {}, in {}, and was let in.", to_rfc3339(its.evidence.wall_of(trace->ended)),
-            to_words(std::chrono::duration_cast<milliseconds>(trace->ended - trace->started)));
+            time_in_words(std::chrono::duration_cast<milliseconds>(trace->ended - trace->started)));
         if (its.device == nullptr && !trace->identity.empty())
             verdict.cure = fmt::format("narrowgate diagnose device \"{}\" says whether its session goes on",
                                        identity_of(*trace));

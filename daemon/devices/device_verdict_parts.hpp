@@ -11,6 +11,7 @@
 
 #include "daemon/devices/device_verdict.hpp"
 #include "narrowgate/base/bytes.hpp"
+#include "narrowgate/base/clock.hpp"
 
 namespace narrowgate::daemon {
 
@@ -21,6 +22,11 @@ Verdict judge_failure(const DeviceCase& its, const SeenHandshake& handshake);
 
 inline std::string times(std::uint64_t count) {
     return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
+// A turn of the loop has one time: what came and was answered in it took none.
+inline std::string time_in_words(milliseconds took) {
+    return took < milliseconds(1) ? "less than 1 ms" : to_words(took);
 }
 
 inline std::string identity_of(const dtls::HandshakeTrace& trace) {

@@ -121,7 +121,7 @@ Verdict silence(const DeviceCase& its, const SeenHandshake& handshake) {
             "It was sent our flight (ServerHello, ServerHelloDone) {} within {}, in datagrams of at most {} "
             "bytes "
             "(dtls.mtu is {}), and nothing came back.",
-            times(1 + trace.retransmissions), to_words(waited), trace.largest_out, its.mtu);
+            times(1 + trace.retransmissions), time_in_words(waited), trace.largest_out, its.mtu);
         if (trace.max_fragment > 0)
             verdict.happened += fmt::format(
                 " It asked for records of at most {} bytes (max_fragment_length), which "
@@ -144,7 +144,7 @@ Verdict silence(const DeviceCase& its, const SeenHandshake& handshake) {
         "It named the identity \"{}\", which is known, in its ClientKeyExchange, but no Finished followed "
         "within {}; "
         "our flight was sent again {}.{}",
-        identity_of(trace), to_words(waited), times(trace.retransmissions), alert_of(trace));
+        identity_of(trace), time_in_words(waited), times(trace.retransmissions), alert_of(trace));
     verdict.cause =
         "it sends its last flight in several datagrams, and those behind the first are lost or held back by "
         "the modem; or it was reset while it computed keys";

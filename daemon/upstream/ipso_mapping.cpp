@@ -29,6 +29,9 @@ struct Row {
 };
 
 // The first that fits counts: names before units. Units are SenML's (RFC 8428 section 12.1, RFC 8798).
+// Numbers are those of the OMA's LwM2M registry (github.com/OpenMobileAlliance/lwm2m-registry, a file an
+// object), in each object's newest version: 1.1, and 2.0 of 3336, which has numbers (6051, 6052) where 1.0
+// had texts.
 constexpr std::array kTable = {
     Row{"", "presence", 3302, kDigitalInputState},
     Row{"W", "active-power", 3305, 5800},
@@ -83,10 +86,32 @@ constexpr std::array kTable = {
     Row{"dBm", "", 3300, kSensorValue, true},
 };
 
-// Resources that sensor objects have beside their value: input counter, time stamp, least and greatest
-// measured and possible, units, application type, quality.
-constexpr std::array<std::uint16_t, 11> kCommonResources = {5501, 5518, 5601, 5602, 5603, 5604,
-                                                            5701, 5750, 5751, 6042, 6049};
+// Resources that sensor objects have beside their value: input counter, time stamp and its fraction, least
+// and greatest measured and possible, units, application type, sensor type, calibration, quality.
+constexpr std::array<std::uint16_t, 13> kCommonResources = {5501, 5518, 6050, 5601, 5602, 5603, 5604,
+                                                            5701, 5750, 5751, 5821, 6042, 6049};
+
+// What else the registry has for an object of the table, and a [[map]] may name.
+struct Further {
+    std::uint16_t object;
+    std::uint16_t first;  // to `last`
+    std::uint16_t last;
+};
+constexpr std::array kFurther = {
+    Further{3302, 5903, 5904},  // delays between clear and busy
+    Further{3305, 5801, 5806},  // active power: least, greatest, cumulative
+    Further{3305, 5810, 5816},  // reactive power
+    Further{3305, 5820, 5820},  // power factor
+    Further{3306, 5851, 5853},  // dimmer, time on, state as a text
+    Further{3308, 5706, 5706},  // colour
+    Further{3336, 5514, 5517},  // texts of version 1.0: latitude, longitude, uncertainty; velocity
+    Further{3336, 5705, 5705},  // direction
+    Further{3336, 6053, 6053},  // uncertainty
+    Further{3337, 5519, 5520},  // least and greatest position
+    Further{3337, 5537, 5538},  // transition time and what remains of it
+    Further{3342, 5852, 5852},  // time on
+    Further{3342, 5854, 5854},  // time off
+};
 
 // LwM2M's registry: objects of other bodies and of vendors, not those that manage a device.
 constexpr std::uint16_t kLeastObject = 2048;
@@ -99,6 +124,10 @@ bool is_in_table(std::uint16_t object) {
 
 bool has_resource(std::uint16_t object, std::uint16_t resource) {
     if (std::ranges::find(kCommonResources, resource) != kCommonResources.end()) return true;
+    const auto is_further = [&](const Further& further) {
+        return further.object == object && further.first <= resource && resource <= further.last;
+    };
+    if (std::ranges::any_of(kFurther, is_further)) return true;
     return std::ranges::any_of(
         kTable, [&](const Row& row) { return row.object == object && row.resource == resource; });
 }

@@ -5,10 +5,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <condition_variable>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "bench/seeding.hpp"
 #include "narrowgate/store/store.hpp"
 #include "sim/senml_reading.hpp"
 
@@ -17,7 +16,6 @@ namespace {
 using namespace narrowgate;
 
 constexpr std::uint16_t kSenmlCbor = 112;  // RFC 8428 section 12.3
-constexpr std::size_t kUnitsUnderWay = 4'096;
 
 struct Plan {
     std::string directory;
@@ -33,28 +31,6 @@ int complain(const Error& error) {
     fmt::print(stderr, "narrowgate-backlog-seeder: {}\n", error.text());
     return 1;
 }
-
-// Counts what the writer completes.
-class Progress {
-public:
-    void on_completions(const std::vector<store::Completion>& completions) {
-        const std::lock_guard lock(mutex_);
-        for (const store::Completion& completion : completions)
-            ++(completion.outcome == store::Outcome::kCommitted ? committed_ : failed_);
-        changed_.notify_one();
-    }
-    // Waits until at most `count` of `submitted` are under way; false when one has failed.
-    bool wait(std::size_t submitted, std::size_t count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return submitted - committed_ - failed_ <= count; });
-        return failed_ == 0;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t committed_ = 0, failed_ = 0;
-};
 
 // Reading `at` of all: the devices take turns, and number theirs from 1.
 store::NewReading reading_of(std::uint64_t at, const Plan& plan, store::UpstreamMask upstreams,
@@ -80,25 +56,16 @@ Expected<std::uint64_t> fill(store::Store& store, const Plan& plan, const Clock&
         if (!id) return std::unexpected(id.error());
         upstreams |= store::mask_of(*id);
     }
-    Progress progress;
-    const store::SinkId sink = store.add_sink(
-        [&](std::vector<store::Completion>&& completions) { progress.on_completions(completions); });
     // As they would have come in: one a millisecond, the last just now.
     const WallTime first = clock.now().wall - milliseconds(plan.readings);
-    std::uint64_t submitted = 0, payload_bytes = 0;
-    bool good = true;
-    while (good && submitted < plan.readings) {
+    std::uint64_t payload_bytes = 0;
+    const auto submitted = bench::submit_all(store, plan.readings, [&](std::uint64_t at) {
         store::Unit unit;
-        unit.sink = sink;
-        unit.reading = reading_of(submitted, plan, upstreams, first + milliseconds(submitted));
+        unit.reading = reading_of(at, plan, upstreams, first + milliseconds(at));
         payload_bytes += unit.reading->payload.size();
-        // Below the store's own bound on its queue, so that it takes each at once.
-        good = progress.wait(submitted, kUnitsUnderWay - 1) && store.submit(std::move(unit));
-        if (good) ++submitted;
-    }
-    if (!progress.wait(submitted, 0) || !good) {
-        return failure("the readings could not be committed", "is there room on the disk?");
-    }
+        return unit;
+    });
+    if (!submitted) return std::unexpected(submitted.error());
     return payload_bytes;
 }
 

@@ -5,12 +5,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "bench/seeding.hpp"
 #include "bench/session_node.hpp"
 #include "narrowgate/store/store.hpp"
 
@@ -19,34 +18,11 @@ namespace {
 using namespace narrowgate;
 
 constexpr std::size_t kDevicesAnImport = 50'000;
-constexpr std::size_t kUnitsUnderWay = 4'096;
 
 int complain(const Error& error) {
     fmt::print(stderr, "narrowgate-session-seeder: {}\n", error.text());
     return 1;
 }
-
-// Counts what the writer completes.
-class Progress {
-public:
-    void on_completions(const std::vector<store::Completion>& completions) {
-        const std::lock_guard lock(mutex_);
-        for (const store::Completion& completion : completions)
-            ++(completion.outcome == store::Outcome::kCommitted ? committed_ : failed_);
-        changed_.notify_one();
-    }
-    // Waits until at most `count` of `submitted` are under way; false when one has failed.
-    bool wait(std::size_t submitted, std::size_t count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return submitted - committed_ - failed_ <= count; });
-        return failed_ == 0;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t committed_ = 0, failed_ = 0;
-};
 
 Expected<void> add_devices(store::Store& store, std::uint64_t count, const std::string& fleet) {
     for (std::uint64_t at = 0; at < count;) {
@@ -67,24 +43,12 @@ Expected<void> add_sessions(store::Store& store, std::uint64_t count, const Cloc
         !loaded) {
         return loaded;
     }
-    Progress progress;
-    const store::SinkId sink = store.add_sink(
-        [&](std::vector<store::Completion>&& completions) { progress.on_completions(completions); });
-    std::uint64_t submitted = 0;
-    bool good = true;
-    while (good && submitted < count) {
+    return bench::submit_all(store, count, [&](std::uint64_t at) {
         store::Unit unit;
-        unit.sink = sink;
-        unit.open = bench::session_of(submitted, credentials.at(bench::identity_of(submitted)),
-                                      clock.now().wall, store.service_time());
-        // Below the store's own bound on its queue, so that it takes each at once.
-        good = progress.wait(submitted, kUnitsUnderWay - 1) && store.submit(std::move(unit));
-        if (good) ++submitted;
-    }
-    if (!progress.wait(submitted, 0) || !good) {
-        return failure("the sessions could not be committed", "is there room on the disk?");
-    }
-    return {};
+        unit.open = bench::session_of(at, credentials.at(bench::identity_of(at)), clock.now().wall,
+                                      store.service_time());
+        return unit;
+    });
 }
 
 std::uintmax_t database_bytes(const std::filesystem::path& directory) {

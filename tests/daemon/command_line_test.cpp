@@ -9,13 +9,9 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "daemon/config_texts.hpp"
-#include "daemon/text_files.hpp"
-#include "fakes/child_process.hpp"
-#include "fakes/manual_clock.hpp"
-#include "narrowgate/store/store.hpp"
+#include "daemon/command_test.hpp"
+#include "fakes/pki.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -25,39 +21,11 @@ using ::testing::Not;
 
 constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
 
-class CommandLineTest : public ::testing::Test {
+class CommandLineTest : public CommandTest {
 protected:
-    CommandLineTest() {
-        write_text_file(config_, kGatewayText);
-        write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
-    }
+    ExitCode type(std::vector<std::string> arguments) { return type_at(config_, std::move(arguments)); }
 
-    // Runs with `--config` added; what was written is in out_ and err_.
-    ExitCode type(std::vector<std::string> arguments) {
-        arguments.insert(arguments.end(), {"--config", config_.string()});
-        return type_as_is(arguments);
-    }
-    ExitCode type_as_is(const std::vector<std::string>& arguments) {
-        std::istringstream in(std::exchange(input_, ""));
-        std::ostringstream out;
-        std::ostringstream err;
-        const ExitCode code = run_command_line(arguments, {.in = in, .out = out, .err = err}, clock_,
-                                               [this](const std::filesystem::path&, const Config& config) {
-                                                   ran_ = config.gateway.name;
-                                                   return ExitCode::kOk;
-                                               });
-        out_ = out.str();
-        err_ = err.str();
-        return code;
-    }
-
-    fakes::TemporaryDirectory directory_;
-    fakes::ManualClock clock_;
-    const std::filesystem::path config_ = directory_.path() / "narrowgate.toml";
-    std::string input_;
-    std::string out_;
-    std::string err_;
-    std::string ran_;
+    const std::filesystem::path config_ = write_gateway(directory_.path());
 };
 
 TEST_F(CommandLineTest, EveryCommandHasAPageToWorkFrom) {
@@ -149,18 +117,49 @@ TEST_F(CommandLineTest, CheckPrintsEveryMistakeWithItsPlace) {
     EXPECT_EQ(json.at("mistakes").at(0).at("column"), 1);
 }
 
-// Certificates that are there, so that nothing but the warning is left.
+// With certificates that are there, so that nothing but warnings is left.
 TEST_F(CommandLineTest, CheckWarnsOfWhatIsHardlyMeantAndStillFindsNoMistake) {
-    write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
-    write_text_file(config_,
-                    replaced(kGatewayText, "name = \"aws\"", "name = \"aws\"\nprofile = \"aws-iot\""));
-    const auto config = read_config(config_);
-    ASSERT_TRUE(config) << config.error().front().text();
-    ASSERT_EQ(config->warnings.size(), 1U);
-    EXPECT_THAT(
-        config->warnings[0].text(),
-        HasSubstr("water-meters.toml:8:9: has {device}, so that no batch of \"aws\" holds readings of "
-                  "two devices; leave {device} out"));
+    fakes::Pki pki;
+    const fakes::KeyPair pair = pki.client("gw-1");
+    clock_.advance(SystemClock().now().wall - clock_.now().wall);  // they are made now
+    std::string text = replaced(kGatewayText, "name = \"aws\"", "name = \"aws\"\nprofile = \"aws-iot\"");
+    text = replaced(text, "tls/ca.pem", pki.root().string());
+    text = replaced(text, "tls/gw.crt", pair.certificate.string());
+    write_text_file(config_, replaced(text, "tls/gw.key", pair.key.string()));
+
+    ASSERT_EQ(type({"check"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(err_, "");
+    EXPECT_THAT(out_,
+                HasSubstr("warning: " + config_.string() + ":22:20: upstream aws: the certificate in "));
+    EXPECT_THAT(out_, HasSubstr("warning: " + (directory_.path() / "fleets.d/water-meters.toml").string() +
+                                ":8:9: has {device}, so that no batch of \"aws\" holds readings of two "
+                                "devices; leave {device} out"));
+    EXPECT_THAT(out_, ::testing::EndsWith(config_.string() + " is right: 1 fleet, 1 upstream.\n"));
+
+    ASSERT_EQ(type({"check", "--json"}), ExitCode::kOk) << err_;
+    const auto json = nlohmann::json::parse(out_);
+    EXPECT_TRUE(json.at("mistakes").empty());
+    ASSERT_EQ(json.at("warnings").size(), 3U) << "of the root, the certificate and the topic";
+    EXPECT_EQ(json.at("warnings").at(2).at("line"), 8);
+    EXPECT_EQ(json.at("warnings").at(2).at("column"), 9);
+
+    EXPECT_EQ(type({"run"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(ran_, "gw-1");
+}
+
+// The upstream says so at each attempt; nodes must not wait for it.
+TEST_F(CommandLineTest, RunStartsWithACertificateThatHasEndedAndCheckRefusesIt) {
+    fakes::Pki pki;
+    const fakes::KeyPair pair = pki.client("gw-1");
+    clock_.advance(SystemClock().now().wall + std::chrono::hours(72) - clock_.now().wall);
+    std::string text = replaced(kGatewayText, "tls/ca.pem", pki.root().string());
+    text = replaced(text, "tls/gw.crt", pair.certificate.string());
+    write_text_file(config_, replaced(text, "tls/gw.key", pair.key.string()));
+    EXPECT_EQ(type({"check"}), ExitCode::kConfiguration);
+    EXPECT_THAT(err_, HasSubstr(config_.string() + ":21:20: upstream aws: the certificate in "));
+    EXPECT_THAT(err_, HasSubstr("expired on"));
+    EXPECT_EQ(type({"run"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(ran_, "gw-1");
 }
 
 TEST_F(CommandLineTest, RunDoesNotStartWithMistakes) {

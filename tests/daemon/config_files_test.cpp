@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "daemon/config_texts.hpp"
 #include "daemon/text_files.hpp"
 #include "fakes/pki.hpp"
@@ -12,7 +15,10 @@ namespace narrowgate::daemon {
 namespace {
 
 using std::filesystem::perms;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class ConfigFilesTest : public ::testing::Test {
@@ -26,6 +32,26 @@ protected:
         std::filesystem::permissions(key_, perms::owner_read | perms::owner_write);
         write_text_file(file_, kGatewayText);
         write_text_file(fleet_, kFleetText);
+    }
+
+    // The pair from now on.
+    void use(const fakes::Pki::Wish& wish) {
+        const fakes::KeyPair pair = pki_.issue(wish);
+        const auto options = std::filesystem::copy_options::overwrite_existing;
+        std::filesystem::copy_file(pair.certificate, certificate_, options);
+        std::filesystem::copy_file(pair.key, key_, options);
+    }
+    // Those at the certificate's key: the throw-away root's own end is always near.
+    static std::vector<std::string> about_the_certificate(const Mistakes& warnings) {
+        std::vector<std::string> texts;
+        for (const Mistake& warning : warnings)
+            if (warning.line == 21) texts.push_back(warning.text());
+        return texts;
+    }
+    std::vector<std::string> warnings_of_certificate() const {
+        const auto config = load();
+        if (!config) return {config.error().front().text()};
+        return about_the_certificate(config->warnings);
     }
 
     const std::filesystem::path& home() const { return directory_.path(); }
@@ -43,8 +69,11 @@ protected:
     fakes::TemporaryDirectory directory_;
     const std::filesystem::path file_ = home() / "narrowgate.toml";
     const std::filesystem::path fleet_ = home() / "fleets.d/water-meters.toml";
+    const std::filesystem::path certificate_ = home() / "tls/gw.crt";
     const std::filesystem::path key_ = home() / "tls/gw.key";
 };
+
+constexpr auto kDay = std::chrono::hours(24);
 
 TEST_F(ConfigFilesTest, AMachineThatIsInOrderHasNoMistake) {
     const auto config = load();
@@ -74,6 +103,67 @@ TEST_F(ConfigFilesTest, ACertificateOfAnotherKeyIsAMistake) {
     std::filesystem::copy_file(pki_.client("other").certificate, home() / "tls/gw.crt",
                                std::filesystem::copy_options::overwrite_existing);
     EXPECT_GE(only_mistake().line, 21U);
+}
+
+TEST_F(ConfigFilesTest, ACertificateThatEndsWithinThirtyDaysIsAWarningAtItsKey) {
+    use({.file_name = "lasting", .common_name = "gw-1", .to = 400 * kDay});
+    EXPECT_THAT(warnings_of_certificate(), IsEmpty());
+    use({.file_name = "ending", .common_name = "gw-1", .to = 20 * kDay + std::chrono::hours(1)});
+    EXPECT_THAT(warnings_of_certificate(),
+                ElementsAre(AllOf(HasSubstr(file_.string() + ":21:20: upstream aws"),
+                                  HasSubstr("(CN=gw-1) expires in 20 days"), HasSubstr("; renew it"))));
+}
+
+TEST_F(ConfigFilesTest, ARootThatEndsSoonIsAWarningAtItsKey) {
+    const auto config = load();
+    ASSERT_TRUE(config);
+    const auto is_of_root = [](const Mistake& warning) { return warning.line == 20; };
+    const auto found = std::ranges::find_if(config->warnings, is_of_root);
+    ASSERT_NE(found, config->warnings.end());
+    EXPECT_THAT(found->text(), HasSubstr("expires in 1 day"));
+    EXPECT_THAT(found->cure, HasSubstr("next root"));
+}
+
+// Nodes and the other upstreams must not wait for a certificate, nor for a clock that is not set yet.
+TEST_F(ConfigFilesTest, ACertificateThatIsNotValidNowIsAMistakeToACheckAndAWarningToAStart) {
+    const auto now = SystemClock().now().wall;
+    for (const auto& [when, what] :
+         {std::pair{now + 3 * kDay, "expired on"}, std::pair{now - 3 * kDay, "is not valid before"}}) {
+        const auto checked = load_config(file_, when);
+        ASSERT_FALSE(checked) << what;
+        ASSERT_THAT(checked.error(), SizeIs(1));
+        EXPECT_EQ(checked.error()[0].line, 21U);
+        EXPECT_THAT(checked.error()[0].what, HasSubstr(what));
+        const auto started = load_config_to_start(file_, when);
+        ASSERT_TRUE(started) << started.error().front().text();
+        EXPECT_THAT(about_the_certificate(started->warnings), ElementsAre(HasSubstr(what)));
+        EXPECT_EQ(started->upstreams.at(0).connection.name, "aws");
+    }
+}
+
+TEST_F(ConfigFilesTest, AStartForgivesNothingElse) {
+    std::filesystem::permissions(key_, perms::group_read, std::filesystem::perm_options::add);
+    const auto started = load_config_to_start(file_, SystemClock().now().wall + 3 * kDay);
+    ASSERT_FALSE(started);
+    ASSERT_THAT(started.error(), SizeIs(1));
+    EXPECT_EQ(started.error()[0].line, 22U);
+}
+
+TEST_F(ConfigFilesTest, ACertificateThatIsNotForClientsIsAWarning) {
+    use({.file_name = "server",
+         .common_name = "gw-1",
+         .extensions = "extendedKeyUsage=serverAuth\n",
+         .to = 400 * kDay});
+    EXPECT_THAT(warnings_of_certificate(),
+                ElementsAre(AllOf(HasSubstr(":21:20: "), HasSubstr("clientAuth"))));
+}
+
+TEST_F(ConfigFilesTest, AChainInTheWrongOrderIsAWarning) {
+    use({.file_name = "lasting", .common_name = "gw-1", .to = 400 * kDay});
+    const auto stranger = pki_.issue({.file_name = "stranger", .common_name = "stranger", .to = 400 * kDay});
+    write_text_file(certificate_, read_text_file(certificate_) + read_text_file(stranger.certificate));
+    EXPECT_THAT(warnings_of_certificate(),
+                ElementsAre(AllOf(HasSubstr(":21:20: "), HasSubstr("is broken"), HasSubstr("CN=stranger"))));
 }
 
 TEST_F(ConfigFilesTest, AFileThatEverybodyMayWriteIsRefused) {

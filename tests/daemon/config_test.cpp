@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/config.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "daemon/config_texts.hpp"
@@ -136,8 +137,52 @@ thing = "{fleet}-{device}"
     // The first route's batches are a device's, and AWS drops what comes faster; shadows warn of nothing.
     ASSERT_EQ(config->warnings.size(), 2U);
     EXPECT_EQ(config->warnings[0].file, "gateway.toml");
-    EXPECT_NE(config->warnings[0].what.find("more than the 100"), std::string::npos);
+    EXPECT_NE(config->warnings[0].what.find("no limit: AWS IoT Core drops what is above 100"),
+              std::string::npos);
     EXPECT_EQ(config->warnings[1].line, 8U);
+}
+
+// The warnings' texts for this key at the upstream and topic at the route.
+std::vector<std::string> warnings_of(std::string_view keys, std::string_view topic = "dt/{fleet}") {
+    const auto config = parse_texts(replaced(kGatewayText, "client_id", std::string(keys) + "\nclient_id"),
+                                    replaced(kFleetText, "dt/{fleet}/{device}/{resource}", topic));
+    if (!config) return {config.error().front().text()};
+    std::vector<std::string> texts;
+    for (const Mistake& warning : config->warnings)
+        texts.push_back(warning.text());
+    return texts;
+}
+
+TEST(ConfigTest, ARateThatAwsDoesNotTakeIsAWarningAtItsKey) {
+    using ::testing::ElementsAre;
+    using ::testing::HasSubstr;
+    using ::testing::IsEmpty;
+    const auto of = [](const std::string& keys) { return warnings_of("profile = \"aws-iot\"\n" + keys); };
+    EXPECT_THAT(of(""), IsEmpty());
+    EXPECT_THAT(of("publishes_per_second = 100\nbytes_per_second = \"512KiB\""), IsEmpty());
+    EXPECT_THAT(
+        of("publishes_per_second = 101"),
+        ElementsAre(HasSubstr("gateway.toml:20:24: is too much: AWS IoT Core drops what is above 100")));
+    EXPECT_THAT(of("publishes_per_second = 0"), ElementsAre(HasSubstr("is no limit")));
+    EXPECT_THAT(of("bytes_per_second = 524289"),
+                ElementsAre(HasSubstr(
+                    "gateway.toml:20:20: is too much: AWS IoT Core slows down what is above 512 KiB")));
+    EXPECT_THAT(of("bytes_per_second = 0"), ElementsAre(HasSubstr("is no limit")));
+    EXPECT_THAT(of("publishes_per_second = 500\nbytes_per_second = \"1MiB\""),
+                ElementsAre(HasSubstr("gateway.toml:20"), HasSubstr("gateway.toml:21")));
+    EXPECT_THAT(warnings_of("publishes_per_second = 0"), IsEmpty()) << "another's broker has its own";
+}
+
+TEST(ConfigTest, ATopicWithTheDeviceIsAWarningWhereBatchesWereMeant) {
+    using ::testing::ElementsAre;
+    using ::testing::HasSubstr;
+    using ::testing::IsEmpty;
+    constexpr std::string_view kAlone = "dt/{device}";
+    EXPECT_THAT(warnings_of("profile = \"aws-iot\"", kAlone),
+                ElementsAre(HasSubstr("fleet.toml:8:9: has {device}, so that no batch of \"aws\" holds")));
+    EXPECT_THAT(warnings_of("batch_size = \"2KiB\"", kAlone), ElementsAre(HasSubstr("has {device}")));
+    EXPECT_THAT(warnings_of("profile = \"aws-iot\"\nbatch_size = 0", kAlone), IsEmpty());
+    EXPECT_THAT(warnings_of("", kAlone), IsEmpty()) << "a message a reading is what \"mqtt\" does";
 }
 
 TEST(ConfigTest, PathsStartAtTheFileThatNamesThem) {

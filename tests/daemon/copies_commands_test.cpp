@@ -6,15 +6,9 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "daemon/commands/command_line.hpp"
-#include "daemon/config_texts.hpp"
+#include "daemon/command_test.hpp"
 #include "daemon/devices/device_history.hpp"
-#include "daemon/text_files.hpp"
-#include "fakes/child_process.hpp"
-#include "fakes/manual_clock.hpp"
-#include "narrowgate/store/store.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -26,27 +20,16 @@ using ::testing::Not;
 constexpr std::string_view kPsk = "000102030405060708090a0b0c0d0e0f";
 
 // Two gateways on one machine, "here" and "there".
-class CopiesCommandsTest : public ::testing::Test {
+class CopiesCommandsTest : public CommandTest {
 protected:
     CopiesCommandsTest() {
-        for (const char* gateway : {"here", "there"}) {
-            write_text_file(directory_.path() / gateway / "narrowgate.toml", kGatewayText);
-            write_text_file(directory_.path() / gateway / "fleets.d/water-meters.toml", kFleetText);
-        }
+        for (const char* gateway : {"here", "there"})
+            write_gateway(directory_.path() / gateway);
         write_secret(key_, std::string(64, 'a') + "\n");
     }
 
     ExitCode type(const std::string& gateway, std::vector<std::string> arguments) {
-        const auto config = directory_.path() / gateway / "narrowgate.toml";
-        arguments.insert(arguments.end(), {"--config", config.string()});
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const ExitCode code =
-            run_command_line(arguments, {.in = in, .out = out, .err = err}, clock_, RunDaemon());
-        out_ = out.str();
-        err_ = err.str();
-        return code;
+        return type_at(directory_.path() / gateway / "narrowgate.toml", std::move(arguments));
     }
     json ask(const std::string& gateway, std::vector<std::string> arguments) {
         arguments.emplace_back("--json");
@@ -83,22 +66,13 @@ protected:
         store->stop();
     }
     std::unique_ptr<store::Store> open_store(const std::string& gateway) {
-        store::Options options;
-        options.directory = directory_.path() / gateway / "state";
-        auto store = store::Store::open(options, log_, clock_);
-        EXPECT_TRUE(store.has_value()) << store.error().text();
-        return std::move(*store);
+        return CommandTest::open_store(directory_.path() / gateway);
     }
     std::uint64_t sessions_at(const std::string& gateway) {
         return ask(gateway, {"sessions", "list"}).at("sessions").get<std::uint64_t>();
     }
 
-    fakes::TemporaryDirectory directory_;
-    fakes::ManualClock clock_;
-    Log log_{LogLevel::kError};
     const std::filesystem::path key_ = directory_.path() / "transfer.key";
-    std::string out_;
-    std::string err_;
 };
 
 TEST_F(CopiesCommandsTest, EachHasAPageToWorkFrom) {

@@ -5,14 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "daemon/commands/command_line.hpp"
-#include "daemon/config_texts.hpp"
-#include "daemon/text_files.hpp"
-#include "fakes/child_process.hpp"
-#include "fakes/manual_clock.hpp"
-#include "narrowgate/store/store.hpp"
+#include "daemon/command_test.hpp"
+#include "daemon/reading_units.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -20,48 +15,20 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-class DeadLettersCommandsTest : public ::testing::Test {
+class DeadLettersCommandsTest : public CommandTest {
 protected:
-    DeadLettersCommandsTest() {
-        write_text_file(config_, kGatewayText);
-        write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
-    }
-
     ExitCode type(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "dead-letters");
-        arguments.insert(arguments.end(), {"--config", config_.string()});
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const ExitCode code =
-            run_command_line(arguments, {.in = in, .out = out, .err = err}, clock_, RunDaemon());
-        out_ = out.str();
-        err_ = err.str();
-        return code;
+        return type_at(config_, std::move(arguments));
     }
-    std::unique_ptr<store::Store> open_store() {
-        store::Options options;
-        options.directory = directory_.path() / "state";
-        auto store = store::Store::open(options, log_, clock_);
-        EXPECT_TRUE(store.has_value()) << store.error().text();
-        return std::move(*store);
-    }
+    std::unique_ptr<store::Store> open_store() { return CommandTest::open_store(directory_.path()); }
     // Readings of which the upstream "aws" has refused all.
     void refuse(store::ReadingNumber count) {
         const auto store = open_store();
         const auto aws = *store->upstream("aws");
         const auto sink = store->add_sink([](std::vector<store::Completion>&&) {});
         for (store::ReadingNumber number = 1; number <= count; ++number) {
-            store::Unit unit;
-            unit.reading.emplace();
-            unit.reading->device = "wm-0001";
-            unit.reading->fleet = "water-meters";
-            unit.reading->resource = "telemetry";
-            unit.reading->payload = {1, 2, 3};
-            unit.reading->received = clock_.now().wall;
-            unit.reading->upstreams = store::mask_of(aws);
-            unit.sink = sink;
-            ASSERT_TRUE(store->submit(std::move(unit)));
+            ASSERT_TRUE(store->submit(reading_unit(store::mask_of(aws), clock_.now().wall, sink)));
         }
         ASSERT_TRUE(store->flush());  // behind the units
         ASSERT_EQ(store->head(), count + 1);
@@ -71,12 +38,7 @@ protected:
     }
     std::uint64_t waiting() { return open_store()->status().upstreams.at(0).pending_readings; }
 
-    fakes::TemporaryDirectory directory_;
-    fakes::ManualClock clock_;
-    Log log_{LogLevel::kError};
-    const std::filesystem::path config_ = directory_.path() / "narrowgate.toml";
-    std::string out_;
-    std::string err_;
+    const std::filesystem::path config_ = write_gateway(directory_.path());
 };
 
 TEST_F(DeadLettersCommandsTest, WhatWasRefusedIsListedWithTheReason) {
@@ -122,6 +84,22 @@ TEST_F(DeadLettersCommandsTest, WhichOnesMustBeSaid) {
     }
     EXPECT_EQ(type({}), ExitCode::kUsage);
     EXPECT_EQ(waiting(), 0U);
+}
+
+TEST_F(DeadLettersCommandsTest, AnUpstreamThatNobodyHasIsToldAndOneThatHasNoneIsNoMistake) {
+    refuse(1);
+    for (const char* what : {"list", "retry", "drop"}) {
+        std::vector<std::string> words = {what, "--upstream", "asw"};
+        if (what != std::string_view("list")) words.emplace_back("--all");
+        EXPECT_EQ(type(words), ExitCode::kFailed) << what;
+        EXPECT_THAT(err_, HasSubstr("there is no upstream \"asw\"")) << what;
+        EXPECT_THAT(err_, HasSubstr("did you mean \"aws\"?")) << what;
+    }
+    EXPECT_EQ(type({"list", "--upstream", "azure", "--json"}), ExitCode::kFailed);
+    EXPECT_THAT(err_, HasSubstr("name one of the [[upstream]] tables"));
+    EXPECT_EQ(type({"drop", "--upstream", "aws", "--all"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(type({"list", "--upstream", "aws"}), ExitCode::kOk) << err_;
+    EXPECT_EQ(out_, "There are no dead letters.\n");
 }
 
 }  // namespace

@@ -128,6 +128,10 @@ TEST_F(DeviceVerdictTest, ASuccessIsOk) {
     EXPECT_EQ(verdict().finding, Finding::kOk);
     EXPECT_THAT(verdict().happened, HasSubstr("2025-12-31T23:59:01"));
     EXPECT_THAT(verdict().happened, HasSubstr("heard last at"));
+    EXPECT_THAT(verdict().happened, HasSubstr(", in 1 s, and was let in"));
+    auto& trace = evidence_.handshakes[0].trace;
+    trace.started = trace.ended;  // on loopback, all within one turn of the loop
+    EXPECT_THAT(verdict().happened, HasSubstr(", in less than 1 ms, and was let in"));
     // By address the way on is the identity that has proved itself.
     EXPECT_EQ(verdict(false).finding, Finding::kOk);
     EXPECT_THAT(verdict(false).cure, HasSubstr("diagnose device \"wm-0001\""));

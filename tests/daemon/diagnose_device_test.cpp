@@ -5,44 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "daemon/commands/command_line.hpp"
-#include "daemon/config_texts.hpp"
+#include "daemon/command_test.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
-#include "daemon/text_files.hpp"
-#include "fakes/child_process.hpp"
-#include "fakes/manual_clock.hpp"
-#include "narrowgate/store/store.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 using ::testing::HasSubstr;
 
-class DiagnoseDeviceTest : public ::testing::Test {
+class DiagnoseDeviceTest : public CommandTest {
 protected:
-    DiagnoseDeviceTest() {
-        write_text_file(config_, kGatewayText);
-        write_text_file(directory_.path() / "fleets.d/water-meters.toml", kFleetText);
-    }
+    ExitCode type(std::vector<std::string> arguments) { return type_at(config_, std::move(arguments)); }
 
-    ExitCode type(std::vector<std::string> arguments) {
-        arguments.insert(arguments.end(), {"--config", config_.string()});
-        std::istringstream in;
-        std::ostringstream out;
-        std::ostringstream err;
-        const ExitCode code = run_command_line(arguments, {.in = in, .out = out, .err = err}, clock_, {});
-        out_ = out.str();
-        err_ = err.str();
-        return code;
-    }
-
-    fakes::TemporaryDirectory directory_;
-    fakes::ManualClock clock_;
-    const std::filesystem::path config_ = directory_.path() / "narrowgate.toml";
-    std::string out_;
-    std::string err_;
+    const std::filesystem::path config_ = write_gateway(directory_.path());
 };
 
 TEST_F(DiagnoseDeviceTest, WithoutADaemonItSaysSoAndShowsWhatTheStoreHas) {

@@ -20,7 +20,9 @@ from stage import (Failure, Skip, Stage, check, end, free_port, must, play, run,
                    wait_for)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("NARROWGATE_BUILD", ROOT / "build" / "default"))
+# As scripts/build chooses it.
+BUILD = pathlib.Path(os.environ.get("NARROWGATE_BUILD")
+                     or ROOT / "build" / (os.environ.get("NARROWGATE_PRESET") or "default"))
 GATEWAY_BINARY = BUILD / "daemon" / "narrowgate"
 NODES_BINARY = BUILD / "tests" / "sim" / "narrowgate-sim-nodes"
 

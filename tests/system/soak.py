@@ -3,6 +3,8 @@
 own, all promises checked at the end of each. Ends at the first one that is broken, and keeps its folder."""
 
 import argparse
+import contextlib
+import json
 import random
 import sys
 import time
@@ -28,6 +30,10 @@ def arguments():
     return chosen
 
 
+def counted(count, noun):
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def play_round(number, plan):
     """The round's summary; None when a promise was broken."""
     print(f"round {number}: seed {plan.seed}, {plan.seconds:.0f} s, lives of up to {plan.longest_life} s", flush=True)
@@ -40,17 +46,52 @@ def play_round(number, plan):
             return None
 
 
+class Account:
+    """Standard output of an upstream round, each line with its second; the brokers' counts become words."""
+
+    def __init__(self, out):
+        self.out, self.began = out, time.monotonic()
+        self.brokers = ["aws", "pelion"]  # in the order of their counts
+        self.troubles = 0
+        self._rest = ""
+
+    def write(self, text):
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in filter(None, lines):
+            self.troubles += line.startswith("  ")
+            print(f"{time.monotonic() - self.began:8.0f} s  {self._words_of(line.strip())}", file=self.out, flush=True)
+        return len(text)
+
+    def flush(self):
+        self.out.flush()
+
+    def _words_of(self, line):
+        if not line.startswith("{"):
+            return line
+        counts = json.loads(line)
+        if "taken" not in counts:
+            return f"a backlog of {counts['readings']} readings, {counts['bytes_per_reading']:.0f} B each"
+        refused = ", ".join(f"{count} answered {code}" for code, count in counts["answers"].items() if code != "0x00")
+        return (f"{self.brokers.pop(0)}: took {counts['taken']} of {counts['publishes']} publishes in "
+                f"{counts['connections']} connections ({counts['unanswered']} without an answer"
+                f"{', ' + refused if refused else ''}); at most {counts['largest_second']:.0f} and "
+                f"{counts['largest_second_bytes'] / 1024:.0f} KiB a second, "
+                f"{counts['largest_unacknowledged']} under way")
+
+
 def play_upstream_round(number, seed, seconds):
-    """True when every promise was kept."""
+    """How many troubles it had; None when a promise was broken."""
     print(f"round {number}: seed {seed}, {seconds:.0f} s", flush=True)
     with Stage("soak-upstream") as stage:
+        account = Account(sys.stdout)
         try:
-            aws_limits_test.misbehave_at_random(stage, random.Random(seed), seconds)
-            return True
+            with contextlib.redirect_stdout(account):
+                aws_limits_test.misbehave_at_random(stage, random.Random(seed), seconds)
+            return account.troubles
         except Failure as failure:
             stage.keep = True
             print(f"FAILED  round {number}: {failure}\nwhat it left is in {stage.folder}", flush=True)
-            return False
+            return None
 
 
 def soak_upstream(chosen):
@@ -58,12 +99,15 @@ def soak_upstream(chosen):
     print(f"--seed {seed}")
     choose = random.Random(seed)
     began = time.monotonic()
-    number = 0
+    number = troubles = 0
     while (left := chosen.minutes * 60 - (time.monotonic() - began)) > 0:
         number += 1
-        if not play_upstream_round(number, choose.randrange(1 << 32), min(left, ROUND_SECONDS)):
+        more = play_upstream_round(number, choose.randrange(1 << 32), min(left, ROUND_SECONDS))
+        if more is None:
             return 1
-    print(f"passed  {number} rounds in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+        troubles += more
+    print(f"passed  {counted(number, 'round')} in {(time.monotonic() - began) / 60:.1f} min: "
+          f"{counted(troubles, 'trouble')}, nothing lost", flush=True)
     return 0
 
 
@@ -87,7 +131,8 @@ def soak(chosen):
         passed = summary is not None
         for key, value in (summary or {}).items():
             sums[key] = sums.get(key, 0) + value
-    print(f"{'passed' if passed else 'FAILED'}  {number} rounds in {(time.monotonic() - began) / 60:.1f} min: "
+    minutes = (time.monotonic() - began) / 60
+    print(f"{'passed' if passed else 'FAILED'}  {counted(number, 'round')} in {minutes:.1f} min: "
           + ", ".join(f"{value} {key}" for key, value in sums.items()), flush=True)
     return 0 if passed else 1
 

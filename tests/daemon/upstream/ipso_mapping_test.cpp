@@ -134,9 +134,17 @@ TEST(IpsoMappingTest, ResourcesThatCannotWorkAreToldInWords) {
     EXPECT_EQ(problem(3303, 5700), "");
     EXPECT_EQ(problem(3424, 1), "");
     EXPECT_EQ(problem(3301, 5701), "");
+    EXPECT_EQ(problem(3301, 5821), "") << "calibration";
+    EXPECT_EQ(problem(3305, 5805), "") << "cumulative active power";
+    EXPECT_EQ(problem(3305, 5820), "") << "power factor";
+    EXPECT_EQ(problem(3336, 5514), "") << "latitude as a text, of version 1.0";
+    EXPECT_EQ(problem(3342, 5854), "") << "time off";
     EXPECT_THAT(problem(3303, 5701), HasSubstr("/3303/0/5700"));
     EXPECT_THAT(problem(3304, 5601), HasSubstr("cannot be had"));
     EXPECT_THAT(problem(3301, 5900), HasSubstr("no resource 5900"));
+    EXPECT_THAT(problem(3301, 5805), HasSubstr("no resource 5805"));
+    EXPECT_THAT(problem(3305, 5807), HasSubstr("no resource 5807"));
+    EXPECT_THAT(problem(3342, 5853), HasSubstr("no resource 5853"));
     EXPECT_THAT(problem(3, 9), HasSubstr("no object for sensors"));
     EXPECT_THAT(problem(3424, 40'000), HasSubstr("no resource of LwM2M"));
 }

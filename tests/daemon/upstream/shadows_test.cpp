@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/aws_topics.hpp"
 #include "daemon/upstream/topic_profile.hpp"
+#include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -98,6 +100,15 @@ TEST(ShadowsTest, WhatWaitsOfADeviceIsOneUpdateAndTheNewestValueWins) {
     EXPECT_THAT(parcel.places, ElementsAre(0, 1, 2, 4)) << "what is no SenML waits for its turn";
     EXPECT_EQ(reported(parcel), json::parse(R"({"battery":90,"volume":5})"));
     EXPECT_EQ(json::parse(parcel.publish->payload).at("clientToken"), "store-5");
+}
+
+// "Device Shadow error messages": a client token above 64 bytes is refused with 400, after the PUBACK.
+TEST(ShadowsTest, TheTokenOfAnUpdateIsNeverLongerThanAwsTakes) {
+    Shadows shadows;
+    Reading reading = volume(std::numeric_limits<ReadingNumber>::max(), "1");
+    reading.id = store::reading_id(store::Uuid{}, reading.number);
+    const auto parcel = update(shadows, {reading});
+    EXPECT_LE(json::parse(parcel.publish->payload).at("clientToken").get<std::string>().size(), 64U);
 }
 
 // The backlog comes behind what is new.

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/reading_units.hpp"
 #include "daemon/upstream/courier.hpp"
 #include "daemon/upstream/device_share.hpp"
 #include "daemon/upstream/topic_profile.hpp"
@@ -40,18 +41,8 @@ protected:
     }
 
     void store_readings(std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i) {
-            store::Unit unit;
-            unit.reading.emplace();
-            unit.reading->device = "wm-0001";
-            unit.reading->fleet = "water-meters";
-            unit.reading->resource = "telemetry";
-            unit.reading->payload = {1, 2, 3};
-            unit.reading->received = store_clock_.now().wall;
-            unit.reading->upstreams = store::mask_of(aws_);
-            unit.sink = sink_;
-            ASSERT_TRUE(store_->submit(std::move(unit)));
-        }
+        for (std::size_t i = 0; i < count; ++i)
+            ASSERT_TRUE(store_->submit(reading_unit(store::mask_of(aws_), store_clock_.now().wall, sink_)));
         ASSERT_TRUE(store_->flush());  // behind the units
         head_->advance(store_->head());
     }
