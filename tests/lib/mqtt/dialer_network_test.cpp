@@ -206,15 +206,24 @@ TEST_F(DialerNetworkTest, FamiliesAlternateFromTheOneThatTheSystemPrefers) {
 }
 
 // The head start is for one that may still answer.
-TEST_F(DialerNetworkTest, AnAddressWithoutARouteIsFollowedAtOnce) {
-    prefer_ipv4();
-    const Listener broker(kHere6);
+TEST_F(DialerNetworkTest, AnAddressThatRefusesIsFollowedAtOnce) {
+    const Listener broker(kHere4);
+    open({.attempt_delay = seconds(30)});
+    name_is({kHere6, kHere4});
+    ASSERT_TRUE(dial());
+    EXPECT_THAT(race(),
+                ElementsAre(tried(kHere6), AllOf(StartsWith(failed(kHere6)), HasSubstr("Connection refused")),
+                            tried(kHere4), StartsWith(won(kHere4))));
+}
+
+// The system puts addresses without a route behind all others (RFC 6724 section 6, rule 1), so it is the
+// last.
+TEST_F(DialerNetworkTest, AnAddressWithoutARouteIsToldAtOnce) {
     open({.attempt_delay = seconds(30)});
     name_is({kNoRoute4, kHere6});
-    ASSERT_TRUE(dial());
-    EXPECT_THAT(race(), ElementsAre(tried(kNoRoute4),
-                                    AllOf(StartsWith(failed(kNoRoute4)), HasSubstr("No route to host")),
-                                    tried(kHere6), StartsWith(won(kHere6))));
+    EXPECT_THAT(failure_of(kName), AllOf(HasSubstr("No route to host"), HasSubstr("route and firewall")));
+    EXPECT_THAT(race(), ElementsAre(tried(kHere6), StartsWith(failed(kHere6)), tried(kNoRoute4),
+                                    StartsWith(failed(kNoRoute4))));
 }
 
 TEST_F(DialerNetworkTest, AnAnswerOfTheDnsThatHasChangedIsUsedByTheNextDial) {
