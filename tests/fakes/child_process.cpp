@@ -35,7 +35,8 @@ std::string find_program(const std::string& name) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::filesystem::path& output) {
+ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::filesystem::path& output,
+                           int input) {
     const std::string program = find_program(arguments.at(0));
     std::vector<char*> argv;
     for (std::string& argument : arguments)
@@ -54,6 +55,7 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, const std::filesy
             ::dup2(fd, STDOUT_FILENO);
             ::dup2(fd, STDERR_FILENO);
         }
+        if (input >= 0) ::dup2(input, STDIN_FILENO);
         ::execv(program.c_str(), argv.data());
         ::_exit(127);
     }

@@ -15,9 +15,9 @@ namespace narrowgate::fakes {
 // Thread: the test's. A program that cannot be started fails the test by exception, as all of tests/fakes do.
 class ChildProcess {
 public:
-    // Runs `arguments[0]`, found in PATH or /usr/sbin; output of both kinds is appended to `output`. The
-    // kernel ends it with the test.
-    ChildProcess(std::vector<std::string> arguments, const std::filesystem::path& output);
+    // Runs `arguments[0]`, found in PATH or /usr/sbin; output of both kinds is appended to `output`, and
+    // `input`, if it is a descriptor, is its standard input. The kernel ends it with the test.
+    ChildProcess(std::vector<std::string> arguments, const std::filesystem::path& output, int input = -1);
     ~ChildProcess();  // SIGKILL
     ChildProcess(ChildProcess&& other) noexcept;
     ChildProcess& operator=(ChildProcess&&) = delete;

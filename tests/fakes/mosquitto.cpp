@@ -2,55 +2,16 @@
 #include "fakes/mosquitto.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
-#include <array>
-#include <chrono>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
 
+#include "fakes/process_output.hpp"
+
 namespace narrowgate::fakes {
-namespace {
-
-constexpr std::chrono::seconds kPatience{10};
-
-// Wakes whoever polls it when a file in a directory grows.
-class DirectoryWatch {
-public:
-    explicit DirectoryWatch(const std::filesystem::path& directory)
-        : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-        if (fd_ < 0) throw std::runtime_error("no inotify");
-        if (::inotify_add_watch(fd_, directory.c_str(), IN_MODIFY) < 0) {
-            ::close(fd_);
-            throw std::runtime_error("cannot watch " + directory.string());
-        }
-    }
-    ~DirectoryWatch() { ::close(fd_); }
-    DirectoryWatch(const DirectoryWatch&) = delete;
-    DirectoryWatch& operator=(const DirectoryWatch&) = delete;
-
-    int handle() const { return fd_; }
-    void forget() const {
-        std::array<char, 4096> events{};
-        while (::read(fd_, events.data(), events.size()) > 0) {
-        }
-    }
-
-private:
-    int fd_;
-};
-
-std::string text_of_file(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-}  // namespace
 
 Mosquitto::Mosquitto(Options options) : options_(std::move(options)), port_(free_port()) {
     // Tests that run beside this one look for free ports too: one of us may be too late.
@@ -92,22 +53,10 @@ void Mosquitto::start() {
 }
 
 void Mosquitto::wait_for_log(const std::string& text, std::size_t from) {
-    using std::chrono::milliseconds;
-    using std::chrono::steady_clock;
-    const DirectoryWatch watch(directory_.path());  // before the first look: nothing is missed
-    const auto deadline = steady_clock::now() + kPatience;
-    for (;;) {
-        // In this order: what it said before it ended counts.
-        const bool ended = !process_->is_running();
-        if (log().find(text, from) != std::string::npos) return;
-        if (ended) throw std::runtime_error("mosquitto has ended: " + log());
-        std::array<pollfd, 2> news{{{.fd = watch.handle(), .events = POLLIN, .revents = 0},
-                                    {.fd = process_->end_handle(), .events = POLLIN, .revents = 0}}};
-        const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-        if (left <= milliseconds(0) || ::poll(news.data(), news.size(), static_cast<int>(left.count())) == 0)
-            throw std::runtime_error("mosquitto did not say '" + text + "': " + log());
-        watch.forget();
-    }
+    wait_for_output(
+        *process_, directory_.path() / "log",
+        [&](const std::string& log) { return log.find(text, from) != std::string::npos; },
+        "mosquitto to say '" + text + "'");
 }
 
 std::string Mosquitto::url(const std::string& host) const {

@@ -145,6 +145,7 @@ bool AwsBroker::on_connect(ConnectionId id, Connection& connection, ByteView bod
         .server_keep_alive = {}};
     if (connection.keep_alive != connect->keep_alive) connack.server_keep_alive = connection.keep_alive;
     put(id, mqtt5::write_connack(connack), now).welcomes = true;
+    listener_.connected(client, connect->keep_alive);
     return true;
 }
 

@@ -87,8 +87,11 @@ public:
         ByteView payload;
         bool dup = false;
     };
-    // What becomes known of publishes.
+    // What becomes known of connections and publishes.
     struct Listener {
+        // A CONNECT was accepted, that asked for this keep-alive.
+        std::function<void(const std::string& client, seconds keep_alive)> connected = [](const std::string&,
+                                                                                          seconds) {};
         std::function<void(const Taken&)> taken = [](const Taken&) {};
         // The connection ended before these were answered: who sends them again is right to.
         std::function<void(const std::vector<std::uint64_t>&)> unanswered =

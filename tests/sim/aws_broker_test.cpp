@@ -61,9 +61,12 @@ protected:
     fakes::ManualClock clock_;
     std::vector<std::string> topics_;  // of what was taken
     std::vector<std::uint64_t> unanswered_;
+    std::vector<std::pair<std::string, seconds>> asked_;  // keep-alives
 
     AwsBroker::Listener listener() {
-        return {.taken = [this](const AwsBroker::Taken& taken) { topics_.emplace_back(taken.topic); },
+        return {.connected = [this](const std::string& client,
+                                    seconds keep_alive) { asked_.emplace_back(client, keep_alive); },
+                .taken = [this](const AwsBroker::Taken& taken) { topics_.emplace_back(taken.topic); },
                 .unanswered =
                     [this](const std::vector<std::uint64_t>& numbers) {
                         unanswered_.insert(unanswered_.end(), numbers.begin(), numbers.end());
@@ -98,6 +101,7 @@ protected:
 TEST_F(AwsBrokerTest, TakesAPublishAndAnswersIt) {
     AwsBroker broker({}, listener());
     const auto id = welcome(broker);
+    EXPECT_EQ(asked_, (std::vector{std::pair{std::string("gw-1"), seconds(45)}}));
     EXPECT_EQ(answer(broker, id, publish({.id = 7})), mqtt5::write_puback(7, Reason::kSuccess));
     EXPECT_EQ(topics_, std::vector<std::string>{"dt/a"});
 }

@@ -48,8 +48,9 @@ int main(int argc, char** argv) {
     app.add_option("--client-ca", options.client_ca_file, "PEM file of those who sign clients' certificates")
         ->required();
     app.add_flag("--require-alpn", options.require_alpn, "Only x-amzn-mqtt-ca, as on AWS's port 443");
-    app.add_option("--record", options.record_file,
-                   "File for every publish that is taken, a line of JSON each");
+    app.add_option(
+        "--record", options.record_file,
+        "File for every CONNECT that is accepted and every publish that is taken, a line of JSON each");
     app.add_flag("--sizes-only", options.digests, "Payloads are not written down");
 
     const std::string limits = "Limits", ends = "Policy and ends";

@@ -60,11 +60,17 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const 
 AwsProcess::AwsProcess(const AwsProcessOptions& options)
     : options_(options),
       address_(options.listen),
-      broker_(options.broker, {.taken = [this](const AwsBroker::Taken& taken) { record(taken); },
-                               .unanswered =
-                                   [this](const std::vector<std::uint64_t>& numbers) {
-                                       record(nlohmann::json{{"unanswered", numbers}}.dump());
-                                   }}) {}
+      broker_(
+          options.broker,
+          {.connected =
+               [this](const std::string& client, seconds keep_alive) {
+                   record(nlohmann::json{{"connected", client}, {"keep_alive", keep_alive.count()}}.dump());
+               },
+           .taken = [this](const AwsBroker::Taken& taken) { record(taken); },
+           .unanswered =
+               [this](const std::vector<std::uint64_t>& numbers) {
+                   record(nlohmann::json{{"unanswered", numbers}}.dump());
+               }}) {}
 
 Expected<std::unique_ptr<AwsProcess>> AwsProcess::make(const AwsProcessOptions& options) {
     auto process = std::unique_ptr<AwsProcess>(new AwsProcess(options));

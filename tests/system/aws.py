@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """narrowgate-aws, the broker that treats a gateway as AWS IoT Core does, as system tests and benchmarks use it."""
 
+import base64
+import gzip
 import json
 import subprocess
 
@@ -13,9 +15,9 @@ SEEDER_BINARY = BUILD / "tests" / "bench" / "narrowgate-backlog-seeder"
 class Aws:
     """One broker. Options are its flags: `round_trip=0.6` is `--round-trip 0.6`, `silent=True` is `--silent`."""
 
-    def __init__(self, stage, pki, name="aws", authority="aws", **options):
+    def __init__(self, stage, pki, name="aws", authority="aws", port=None, **options):
         self.stage, self.name = stage, name
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = stage.folder / f"{name}.broker.log"
         self.output = stage.folder / f"{name}.broker.jsonl"
         self.record = stage.folder / f"{name}.record"
@@ -77,8 +79,17 @@ class Aws:
         """Every reading taken so far, redeliveries included: dicts of at, n (its publish), id, device, received."""
         found = []
         for publish in self.publishes():
-            found += [{"at": publish["at"], "n": publish["n"], **row} for row in unpack(json.loads(publish["payload"]))]
+            found += [{"at": publish["at"], "n": publish["n"], **row} for row in unpack(content_of(publish))]
         return found
+
+
+def content_of(publish):
+    """The JSON of a publish, which its content type says to be compressed or not."""
+    content_type = publish["content_type"]
+    if content_type == "application/json+gzip":
+        return json.loads(gzip.decompress(base64.b64decode(publish["payload_base64"])))
+    check(content_type == "application/json", f"a payload of an unknown type: {content_type}")
+    return json.loads(publish["payload"])
 
 
 def unpack(message):

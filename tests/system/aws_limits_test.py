@@ -2,6 +2,8 @@
 """A broker that treats the gateway as AWS IoT Core does (narrowgate-aws): its limits are kept while a backlog drains
 and live readings pass, and whatever it does, nothing that was acknowledged to a node is lost (P1, P7)."""
 
+import base64
+import gzip
 import json
 import statistics
 import sys
@@ -15,10 +17,11 @@ OLD = "old-"            # devices of a backlog are named so
 ROUND_TRIP_S = 0.3
 LATEST_LIVE_S = 5.0     # behind its ACK, while a backlog drains
 RECEIVE_MAXIMUM = 100
+METERING_UNIT = 5 * 1024
 
 
-def house(stage, backlog=0, neighbour=None, **options):
-    """(gateway, AWS, its neighbour): profile aws-iot against narrowgate-aws, a topic without {device}."""
+def house(stage, backlog=0, neighbour=None, overrides=None, **options):
+    """(gateway, AWS, its neighbour, devices): profile aws-iot against narrowgate-aws, a topic without {device}."""
     pki = Pki(stage.folder / "pki")
     aws = Aws(stage, pki, **options)
     aws.start()
@@ -26,7 +29,7 @@ def house(stage, backlog=0, neighbour=None, **options):
     other.start()
     if neighbour:
         other.tell(neighbour)
-    gateway = Gateway(stage, pki, {"aws": aws.url, "pelion": other.url}, {"aws.batch_size": '"5KiB"'},
+    gateway = Gateway(stage, pki, {"aws": aws.url, "pelion": other.url}, {"aws.batch_size": '"5KiB"', **(overrides or {})},
                       fleet_overrides={"route.topic": '"dt/{fleet}/{resource}"'})
     devices = gateway.import_devices(make_devices(10))
     if backlog:
@@ -167,6 +170,29 @@ def connections_that_end(stage):
     other.stop()
 
 
+def compressed_batches_hold_each_reading_once(stage):
+    """compression = "gzip": marked in the content type, within the metering unit, and nothing is lost in them."""
+    gateway, aws, other, devices = house(stage, 10_000, overrides={"aws.compression": '"gzip"'})
+    gateway.start()
+    nodes = send(stage, gateway, devices, 3, interval=0.3)
+    acked = acked_of(nodes)
+    readings = wait_until_delivered(gateway, aws, acked, 10_000, 60)
+    check(len({r["id"] for r in readings}) == len(readings) == 10_000 + len(acked),
+          f"{len(readings)} readings for {10_000 + len(acked)}")
+    packed = [p for p in aws.publishes() if p["content_type"] == "application/json+gzip"]
+    check(packed, "nothing was compressed: the test tests nothing")
+    for publish in packed:
+        metered = len(publish["topic"]) + len(publish["content_type"]) + publish["bytes"]
+        check(metered <= METERING_UNIT, f"a batch of {metered} bytes")
+        plain = len(gzip.decompress(base64.b64decode(publish["payload_base64"])))
+        check(plain > publish["bytes"], f"gzip has made {publish['bytes']} bytes of {plain}")
+    units = status_of(gateway)["metered_units"]
+    print(f"{len(readings)} readings in {len(aws.publishes())} publishes, {len(packed)} of them compressed; {units} units")
+    gateway.stop()
+    check_limits(aws.stop())
+    other.stop()
+
+
 def misbehave_at_random(stage, choose, seconds):
     """For the soak: one trouble after the other while nodes send; then all is there and nothing is lost."""
     troubles = ["disconnect 0x8B", "disconnect 0x8E", "disconnect 0x97", "cut", "lose 1", "lose 10", "refuse 0x97 3",
@@ -196,4 +222,5 @@ def misbehave_at_random(stage, choose, seconds):
 
 
 if __name__ == "__main__":
-    sys.exit(play(a_backlog_drains_behind_what_is_live, throttling_and_a_policy_give_nothing_up, connections_that_end))
+    sys.exit(play(a_backlog_drains_behind_what_is_live, throttling_and_a_policy_give_nothing_up, connections_that_end,
+                  compressed_batches_hold_each_reading_once))

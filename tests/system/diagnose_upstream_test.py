@@ -12,6 +12,7 @@ import struct
 import sys
 import threading
 
+from aws import Aws
 from bad_link import BadLink
 from harness import GATEWAY_BINARY, GATEWAY_NAME, Pki, Skip, check, free_port, must, play, run
 from many_upstreams import HERE, TLS, ManyUpstreams, TlsBroker
@@ -148,18 +149,37 @@ def stalls_and_breaks(stage):
     house.diagnose()
 
 
-def a_broker_that_wants_alpn(stage):
-    """Port 443 of AWS IoT Core: without the application protocol that it wants it closes in mid-handshake."""
+def need_port_443():
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", 443))
         except OSError as error:
             raise Skip(f"port 443 cannot be bound: {error}") from None
+
+
+def a_broker_that_wants_alpn(stage):
+    """Port 443 of AWS IoT Core: without the application protocol that it wants it closes in mid-handshake."""
+    need_port_443()
     house = House(stage)
     house.expect_by_link("alpn-missing", "https", "tls13",
                          {"listen_port": 443, "up_accident": "close", "up_after": AFTER_HELLO})
     house.diagnose()
+
+
+def the_port_of_a_url_selects_alpn(stage):
+    """The profile of AWS IoT Core asks for its application protocol on port 443, and a broker that wants it agrees;
+    the same without that profile is refused."""
+    need_port_443()
+    house = House(stage)
+    aws = Aws(stage, house.pki, port=443, require_alpn=True)
+    aws.start()
+    house.expect("ok", "cloud", aws.url, ["--publish", "dt/x"], profile="aws-iot")
+    house.expect("alpn-missing", "plain", aws.url)
+    gateway = house.diagnose()
+    said = gateway.command("diagnose", "upstream", "plain")[1]
+    check("ALPN" in said and "x-amzn-mqtt-ca" in said, f"neither ALPN nor what to set is named:\n{said}")
+    check(aws.stop()["connections"] == 1, "the broker took another connection than that with ALPN")
 
 
 class Contender:
@@ -220,5 +240,5 @@ def a_name_server_that_never_answers(stage):
 
 
 if __name__ == "__main__":
-    sys.exit(play(certificates_and_names, stalls_and_breaks, a_broker_that_wants_alpn, another_client_with_our_id,
-                  a_name_server_that_never_answers))
+    sys.exit(play(certificates_and_names, stalls_and_breaks, a_broker_that_wants_alpn,
+                  the_port_of_a_url_selects_alpn, another_client_with_our_id, a_name_server_that_never_answers))

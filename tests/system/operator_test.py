@@ -14,7 +14,7 @@ import sys
 import time
 
 from harness import (AWS_LIMITS, FLEET, GATEWAY_BINARY, GATEWAY_NAME, RECORDER_NAME, Broker, Failure, Gateway, Nodes,
-                     Pki, Skip, Verifier, check, make_devices, must, play, tail, wait_for, write_devices)
+                     Pki, Skip, Verifier, check, make_devices, play, tail, wait_for, write_devices)
 
 NOWHERE = {"aws": "mqtts://localhost:1", "pelion": "mqtts://localhost:2"}
 FAST = {"dtls.handshake_timeout": '{ min = "1s", max = "8s" }'}
@@ -202,44 +202,6 @@ def a_reload_takes_what_has_changed(stage):
     totals = nodes.finish()
     check(totals["handshakes"] == totals["nodes"] and totals["waiting"] == 0, f"the reload hurt nodes: {totals}")
     check(Verifier(nodes.events()).wait_until_delivered([aws, pelion], 30), "the reload lost readings")
-    gateway.stop()
-
-
-def a_renewed_certificate_is_used_without_a_word(stage):
-    """No SIGHUP: files are renamed into place as certbot and others do, the key after the certificate."""
-    pki, brokers, gateway = house(stage)
-    gateway.start()
-    wait_for(lambda: gateway.status()["well"], 20, "both upstreams")
-    upstreams = gateway.status()["upstreams"]
-    check(all(80 < upstream["certificate_days_left"] <= 90 and upstream["roots_expire"] for upstream in upstreams),
-          f"{upstreams}")
-    says(does(gateway, OK, "status"), r"certificates +aws until \d{4}-\d\d-\d\d \(\d\d days left\), pelion until")
-
-    def swap(suffix):
-        new = gateway.folder / "tls" / f"new.{suffix}"
-        shutil.copy(pki.folder / f"{RENEWED_NAME}.{suffix}", new)
-        new.rename(gateway.folder / "tls" / f"gw-1.{suffix}")
-    swap("crt")
-    wait_for(lambda: gateway.log_text().count("keeps the certificate that it has") == 2, 15, "a word on half a swap")
-    check(all(upstream["connected"] and upstream["reconnects"] == 0 for upstream in gateway.status()["upstreams"]),
-          "half of a swap took a good connection down")
-    swap("key")
-    for broker in brokers:
-        wait_for(lambda: f"u'{RENEWED_NAME}'" in broker.log.read_text(), 15,
-                 f"the renewed certificate at broker {broker.name}:\n{tail(broker.log)}")
-    wait_for(lambda: gateway.status()["well"], 10, "both upstreams again")
-    check(all(upstream["reconnects"] == 1 for upstream in gateway.status()["upstreams"]), "more than one reconnect")
-    gateway.stop()
-
-    # A certificate that has expired while the gateway was off holds up its upstream, not the gateway.
-    files = {suffix: (gateway.folder / "tls" / f"gw-1.{suffix}") for suffix in ("crt", "csr")}
-    must(["openssl", "req", "-new", "-key", gateway.folder / "tls" / "gw-1.key", "-subj", "/CN=late", "-out",
-          files["csr"]])
-    must(["openssl", "x509", "-req", "-days", "-1", "-in", files["csr"], "-CA", pki.certificate("clients-ca"), "-CAkey",
-          pki.key("clients-ca"), "-CAcreateserial", "-out", files["crt"]])
-    says(does(gateway, CONFIGURATION, "check"), r"gw-1.crt \(CN=late\) expired on \d{4}.*renew it")
-    gateway.start()
-    wait_for(lambda: "expired on" in gateway.status()["health"], 10, "a word on the expired certificate")
     gateway.stop()
 
 
@@ -505,6 +467,6 @@ def root_works_for_the_gateways_own_user(stage):
 
 if __name__ == "__main__":
     sys.exit(play(the_service_manager_is_told, a_stop_under_load_costs_nothing, a_reload_takes_what_has_changed,
-                  a_renewed_certificate_is_used_without_a_word, a_reload_is_all_or_nothing, the_devices_of_a_running_gateway,
+                  a_reload_is_all_or_nothing, the_devices_of_a_running_gateway,
                   the_devices_of_a_gateway_that_does_not_run, questions_and_their_exit_codes,
                   root_works_for_the_gateways_own_user))

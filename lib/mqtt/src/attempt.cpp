@@ -275,7 +275,10 @@ void Attempt::connected(ServerLimits limits) {
         if (connected_ || over_) return;
     }
     note(TraceStep::Kind::kConnack, to_words(limits), ReasonCode::kSuccess);
-    learned_.keep_alive_seconds = static_cast<std::uint16_t>(limits.keep_alive.value_or(seconds(0)).count());
+    // A broker that is content with what we asked for says nothing, and so is one that was asked for what it
+    // had said before: that stands.
+    if (limits.keep_alive)
+        learned_.keep_alive_seconds = static_cast<std::uint16_t>(limits.keep_alive->count());
     if (learned_.no_aliases) limits.topic_alias_maximum = 0;
     if (limits.maximum_qos == 0) {
         // Without PUBACKs an acknowledgement to a node could not be kept.

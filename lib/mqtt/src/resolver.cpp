@@ -11,6 +11,8 @@
 #include <system_error>
 #include <thread>
 
+#include "unresolved.hpp"
+
 namespace narrowgate::mqtt {
 namespace {
 
@@ -36,6 +38,14 @@ std::unexpected<LookUpError> failed(TraceStep::LookUpFailure kind, std::string w
     return std::unexpected(LookUpError{kind, {std::move(what), std::move(cure)}});
 }
 
+std::unexpected<LookUpError> has_no_address(const std::string& host) {
+    return failed(
+        TraceStep::kNoSuchName,
+        fmt::format("the name {} exists, and has no address that this machine can use", host),
+        "add one to the DNS, of a family (IPv4, IPv6) that this machine has too, or correct the host "
+        "in url");
+}
+
 LookUpResult look_up(const Endpoint& endpoint) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -46,15 +56,23 @@ LookUpResult look_up(const Endpoint& endpoint) {
     const int error_number = errno;
     const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
     if (result != 0) {
-        if (result == EAI_NONAME || result == EAI_NODATA) {
-            return failed(TraceStep::kNoSuchName, fmt::format("the name {} does not exist", endpoint.host),
-                          "correct the host in url, or add it to the DNS");
+        switch (result) {
+            case EAI_NONAME:
+                return failed(TraceStep::kNoSuchName,
+                              fmt::format("the name {} does not exist", endpoint.host),
+                              "correct the host in url, or add it to the DNS");
+            case EAI_NODATA:
+            case EAI_ADDRFAMILY:
+                return has_no_address(endpoint.host);
+            case EAI_AGAIN:
+                return std::unexpected(unresolved(endpoint.host));
+            default:
+                return failed(TraceStep::kResolverTrouble,
+                              fmt::format("the name {} was not resolved: {}", endpoint.host,
+                                          result == EAI_SYSTEM ? system_message(error_number)
+                                                               : std::string(::gai_strerror(result))),
+                              "check this machine's resolver (resolvectl query)");
         }
-        return failed(result == EAI_AGAIN ? TraceStep::kNoAnswer : TraceStep::kResolverTrouble,
-                      fmt::format("the name {} was not resolved: {}", endpoint.host,
-                                  result == EAI_SYSTEM ? system_message(error_number)
-                                                       : std::string(::gai_strerror(result))),
-                      "check this machine's resolver (resolvectl query)");
     }
     std::vector<Address> addresses;
     for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
@@ -63,10 +81,7 @@ LookUpResult look_up(const Endpoint& endpoint) {
         std::memcpy(&storage, entry->ai_addr, entry->ai_addrlen);
         if (const auto address = Address::from_sockaddr(storage)) addresses.push_back(*address);
     }
-    if (addresses.empty()) {
-        return failed(TraceStep::kNoSuchName, fmt::format("the name {} has no address", endpoint.host),
-                      "add one to the DNS");
-    }
+    if (addresses.empty()) return has_no_address(endpoint.host);
     return families_alternating(addresses);
 }
 

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <set>
 
+#include "fakes/aws.hpp"
 #include "fakes/memory_upstream.hpp"
 #include "fakes/mosquitto.hpp"
 
@@ -76,10 +77,10 @@ private:
 
 class WorkerTest : public testing::Test {
 protected:
-    std::unique_ptr<Worker> start(bool watched = false) {
+    std::unique_ptr<Worker> start(bool watched = false, const std::string& url = {}) {
         mqtt::ConnectionOptions connection;
         connection.name = "aws";
-        connection.url = broker_.url();
+        connection.url = url.empty() ? broker_.url() : url;
         connection.client_id = "gw-1";
         connection.ca_file = pki_.root();
         connection.certificate_file = client_.certificate;
@@ -162,6 +163,31 @@ TEST_F(WorkerTest, ARenewedCertificateIsUsedByItselfAndNothingIsLost) {
     ASSERT_TRUE(source_.wait_for_acknowledged(20));
     EXPECT_EQ(worker->status().attempt, 2U);
     EXPECT_EQ(source_.acknowledged().size(), 20U);
+}
+
+// All readings are of one topic: without aliases it is spelt out each time, and the broker counts that.
+TEST_F(WorkerTest, AfterABrokerHasRefusedAnAliasTopicsAreWrittenOutForGood) {
+    fakes::Aws aws({.certificate = pki_.server("aws", "DNS:localhost"), .root = pki_.root(), .flags = {}});
+    const auto worker = start(false, aws.url());
+    source_.add_many(20);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(20));
+    const auto aliased = aws.counts().at("aliased");
+    EXPECT_GT(aliased, 0);
+    aws.tell("disconnect 0x94");
+    (void)aws.keep_alives(2);  // throws when it does not connect again
+    source_.add_many(20);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(40));
+    // What another disconnect has to do with aliases is nothing.
+    aws.tell("disconnect 0x8B");
+    (void)aws.keep_alives(3);
+    source_.add_many(20);
+    worker->wake();
+    ASSERT_TRUE(source_.wait_for_acknowledged(60));
+    const auto counts = aws.counts();
+    EXPECT_EQ(counts.at("aliased"), aliased);
+    EXPECT_EQ(counts.at("taken"), 60);
 }
 
 TEST_F(WorkerTest, StoppingIsQuickWhileTheBrokerHangs) {

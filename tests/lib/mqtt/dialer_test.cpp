@@ -7,10 +7,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <future>
 #include <string>
 
@@ -196,6 +198,34 @@ TEST_F(DialerTest, APasswordIsGoodForOneConnection) {
     const auto second = connect(tunnel->port);
     (void)::send(second->fd(), request(*tunnel).data(), request(*tunnel).size(), MSG_NOSIGNAL);
     EXPECT_EQ(second->receive(1), "");
+}
+
+// The dialer's own socket is the one of this process whose peer is the broker.
+TEST_F(DialerTest, TheBrokersConnectionIsTunedForALinkThatMayDieWithoutAWord) {
+    const auto tunnel = dial({"127.0.0.1", broker_port_});
+    ASSERT_TRUE(tunnel) << tunnel.error().text();
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int fd = std::stoi(entry.path().filename().string());
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == broker_port_)
+            found.push_back(fd);
+    }
+    ASSERT_EQ(found.size(), 1U);
+    const auto option = [&](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        EXPECT_EQ(::getsockopt(found.front(), level, name, &value, &size), 0);
+        return value;
+    };
+    EXPECT_EQ(milliseconds(option(IPPROTO_TCP, TCP_USER_TIMEOUT)), DialerOptions{}.user_timeout);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 10);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 6);
 }
 
 TEST_F(DialerTest, ANewDialClosesTheTunnelBefore) {

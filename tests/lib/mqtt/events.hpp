@@ -58,17 +58,22 @@ private:
     std::deque<Event> events_;
 };
 
-inline ConnectionOptions options_for(const fakes::Mosquitto& broker, const fakes::Pki& pki,
+inline ConnectionOptions options_for(const std::string& url, const fakes::Pki& pki,
                                      const fakes::KeyPair& client) {
     ConnectionOptions options;
     options.name = "aws";
-    options.url = broker.url();
+    options.url = url;
     options.client_id = "gw-1";
     options.ca_file = pki.root();
     options.certificate_file = client.certificate;
     options.key_file = client.key;
     options.connect_timeout = seconds(10);
     return options;
+}
+
+inline ConnectionOptions options_for(const fakes::Mosquitto& broker, const fakes::Pki& pki,
+                                     const fakes::KeyPair& client) {
+    return options_for(broker.url(), pki, client);
 }
 
 }  // namespace narrowgate::mqtt

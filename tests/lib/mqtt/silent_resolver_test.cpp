@@ -3,66 +3,27 @@
 // Promise P7: an upstream whose name hangs in the DNS delays nothing of another. In network and mount
 // namespaces of its own, the only name server is a port of loopback that never answers.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "events.hpp"
+#include "fakes/private_network.hpp"
 
 namespace narrowgate::mqtt {
 namespace {
 
-void write_file(const char* path, const std::string& text) {
-    std::ofstream(path) << text;
-}
-
-// What is missing on this machine for such namespaces; empty when this process is in them.
-std::string enter_namespaces(const std::filesystem::path& resolv_conf) {
-    const uid_t user = ::geteuid();
-    const gid_t group = ::getegid();
-    const int user_namespace = user == 0 ? 0 : CLONE_NEWUSER;
-    if (::unshare(user_namespace | CLONE_NEWNS | CLONE_NEWNET) != 0)
-        return std::string("unshare: ") + std::strerror(errno);
-    if (user_namespace != 0) {
-        write_file("/proc/self/setgroups", "deny");
-        write_file("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
-        write_file("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
-    }
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount(resolv_conf.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0) {
-        return std::string("mount: ") + std::strerror(errno);
-    }
-    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq request{};
-    std::strncpy(request.ifr_name, "lo", sizeof request.ifr_name - 1);
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    const int up = ::ioctl(fd, SIOCSIFFLAGS, &request);
-    ::close(fd);
-    return up == 0 ? "" : std::string("lo: ") + std::strerror(errno);
-}
-
 class SilentResolverTest : public testing::Test {
 protected:
     void SetUp() override {
-        std::ofstream(directory_.path() / "resolv.conf")
-            << "nameserver 127.0.0.1\noptions timeout:8 attempts:2\n";
         // Before any thread is started: namespaces belong to threads.
-        if (const std::string missing = enter_namespaces(directory_.path() / "resolv.conf");
-            !missing.empty()) {
-            GTEST_SKIP() << "needs root or user namespaces: " << missing;
-        }
+        const std::string missing = fakes::enter_private_network(
+            directory_.path(), {{"resolv.conf", "nameserver 127.0.0.1\noptions timeout:8 attempts:2\n"}});
+        if (!missing.empty()) GTEST_SKIP() << "needs root or user namespaces: " << missing;
         // Bound and never read: without it the kernel would refuse queries at once.
         resolver_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
