@@ -31,21 +31,21 @@ ExitCode audit(const Invocation& invocation, std::size_t count) {
 
 }  // namespace
 
-void add_audit_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* command = app.add_subcommand("audit", "Who changed what about devices and sessions");
+void add_audit_command(const Command& app, Invocation& invocation) {
+    const Command command = app.add_subcommand("audit", "Who changed what about devices and sessions");
     const auto count = std::make_shared<std::size_t>(20);
-    add_config_option(*command, invocation);
-    command->add_option("--last", *count, "How many changes to show")
-        ->type_name("COUNT")
-        ->check(CLI::Range(1, 100'000).description(""))
-        ->capture_default_str();
-    add_json_option(*command, invocation);
-    command->footer(
+    add_config_option(command, invocation);
+    command.add_option("--last", *count, "How many changes to show")
+        .type_name("COUNT")
+        .between(1, 100'000)
+        .capture_default_str();
+    add_json_option(command, invocation);
+    command.footer(
         "Newest first. Each change is written by the same commit as what it changed. WHO is the user that\n"
         "asked, as the kernel knows it; \"gateway\" is the daemon by itself, as when a rotation is "
         "complete.\n"
         "The last 100000 are kept.\n");
-    command->callback([&invocation, count] {
+    command.callback([&invocation, count] {
         invocation.action = [&invocation, count] { return audit(invocation, *count); };
     });
 }

@@ -88,16 +88,16 @@ ExitCode restore(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-CLI::App* add_command(CLI::App& app, Invocation& invocation, const std::string& name,
-                      const std::string& description, const std::string& force,
-                      ExitCode (*action)(const Invocation&, const Arguments&)) {
-    CLI::App* command = app.add_subcommand(name, description);
+Command add_command(const Command& app, Invocation& invocation, const std::string& name,
+                    const std::string& description, const std::string& force,
+                    ExitCode (*action)(const Invocation&, const Arguments&)) {
+    const Command command = app.add_subcommand(name, description);
     const auto arguments = std::make_shared<Arguments>();
-    add_config_option(*command, invocation);
-    command->add_option("file", arguments->file, "The backup")->required()->type_name("FILE");
-    command->add_flag("--force", arguments->force, force);
-    add_json_option(*command, invocation);
-    command->callback([&invocation, arguments, action] {
+    add_config_option(command, invocation);
+    command.add_option("file", arguments->file, "The backup").required().type_name("FILE");
+    command.add_flag("--force", arguments->force, force);
+    add_json_option(command, invocation);
+    command.callback([&invocation, arguments, action] {
         invocation.action = [&invocation, arguments, action] { return action(invocation, *arguments); };
     });
     return command;
@@ -105,10 +105,10 @@ CLI::App* add_command(CLI::App& app, Invocation& invocation, const std::string& 
 
 }  // namespace
 
-void add_backup_commands(CLI::App& app, Invocation& invocation) {
+void add_backup_commands(const Command& app, Invocation& invocation) {
     add_command(app, invocation, "backup", "Copy the store, without sessions", "Replace FILE if it exists",
                 backup)
-        ->footer(
+        .footer(
             "The copy is of one moment and whole, whether the gateway runs or not; nothing waits for it.\n"
             "It has the devices with their keys sealed, readings that are not delivered yet, how far each\n"
             "upstream has got, dead letters and the audit trail. Run it as root or as the gateway's user.\n"
@@ -117,7 +117,7 @@ void add_backup_commands(CLI::App& app, Invocation& invocation) {
             "  narrowgate backup /var/backups/narrowgate-$(date +%F).db\n");
     add_command(app, invocation, "restore", "Make a backup the store again",
                 "Move a store that is there aside", restore)
-        ->footer(
+        .footer(
             "The gateway must be stopped, and the sealing key that belongs to the backup must be in the\n"
             "state directory (state.key) first. FILE is checked before anything is changed.\n"
             "\n"

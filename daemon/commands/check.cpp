@@ -59,11 +59,11 @@ ExitCode run(const Invocation& invocation) {
 
 }  // namespace
 
-void add_check_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* command = app.add_subcommand("check", "Find every mistake in the configuration");
-    add_config_option(*command, invocation);
-    add_json_option(*command, invocation);
-    command->footer(
+void add_check_command(const Command& app, Invocation& invocation) {
+    const Command command = app.add_subcommand("check", "Find every mistake in the configuration");
+    add_config_option(command, invocation);
+    add_json_option(command, invocation);
+    command.footer(
         "Reads the configuration and every file that it names, as `narrowgate run` does, and prints each\n"
         "mistake on a line: FILE:LINE:COLUMN: what is wrong; what to do. What works and may not be meant, "
         "or\n"
@@ -73,13 +73,13 @@ void add_check_command(CLI::App& app, Invocation& invocation) {
         "the state directory, as the daemon will.\n"
         "\n"
         "Exit codes: 0 no mistake, warnings or not; 4 mistakes.\n");
-    command->callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });
+    command.callback([&invocation] { invocation.action = [&invocation] { return check(invocation); }; });
 }
 
-void add_run_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* command = app.add_subcommand("run", "Serve in the foreground");
-    add_config_option(*command, invocation);
-    command->footer(
+void add_run_command(const Command& app, Invocation& invocation) {
+    const Command command = app.add_subcommand("run", "Serve in the foreground");
+    add_config_option(command, invocation);
+    command.footer(
         "Serves until SIGTERM or SIGINT, then brings what is in flight to an end and stops within 10 "
         "seconds.\n"
         "No node is told, and none has to shake hands again after a restart. SIGHUP reads the fleets, the\n"
@@ -89,7 +89,7 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
         "installed with it; docs/operating.md says what it does.\n"
         "\n"
         "Exit codes: 0 stopped as asked, 1 failed, 4 mistakes in the configuration.\n");
-    command->callback([&invocation] { invocation.action = [&invocation] { return run(invocation); }; });
+    command.callback([&invocation] { invocation.action = [&invocation] { return run(invocation); }; });
 }
 
 }  // namespace narrowgate::daemon

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ostream>
 
@@ -65,13 +66,13 @@ ExitCode Invocation::print(const nlohmann::json& value) const {
     return ExitCode::kOk;
 }
 
-void add_config_option(CLI::App& command, Invocation& invocation) {
+void add_config_option(const Command& command, Invocation& invocation) {
     command.add_option("--config", invocation.config_file, "The gateway's configuration")
-        ->type_name("FILE")
-        ->capture_default_str();
+        .type_name("FILE")
+        .capture_default_str();
 }
 
-void add_json_option(CLI::App& command, Invocation& invocation) {
+void add_json_option(const Command& command, Invocation& invocation) {
     command.add_flag("--json", invocation.json, "Write JSON, for programs");
 }
 
@@ -84,16 +85,17 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     app.failure_message(usage_error);
 
     Invocation invocation{.console = console, .clock = clock, .run = run};
-    if (run) add_run_command(app, invocation);
-    add_audit_command(app, invocation);
-    add_backup_commands(app, invocation);
-    add_check_command(app, invocation);
-    add_dead_letters_command(app, invocation);
-    add_device_command(app, invocation);
-    add_diagnose_command(app, invocation);
-    add_sessions_command(app, invocation);
-    add_status_command(app, invocation);
-    add_store_command(app, invocation);
+    const Command top(app);
+    if (run) add_run_command(top, invocation);
+    add_audit_command(top, invocation);
+    add_backup_commands(top, invocation);
+    add_check_command(top, invocation);
+    add_dead_letters_command(top, invocation);
+    add_device_command(top, invocation);
+    add_diagnose_command(top, invocation);
+    add_sessions_command(top, invocation);
+    add_status_command(top, invocation);
+    add_store_command(top, invocation);
     try {
         // The parser takes its arguments from the back.
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -3,6 +3,7 @@
 // `narrowgate dead-letters`: what upstreams refused for good, and what is to become of it.
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 #include <ostream>
 
@@ -85,58 +86,57 @@ ExitCode change(const Invocation& invocation, const Arguments& arguments, std::s
     return ExitCode::kOk;
 }
 
-void add_change(CLI::App& letters, Invocation& invocation, const char* name, const char* help,
+void add_change(const Command& letters, Invocation& invocation, const char* name, const char* help,
                 const char* footer) {
     const auto arguments = std::make_shared<Arguments>();
-    CLI::App* command = letters.add_subcommand(name, help);
-    add_config_option(*command, invocation);
-    command->add_option("--upstream", arguments->upstream, "Those of one upstream alone")->type_name("NAME");
-    CLI::Option_group* which = command->add_option_group("Which");
-    which->add_option("--id", arguments->id, "One, by its id")
-        ->type_name("ID")
-        ->check(CLI::PositiveNumber.description(""));
-    which->add_flag("--all", arguments->all, "All of them");
-    which->require_option(1);
-    add_json_option(*command, invocation);
-    command->footer(footer);
-    command->callback([&invocation, arguments, name] {
+    const Command command = letters.add_subcommand(name, help);
+    add_config_option(command, invocation);
+    command.add_option("--upstream", arguments->upstream, "Those of one upstream alone").type_name("NAME");
+    const Command which = command.add_choice("Which");
+    which.add_option("--id", arguments->id, "One, by its id")
+        .type_name("ID")
+        .between(1, std::numeric_limits<std::uint64_t>::max());
+    which.add_flag("--all", arguments->all, "All of them");
+    add_json_option(command, invocation);
+    command.footer(footer);
+    command.callback([&invocation, arguments, name] {
         invocation.action = [&invocation, arguments, name] { return change(invocation, *arguments, name); };
     });
 }
 
 }  // namespace
 
-void add_dead_letters_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* letters = app.add_subcommand("dead-letters", "Readings that an upstream refused for good");
-    letters->require_subcommand(1);
-    letters->footer(
+void add_dead_letters_command(const Command& app, Invocation& invocation) {
+    const Command letters = app.add_subcommand("dead-letters", "Readings that an upstream refused for good");
+    letters.require_subcommand(1);
+    letters.footer(
         "A reading becomes a dead letter when its upstream takes other readings but never this one; it is\n"
         "kept until a person decides. On a running gateway or on a stopped one's store.\n");
 
     const auto arguments = std::make_shared<Arguments>();
-    CLI::App* command = letters->add_subcommand("list", "Show them, the newest first");
-    add_config_option(*command, invocation);
-    command->add_option("--upstream", arguments->upstream, "Those of one upstream alone")->type_name("NAME");
-    command->add_option("--last", arguments->count, "How many to show")
-        ->type_name("COUNT")
-        ->check(CLI::Range(1, 100'000).description(""))
-        ->capture_default_str();
-    add_json_option(*command, invocation);
-    command->footer(
+    const Command command = letters.add_subcommand("list", "Show them, the newest first");
+    add_config_option(command, invocation);
+    command.add_option("--upstream", arguments->upstream, "Those of one upstream alone").type_name("NAME");
+    command.add_option("--last", arguments->count, "How many to show")
+        .type_name("COUNT")
+        .between(1, 100'000)
+        .capture_default_str();
+    add_json_option(command, invocation);
+    command.footer(
         "REASON says what the upstream answered. Shows no payload. At most store.max_dead_letters are kept;\n"
         "beyond them the oldest go.\n");
-    command->callback([&invocation, arguments] {
+    command.callback([&invocation, arguments] {
         invocation.action = [&invocation, arguments] { return list(invocation, *arguments); };
     });
 
-    add_change(*letters, invocation, "retry", "Send them again",
+    add_change(letters, invocation, "retry", "Send them again",
                "Correct first what the reason names: a policy, a topic, a limit. Each reading goes to its\n"
                "upstream behind what is new, under the id that it had, and its dead letter is gone once the\n"
                "upstream has taken it; refused again it is a dead letter again. The audit trail notes it.\n"
                "\n"
                "Example:\n"
                "  narrowgate dead-letters retry --upstream aws --all\n");
-    add_change(*letters, invocation, "drop", "Delete them for good",
+    add_change(letters, invocation, "drop", "Delete them for good",
                "The readings are lost for that upstream; the audit trail notes who did it.\n"
                "\n"
                "Example:\n"

@@ -143,55 +143,52 @@ constexpr const char* kImportFooter =
 
 }  // namespace
 
-void add_device_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* device = app.add_subcommand("device", "Say which nodes may connect");
-    device->require_subcommand(1);
-    device->footer(
+void add_device_command(const Command& app, Invocation& invocation) {
+    const Command device = app.add_subcommand("device", "Say which nodes may connect");
+    device.require_subcommand(1);
+    device.footer(
         "A running daemon carries these out at once, with no restart. When none runs, the store is opened\n"
         "itself, as the owner of the state directory.\n");
     const auto arguments = std::make_shared<DeviceArguments>();
 
-    CLI::App* command =
-        add_device_subcommand(*device, invocation, arguments, "add", "Let a node connect", add);
-    command->add_option("identity", arguments->device, "The node's PSK identity")
-        ->required()
-        ->type_name("IDENTITY");
-    command->add_option("--fleet", arguments->fleet, "The fleet that it belongs to")
-        ->required()
-        ->type_name("NAME");
-    command
-        ->add_option("--psk-file", arguments->file, "File with its key in hexadecimal; - is standard input")
-        ->type_name("FILE");
-    command->add_flag("--generate", arguments->generate, "Make a random key of 16 bytes and print it");
-    command->add_option("--name", arguments->name, "The device's name; the identity when not given")
-        ->type_name("NAME");
-    add_validity_options(*command, *arguments);
-    add_json_option(*command, invocation);
-    command->footer(kAddFooter);
+    Command command =
+        add_device_subcommand(device, invocation, arguments, "add", "Let a node connect", add);
+    command.add_option("identity", arguments->device, "The node's PSK identity")
+        .required()
+        .type_name("IDENTITY");
+    command.add_option("--fleet", arguments->fleet, "The fleet that it belongs to")
+        .required()
+        .type_name("NAME");
+    command.add_option("--psk-file", arguments->file, "File with its key in hexadecimal; - is standard input")
+        .type_name("FILE");
+    command.add_flag("--generate", arguments->generate, "Make a random key of 16 bytes and print it");
+    command.add_option("--name", arguments->name, "The device's name; the identity when not given")
+        .type_name("NAME");
+    add_validity_options(command, *arguments);
+    add_json_option(command, invocation);
+    command.footer(kAddFooter);
 
-    command = add_device_subcommand(*device, invocation, arguments, "import", "Let many nodes connect",
-                                    import_file);
-    command->add_option("file", arguments->file, "CSV file; - is standard input")
-        ->required()
-        ->type_name("FILE");
-    command->add_flag("--dry-run", arguments->dry_run, "Change nothing; show what would be");
-    add_json_option(*command, invocation);
-    command->footer(kImportFooter);
+    command =
+        add_device_subcommand(device, invocation, arguments, "import", "Let many nodes connect", import_file);
+    command.add_option("file", arguments->file, "CSV file; - is standard input").required().type_name("FILE");
+    command.add_flag("--dry-run", arguments->dry_run, "Change nothing; show what would be");
+    add_json_option(command, invocation);
+    command.footer(kImportFooter);
 
-    command = add_device_subcommand(*device, invocation, arguments, "list", "Every device",
+    command = add_device_subcommand(device, invocation, arguments, "list", "Every device",
                                     [](const Invocation& its, const DeviceArguments&) { return list(its); });
-    add_json_option(*command, invocation);
-    command->footer(
+    add_json_option(command, invocation);
+    command.footer(
         "A line for each device, revoked ones too, with the number of its valid credentials. Shows no key.\n"
         "\n"
         "For scripts: narrowgate device list --json | jq '.[] | select(.revoked == null) | .name'\n");
 
-    add_device_show_command(*device, invocation, arguments);
-    add_device_life_commands(*device, invocation, arguments);
+    add_device_show_command(device, invocation, arguments);
+    add_device_life_commands(device, invocation, arguments);
 
-    command = add_device_subcommand(*device, invocation, arguments, "export", "Devices as CSV", export_table);
-    command->add_flag("--with-keys", arguments->with_keys, "With the keys, as `import` reads it");
-    command->footer(
+    command = add_device_subcommand(device, invocation, arguments, "export", "Devices as CSV", export_table);
+    command.add_flag("--with-keys", arguments->with_keys, "With the keys, as `import` reads it");
+    command.footer(
         "Writes every credential that is not revoked to standard output.\n"
         "\n"
         "Example, with a file that others cannot read:\n"

@@ -27,21 +27,21 @@ Expected<WallTime> read_time(std::string_view option, const std::string& text) {
 
 }  // namespace
 
-CLI::App* add_device_subcommand(CLI::App& device, Invocation& invocation,
-                                std::shared_ptr<DeviceArguments> arguments, const std::string& name,
-                                const std::string& description, DeviceCommand command) {
-    CLI::App* sub = device.add_subcommand(name, description);
-    add_config_option(*sub, invocation);
-    sub->callback([&invocation, arguments = std::move(arguments), command] {
+Command add_device_subcommand(const Command& device, Invocation& invocation,
+                              std::shared_ptr<DeviceArguments> arguments, const std::string& name,
+                              const std::string& description, DeviceCommand command) {
+    const Command sub = device.add_subcommand(name, description);
+    add_config_option(sub, invocation);
+    sub.callback([&invocation, arguments = std::move(arguments), command] {
         invocation.action = [&invocation, arguments, command] { return command(invocation, *arguments); };
     });
     return sub;
 }
 
-void add_validity_options(CLI::App& command, DeviceArguments& arguments) {
+void add_validity_options(const Command& command, DeviceArguments& arguments) {
     command.add_option("--valid-from", arguments.valid_from, "Not before: 2026-03-01, 2026-03-01T12:00:00Z")
-        ->type_name("TIME");
-    command.add_option("--valid-until", arguments.valid_until, "Not after")->type_name("TIME");
+        .type_name("TIME");
+    command.add_option("--valid-until", arguments.valid_until, "Not after").type_name("TIME");
 }
 
 Secret generate_key() {

@@ -28,10 +28,10 @@ struct DeviceArguments {
 using DeviceCommand = ExitCode (*)(const Invocation&, const DeviceArguments&);
 
 // A subcommand of `device` that does `command` with the shared `arguments`.
-CLI::App* add_device_subcommand(CLI::App& device, Invocation& invocation,
-                                std::shared_ptr<DeviceArguments> arguments, const std::string& name,
-                                const std::string& description, DeviceCommand command);
-void add_validity_options(CLI::App& command, DeviceArguments& arguments);
+Command add_device_subcommand(const Command& device, Invocation& invocation,
+                              std::shared_ptr<DeviceArguments> arguments, const std::string& name,
+                              const std::string& description, DeviceCommand command);
+void add_validity_options(const Command& command, DeviceArguments& arguments);
 
 // A random key of 16 bytes, in hexadecimal: as strong as the AES-128 of the cipher suites.
 Secret generate_key();
@@ -41,9 +41,9 @@ Expected<Secret> read_or_generate_key(const Invocation& invocation, const Device
 Expected<void> set_validity(nlohmann::json& call, const DeviceArguments& arguments);
 
 // The subcommands of their own files.
-void add_device_show_command(CLI::App& device, Invocation& invocation,
+void add_device_show_command(const Command& device, Invocation& invocation,
                              const std::shared_ptr<DeviceArguments>& arguments);
-void add_device_life_commands(CLI::App& device, Invocation& invocation,
+void add_device_life_commands(const Command& device, Invocation& invocation,
                               const std::shared_ptr<DeviceArguments>& arguments);
 
 }  // namespace narrowgate::daemon

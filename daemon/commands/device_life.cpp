@@ -103,35 +103,32 @@ constexpr const char* kRotateFooter =
 
 }  // namespace
 
-void add_device_life_commands(CLI::App& device, Invocation& invocation,
+void add_device_life_commands(const Command& device, Invocation& invocation,
                               const std::shared_ptr<DeviceArguments>& arguments) {
-    CLI::App* command = add_device_subcommand(device, invocation, arguments, "rotate",
-                                              "Give a device its next credential", rotate);
-    command->add_option("device", arguments->device, "Its name or an identity")
-        ->required()
-        ->type_name("DEVICE");
+    Command command = add_device_subcommand(device, invocation, arguments, "rotate",
+                                                  "Give a device its next credential", rotate);
+    command.add_option("device", arguments->device, "Its name or an identity").required().type_name("DEVICE");
+    command.add_option("--identity", arguments->identity, "The new identity; the next #number when not given")
+        .type_name("NEW");
     command
-        ->add_option("--identity", arguments->identity, "The new identity; the next #number when not given")
-        ->type_name("NEW");
-    command
-        ->add_option("--psk-file", arguments->file,
-                     "File with the new key in hexadecimal; - is standard input. A random one when not given")
-        ->type_name("FILE");
-    add_validity_options(*command, *arguments);
-    CLI::Option* const cancel = command->add_flag("--cancel", arguments->cancel,
-                                                  "Take back the credential that waits for its first use");
+        .add_option("--psk-file", arguments->file,
+                    "File with the new key in hexadecimal; - is standard input. A random one when not given")
+        .type_name("FILE");
+    add_validity_options(command, *arguments);
+    Option cancel = command.add_flag("--cancel", arguments->cancel,
+                                     "Take back the credential that waits for its first use");
     for (const char* other : {"--identity", "--psk-file", "--valid-from", "--valid-until"})
-        cancel->excludes(command->get_option(other));
-    add_json_option(*command, invocation);
-    command->footer(kRotateFooter);
+        cancel.excludes(command.get_option(other));
+    add_json_option(command, invocation);
+    command.footer(kRotateFooter);
 
     command =
         add_device_subcommand(device, invocation, arguments, "revoke", "Shut a device out for good", revoke);
-    command->add_option("device", arguments->device, "Its name or an identity")->type_name("DEVICE");
-    command->add_option("--credential", arguments->identity, "One credential alone, by its identity")
-        ->type_name("IDENTITY");
-    add_json_option(*command, invocation);
-    command->footer(
+    command.add_option("device", arguments->device, "Its name or an identity").type_name("DEVICE");
+    command.add_option("--credential", arguments->identity, "One credential alone, by its identity")
+        .type_name("IDENTITY");
+    add_json_option(command, invocation);
+    command.footer(
         "All its keys become invalid and a live session of it ends at once. Its readings that wait for\n"
         "upstreams are still delivered. `device add` with another key lets it in again.\n"
         "With --credential the device goes on with its other credentials, if it has any.\n");

@@ -122,15 +122,13 @@ ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
 
 }  // namespace
 
-void add_device_show_command(CLI::App& device, Invocation& invocation,
+void add_device_show_command(const Command& device, Invocation& invocation,
                              const std::shared_ptr<DeviceArguments>& arguments) {
-    CLI::App* command = add_device_subcommand(device, invocation, arguments, "show",
-                                              "One device, and why it shook hands again", show);
-    command->add_option("device", arguments->device, "Its name or an identity")
-        ->required()
-        ->type_name("DEVICE");
-    add_json_option(*command, invocation);
-    command->footer(
+    const Command command = add_device_subcommand(device, invocation, arguments, "show",
+                                                  "One device, and why it shook hands again", show);
+    command.add_option("device", arguments->device, "Its name or an identity").required().type_name("DEVICE");
+    add_json_option(command, invocation);
+    command.footer(
         "Its credentials, its session (live figures when the daemon runs, otherwise what is on disk), its "
         "last\n"
         "handshakes, each with its reason, and in a sentence why it shook hands last. Times are UTC. BYTES "

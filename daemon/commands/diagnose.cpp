@@ -5,11 +5,12 @@
 
 namespace narrowgate::daemon {
 
-void add_diagnose_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* command = app.add_subcommand("diagnose", "Where a connection stalls, and what to do about it");
-    command->require_subcommand(1);
-    add_diagnose_device(*command, invocation);
-    add_diagnose_upstream(*command, invocation);
+void add_diagnose_command(const Command& app, Invocation& invocation) {
+    const Command command =
+        app.add_subcommand("diagnose", "Where a connection stalls, and what to do about it");
+    command.require_subcommand(1);
+    add_diagnose_device(command, invocation);
+    add_diagnose_upstream(command, invocation);
 }
 
 }  // namespace narrowgate::daemon

@@ -8,7 +8,7 @@
 namespace narrowgate::daemon {
 
 // `diagnose` is the parent of each.
-void add_diagnose_device(CLI::App& diagnose, Invocation& invocation);
-void add_diagnose_upstream(CLI::App& diagnose, Invocation& invocation);
+void add_diagnose_device(const Command& diagnose, Invocation& invocation);
+void add_diagnose_upstream(const Command& diagnose, Invocation& invocation);
 
 }  // namespace narrowgate::daemon

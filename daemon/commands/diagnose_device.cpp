@@ -156,16 +156,16 @@ ExitCode diagnose(const Invocation& invocation, const std::string& who) {
 
 }  // namespace
 
-void add_diagnose_device(CLI::App& diagnose_command, Invocation& invocation) {
-    CLI::App* command = diagnose_command.add_subcommand(
+void add_diagnose_device(const Command& diagnose_command, Invocation& invocation) {
+    const Command command = diagnose_command.add_subcommand(
         "device", "A node's last handshakes, step by step, and what stalls them");
     const auto who = std::make_shared<std::string>();
-    command->add_option("who", *who, "An identity or a device's name, or an address with or without a port")
-        ->required()
-        ->type_name("IDENTITY|ADDRESS");
-    add_config_option(*command, invocation);
-    add_json_option(*command, invocation);
-    command->footer(
+    command.add_option("who", *who, "An identity or a device's name, or an address with or without a port")
+        .required()
+        .type_name("IDENTITY|ADDRESS");
+    add_config_option(command, invocation);
+    add_json_option(command, invocation);
+    command.footer(
         "By an identity it finds the handshakes that named it, and what is on record of its device; by an\n"
         "address (192.0.2.1, 192.0.2.1:40000, 2001:db8::1, [2001:db8::1]:40000) all that came from there, "
         "also\n"
@@ -174,7 +174,7 @@ void add_diagnose_device(CLI::App& diagnose_command, Invocation& invocation) {
         "\n"
         "For scripts: narrowgate diagnose device wm-0001 --json | jq -r .finding\n"
         "What each finding means is in docs/troubleshooting.md.\n");
-    command->callback([&invocation, who] {
+    command.callback([&invocation, who] {
         invocation.action = [&invocation, who] { return diagnose(invocation, *who); };
     });
 }

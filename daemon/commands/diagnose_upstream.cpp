@@ -170,25 +170,25 @@ std::string problem_of_timeout(const std::string& text) {
 
 }  // namespace
 
-void add_diagnose_upstream(CLI::App& diagnose_command, Invocation& invocation) {
-    CLI::App* command =
+void add_diagnose_upstream(const Command& diagnose_command, Invocation& invocation) {
+    Command command =
         diagnose_command.add_subcommand("upstream", "Connect to a broker once, and see each step");
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("name", arguments->name, "The upstream's name")->required()->type_name("NAME");
-    add_config_option(*command, invocation);
-    command->add_option("--client-id", arguments->client_id, "Instead of the configured one with -diagnose")
-        ->type_name("ID");
-    command->add_option("--publish", arguments->publish, "Send one small message to this topic")
-        ->type_name("TOPIC");
-    command->add_option("--timeout", arguments->timeout, "Instead of the upstream's connect_timeout")
-        ->type_name("TIME")
-        ->check(CLI::Validator(problem_of_timeout, ""));
-    CLI::Option* last =
-        command->add_flag("--last", arguments->last, "The running daemon's last good and last bad attempt");
+    command.add_option("name", arguments->name, "The upstream's name").required().type_name("NAME");
+    add_config_option(command, invocation);
+    command.add_option("--client-id", arguments->client_id, "Instead of the configured one with -diagnose")
+        .type_name("ID");
+    command.add_option("--publish", arguments->publish, "Send one small message to this topic")
+        .type_name("TOPIC");
+    command.add_option("--timeout", arguments->timeout, "Instead of the upstream's connect_timeout")
+        .type_name("TIME")
+        .check(problem_of_timeout);
+    Option last =
+        command.add_flag("--last", arguments->last, "The running daemon's last good and last bad attempt");
     for (const char* option : {"--client-id", "--publish", "--timeout"})
-        last->excludes(command->get_option(option));
-    add_json_option(*command, invocation);
-    command->footer(
+        last.excludes(command.get_option(option));
+    add_json_option(command, invocation);
+    command.footer(
         "Makes one attempt of its own with the settings and certificates of the configuration, beside a\n"
         "daemon that runs or without one, and prints each step as it happens: name look-up, TCP, TLS "
         "records,\n"
@@ -201,7 +201,7 @@ void add_diagnose_upstream(CLI::App& diagnose_command, Invocation& invocation) {
         "\n"
         "Exit codes: 0 all is well, 1 it failed (with --last: no such upstream), 3 with --last: no daemon\n"
         "runs, 4 mistakes in the configuration.\n");
-    command->callback([&invocation, arguments] {
+    command.callback([&invocation, arguments] {
         invocation.action = [&invocation, arguments] { return diagnose(invocation, *arguments); };
     });
 }

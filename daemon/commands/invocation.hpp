@@ -4,11 +4,11 @@
 // daemon/commands only.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
+#include "daemon/commands/command.hpp"
 #include "daemon/commands/command_line.hpp"
 #include "narrowgate/base/error.hpp"
 
@@ -35,19 +35,19 @@ struct Invocation {
     ExitCode print(const nlohmann::json& value) const;
 };
 
-void add_config_option(CLI::App& command, Invocation& invocation);
-void add_json_option(CLI::App& command, Invocation& invocation);
+void add_config_option(const Command& command, Invocation& invocation);
+void add_json_option(const Command& command, Invocation& invocation);
 
-void add_audit_command(CLI::App& app, Invocation& invocation);
-void add_backup_commands(CLI::App& app, Invocation& invocation);
-void add_run_command(CLI::App& app, Invocation& invocation);
-void add_check_command(CLI::App& app, Invocation& invocation);
-void add_dead_letters_command(CLI::App& app, Invocation& invocation);
-void add_device_command(CLI::App& app, Invocation& invocation);
-void add_diagnose_command(CLI::App& app, Invocation& invocation);
-void add_sessions_command(CLI::App& app, Invocation& invocation);
-void add_status_command(CLI::App& app, Invocation& invocation);
-void add_store_command(CLI::App& app, Invocation& invocation);
+void add_audit_command(const Command& app, Invocation& invocation);
+void add_backup_commands(const Command& app, Invocation& invocation);
+void add_run_command(const Command& app, Invocation& invocation);
+void add_check_command(const Command& app, Invocation& invocation);
+void add_dead_letters_command(const Command& app, Invocation& invocation);
+void add_device_command(const Command& app, Invocation& invocation);
+void add_diagnose_command(const Command& app, Invocation& invocation);
+void add_sessions_command(const Command& app, Invocation& invocation);
+void add_status_command(const Command& app, Invocation& invocation);
+void add_store_command(const Command& app, Invocation& invocation);
 
 struct CallFailure {
     ExitCode code;

@@ -222,42 +222,42 @@ constexpr const char* kExportFooter =
 
 }  // namespace
 
-void add_session_moves(CLI::App& sessions, Invocation& invocation) {
+void add_session_moves(const Command& sessions, Invocation& invocation) {
     const auto arguments = std::make_shared<Arguments>();
-    CLI::App* command = sessions.add_subcommand("export", "Give sessions to another gateway");
-    add_config_option(*command, invocation);
+    Command command = sessions.add_subcommand("export", "Give sessions to another gateway");
+    add_config_option(command, invocation);
     command
-        ->add_option("--for", arguments->destination,
-                     "The gateway that gets them, as its `sessions list` says")
-        ->type_name("GATEWAY");
-    command->add_option("--to", arguments->file, "The file to make")->type_name("FILE");
-    command->add_option("--key-file", arguments->key_file, "The transfer key: 64 hexadecimal digits")
-        ->type_name("FILE");
-    command->add_option("--fleet", arguments->fleet, "Those of one fleet alone")->type_name("FLEET");
-    command->add_flag("--again", arguments->again, "Write the file of an export that is kept once more");
-    command->add_flag("--done", arguments->done, "It has arrived: delete what is kept of it");
-    command->add_option("--export", arguments->id, "Which one, where several are kept")->type_name("EXPORT");
-    add_json_option(*command, invocation);
-    command->footer(kExportFooter);
-    command->callback([&invocation, arguments] {
+        .add_option("--for", arguments->destination,
+                    "The gateway that gets them, as its `sessions list` says")
+        .type_name("GATEWAY");
+    command.add_option("--to", arguments->file, "The file to make").type_name("FILE");
+    command.add_option("--key-file", arguments->key_file, "The transfer key: 64 hexadecimal digits")
+        .type_name("FILE");
+    command.add_option("--fleet", arguments->fleet, "Those of one fleet alone").type_name("FLEET");
+    command.add_flag("--again", arguments->again, "Write the file of an export that is kept once more");
+    command.add_flag("--done", arguments->done, "It has arrived: delete what is kept of it");
+    command.add_option("--export", arguments->id, "Which one, where several are kept").type_name("EXPORT");
+    add_json_option(command, invocation);
+    command.footer(kExportFooter);
+    command.callback([&invocation, arguments] {
         invocation.action = [&invocation, arguments] { return make_export(invocation, *arguments); };
     });
 
     command = sessions.add_subcommand("import", "Take sessions over from another gateway");
-    add_config_option(*command, invocation);
-    command->add_option("--from", arguments->file, "The file that it made for this gateway")
-        ->required()
-        ->type_name("FILE");
-    command->add_option("--key-file", arguments->key_file, "The transfer key that it was made with")
-        ->required()
-        ->type_name("FILE");
-    command->add_flag("--without-unknown", arguments->without_unknown,
-                      "Leave out sessions of identities that are not in use here");
-    add_json_option(*command, invocation);
-    command->footer(
+    add_config_option(command, invocation);
+    command.add_option("--from", arguments->file, "The file that it made for this gateway")
+        .required()
+        .type_name("FILE");
+    command.add_option("--key-file", arguments->key_file, "The transfer key that it was made with")
+        .required()
+        .type_name("FILE");
+    command.add_flag("--without-unknown", arguments->without_unknown,
+                     "Leave out sessions of identities that are not in use here");
+    add_json_option(command, invocation);
+    command.footer(
         "The gateway must be stopped, and know the devices: import them first. All or nothing is taken.\n"
         "A node that has a session here already keeps that one.\n");
-    command->callback([&invocation, arguments] {
+    command.callback([&invocation, arguments] {
         invocation.action = [&invocation, arguments] { return make_import(invocation, *arguments); };
     });
 }

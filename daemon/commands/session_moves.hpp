@@ -7,6 +7,6 @@
 
 namespace narrowgate::daemon {
 
-void add_session_moves(CLI::App& sessions, Invocation& invocation);
+void add_session_moves(const Command& sessions, Invocation& invocation);
 
 }  // namespace narrowgate::daemon

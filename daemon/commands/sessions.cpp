@@ -73,14 +73,14 @@ ExitCode forget(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-CLI::App* add_subcommand(CLI::App& sessions, Invocation& invocation,
-                         const std::shared_ptr<Arguments>& arguments, const std::string& name,
-                         const std::string& description,
-                         ExitCode (*action)(const Invocation&, const Arguments&)) {
-    CLI::App* command = sessions.add_subcommand(name, description);
-    add_config_option(*command, invocation);
-    add_json_option(*command, invocation);
-    command->callback([&invocation, arguments, action] {
+Command add_subcommand(const Command& sessions, Invocation& invocation,
+                       const std::shared_ptr<Arguments>& arguments, const std::string& name,
+                       const std::string& description,
+                       ExitCode (*action)(const Invocation&, const Arguments&)) {
+    Command command = sessions.add_subcommand(name, description);
+    add_config_option(command, invocation);
+    add_json_option(command, invocation);
+    command.callback([&invocation, arguments, action] {
         invocation.action = [&invocation, arguments, action] { return action(invocation, *arguments); };
     });
     return command;
@@ -88,25 +88,25 @@ CLI::App* add_subcommand(CLI::App& sessions, Invocation& invocation,
 
 }  // namespace
 
-void add_sessions_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* sessions = app.add_subcommand("sessions", "Look at sessions, end them, move them");
-    sessions->require_subcommand(1);
+void add_sessions_command(const Command& app, Invocation& invocation) {
+    const Command sessions = app.add_subcommand("sessions", "Look at sessions, end them, move them");
+    sessions.require_subcommand(1);
     const auto arguments = std::make_shared<Arguments>();
-    CLI::App* command =
-        add_subcommand(*sessions, invocation, arguments, "list", "Those heard last, and exports kept", list);
-    command->add_option("--last", arguments->count, "How many sessions to show, up to 1000")
-        ->type_name("COUNT")
-        ->check(CLI::Range(0, 1000).description(""))
-        ->capture_default_str();
-    command->footer(
+    Command command =
+        add_subcommand(sessions, invocation, arguments, "list", "Those heard last, and exports kept", list);
+    command.add_option("--last", arguments->count, "How many sessions to show, up to 1000")
+        .type_name("COUNT")
+        .between(0, 1000)
+        .capture_default_str();
+    command.footer(
         "Asks the running daemon, or opens the store itself when none runs. What it shows is up to a minute\n"
         "old; `narrowgate device show` has a device's session as it is now.\n");
 
-    command = add_subcommand(*sessions, invocation, arguments, "forget", "End sessions for good", forget);
-    command->add_option("device", arguments->device, "Whose: its name or an identity")->type_name("DEVICE");
-    command->add_flag("--all", arguments->all, "Every session");
-    command->add_flag("--yes", arguments->yes, "With --all: without asking");
-    command->footer(
+    command = add_subcommand(sessions, invocation, arguments, "forget", "End sessions for good", forget);
+    command.add_option("device", arguments->device, "Whose: its name or an identity").type_name("DEVICE");
+    command.add_flag("--all", arguments->all, "Every session");
+    command.add_flag("--yes", arguments->yes, "With --all: without asking");
+    command.footer(
         "They end at once, in the running gateway and on disk. Nodes are told nothing: each shakes hands "
         "when\n"
         "it finds that nobody answers. Credentials stay valid; `device revoke` shuts a device out.\n"
@@ -114,7 +114,7 @@ void add_sessions_command(CLI::App& app, Invocation& invocation) {
         "Use --all after the disk was rolled back to a snapshot, with the gateway stopped, before it "
         "starts:\n"
         "numbers of records that were used since must not be used again.\n");
-    add_session_moves(*sessions, invocation);
+    add_session_moves(sessions, invocation);
 }
 
 }  // namespace narrowgate::daemon

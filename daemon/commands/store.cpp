@@ -69,22 +69,22 @@ ExitCode show(const Invocation& invocation, std::size_t count) {
 
 }  // namespace
 
-void add_store_command(CLI::App& app, Invocation& invocation) {
-    CLI::App* store = app.add_subcommand("store", "Look into the store");
-    store->require_subcommand(1);
-    store->footer("Looking changes nothing, whether a daemon runs or not.\n");
-    CLI::App* command = store->add_subcommand("show", "What is in it and who waits for what");
+void add_store_command(const Command& app, Invocation& invocation) {
+    const Command store = app.add_subcommand("store", "Look into the store");
+    store.require_subcommand(1);
+    store.footer("Looking changes nothing, whether a daemon runs or not.\n");
+    const Command command = store.add_subcommand("show", "What is in it and who waits for what");
     const auto count = std::make_shared<std::size_t>(10);
-    add_config_option(*command, invocation);
-    command->add_option("--last", *count, "How many readings and dead letters to show, up to 1000")
-        ->type_name("COUNT")
-        ->check(CLI::Range(0, 1000).description(""))
-        ->capture_default_str();
-    add_json_option(*command, invocation);
-    command->footer(
+    add_config_option(command, invocation);
+    command.add_option("--last", *count, "How many readings and dead letters to show, up to 1000")
+        .type_name("COUNT")
+        .between(0, 1000)
+        .capture_default_str();
+    add_json_option(command, invocation);
+    command.footer(
         "Asks the running daemon, or opens the store itself when none runs. Shows no key and no payload.\n"
         "A dead letter is a reading that an upstream refused for good.\n");
-    command->callback([&invocation, count] {
+    command.callback([&invocation, count] {
         invocation.action = [&invocation, count] { return show(invocation, *count); };
     });
 }
