@@ -128,6 +128,8 @@ bool AwsBroker::on_connect(ConnectionId id, Connection& connection, ByteView bod
             return refuse_connect(id, Reason::kQuotaExceeded, now);
         }
     }
+    if (const auto reason = std::exchange(refusing_connect_, std::nullopt))
+        return refuse_connect(id, *reason, now);
     if (const auto old = clients_.find(client); old != clients_.end()) {
         ++counts_.taken_over;
         end(old->second, Reason::kSessionTakenOver, now);

@@ -123,6 +123,8 @@ public:
     void disconnect_all(std::optional<mqtt5::Reason> reason, SteadyTime now);
     // Publishes are answered with this code and not taken.
     void refuse(mqtt5::Reason reason, SteadyTime until);
+    // The next CONNECT is answered with this code, whether MQTT 5 knows it there or not.
+    void refuse_next_connect(mqtt5::Reason reason) { refusing_connect_ = reason; }
     // The next `count` publishes are taken and not answered; then their connection is cut.
     void lose_answers(std::size_t count) { answers_to_lose_ = count; }
     // Neither reads nor writes.
@@ -189,6 +191,7 @@ private:
     std::size_t answers_to_lose_ = 0;
     std::optional<mqtt5::Reason> refusing_;
     SteadyTime refusing_until_{};
+    std::optional<mqtt5::Reason> refusing_connect_;
     SteadyTime stalled_until_{};
     AwsCounts counts_;
 };

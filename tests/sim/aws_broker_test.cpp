@@ -309,6 +309,18 @@ TEST_F(AwsBrokerTest, RefusesForAWhileOnCommand) {
     EXPECT_EQ(broker.counts().answers.at(0x97), 1U);
 }
 
+TEST_F(AwsBrokerTest, RefusesOneConnectOnCommand) {
+    AwsBroker broker({}, listener());
+    EXPECT_EQ(obey("refuse-connect 0x94", broker, now()), false);
+    const auto refused = broker.opened(now());
+    EXPECT_EQ(answer(broker, refused, connect("gw-1")),
+              mqtt5::write_connack({.reason = Reason::kTopicAliasInvalid, .server_keep_alive = {}}));
+    EXPECT_TRUE(closed_);
+    pass(seconds(1));
+    welcome(broker);
+    EXPECT_EQ(broker.counts().connections, 1U);
+}
+
 TEST_F(AwsBrokerTest, DisconnectsEverybodyOnCommand) {
     AwsBroker broker({}, listener());
     auto id = welcome(broker);
@@ -344,7 +356,8 @@ TEST_F(AwsBrokerTest, ChangesItsPolicyOnCommandAndKnowsItsCommands) {
     EXPECT_EQ(obey("allow", broker, now()), false);
     EXPECT_EQ(answer(broker, id, publish({})), mqtt5::write_puback(1, Reason::kSuccess));
     EXPECT_EQ(obey("counts", broker, now()), true);
-    for (const char* line : {"", "refuse", "refuse 0x97", "refuse 999 1", "lose", "deny", "explode"})
+    for (const char* line :
+         {"", "refuse", "refuse 0x97", "refuse 999 1", "refuse-connect", "lose", "deny", "explode"})
         EXPECT_FALSE(obey(line, broker, now())) << line;
 }
 

@@ -49,6 +49,11 @@ Expected<bool> obey(std::string_view line, AwsBroker& broker, SteadyTime now) {
             broker.refuse(*code, *until);
             return false;
         }
+    } else if (verb == "refuse-connect") {
+        if (const auto code = take_code(words)) {
+            broker.refuse_next_connect(*code);
+            return false;
+        }
     } else if (verb == "lose") {
         std::size_t count = 0;
         if (words >> count) {

@@ -6,6 +6,7 @@
 //   disconnect [CODE]       DISCONNECT with this reason (0x8B) to everybody, and close
 //   cut                     close all connections without a word
 //   refuse CODE SECONDS     answer publishes with this code: 0x97 is throttling
+//   refuse-connect CODE     the next CONNECT is answered with this code
 //   lose COUNT              take so many publishes, answer none of them, and cut
 //   stall SECONDS           neither read nor write
 //   deny FILTER, allow      the policy forbids to publish there; it allows everything

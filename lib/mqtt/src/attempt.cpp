@@ -167,6 +167,7 @@ void Attempt::fail_without_answer(const std::string& library_words) {
 
 void Attempt::refuse(ReasonCode code) {
     note(TraceStep::Kind::kConnack, "refused: " + to_words(code), code);
+    learn(code);
     end(Event::Kind::kConnectFailed, {.end = Outcome::End::kRefused, .code = code});
 }
 
@@ -310,13 +311,18 @@ void Attempt::answered(std::uint64_t token, ReasonCode code) {
     emit(std::move(event), traced({.end = Outcome::End::kPublished, .code = code}));
 }
 
+void Attempt::learn(ReasonCode said) {
+    // In DISCONNECT; MQTT 5 knows it nowhere else, but a broker that puts it into a CONNACK means the same.
+    if (said == ReasonCode::kTopicAliasInvalid) learned_.no_aliases = true;
+}
+
 void Attempt::lose(std::optional<ReasonCode> said) {
     bool connected = false;
     {
         const std::scoped_lock lock(event_mutex_);
         connected = connected_;
     }
-    if (said == ReasonCode::kTopicAliasInvalid) learned_.no_aliases = true;
+    if (said) learn(*said);
     if (connected) {
         end(Event::Kind::kLost, {.end = Outcome::End::kLost, .code = said});
     } else {

@@ -91,6 +91,8 @@ private:
     void connected(ServerLimits limits);
     void answered(std::uint64_t token, ReasonCode code);
     void refuse(ReasonCode code);
+    // From a code that ended the connection, or kept it from being.
+    void learn(ReasonCode said);
     void arrived(const ::mqtt::message& message);
     void fail_without_answer(const std::string& library_words);
     void lose(std::optional<ReasonCode> said);

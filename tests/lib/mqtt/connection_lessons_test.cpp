@@ -115,5 +115,19 @@ TEST_F(ConnectionLessonsTest, ABrokerThatEndsAConnectionForAnAliasIsOfferedNoneO
     EXPECT_EQ(connected().topic_alias_maximum, 5);
 }
 
+TEST_F(ConnectionLessonsTest, ABrokerThatRefusesAConnectForAnAliasIsOfferedNoneOnTheNext) {
+    fakes::Aws broker(broker_with({}));
+    broker.tell("refuse-connect 0x94");
+    auto connection = Connection::open(options(broker), events_.post());
+    ASSERT_TRUE(connection);
+    (*connection)->connect();
+    const auto refused = events_.next();
+    ASSERT_TRUE(refused);
+    ASSERT_EQ(refused->kind, Event::Kind::kConnectFailed);
+    EXPECT_EQ(refused->code, ReasonCode::kTopicAliasInvalid);
+    next_connect(**connection, events_);
+    EXPECT_EQ(connected().topic_alias_maximum, 0);
+}
+
 }  // namespace
 }  // namespace narrowgate::mqtt
