@@ -73,7 +73,7 @@ class Account:
             return f"a backlog of {counts['readings']} readings, {counts['bytes_per_reading']:.0f} B each"
         refused = ", ".join(f"{count} answered {code}" for code, count in counts["answers"].items() if code != "0x00")
         return (f"{self.brokers.pop(0)}: took {counts['taken']} of {counts['publishes']} publishes in "
-                f"{counts['connections']} connections ({counts['unanswered']} without an answer"
+                f"{counted(counts['connections'], 'connection')} ({counts['unanswered']} without an answer"
                 f"{', ' + refused if refused else ''}); at most {counts['largest_second']:.0f} and "
                 f"{counts['largest_second_bytes'] / 1024:.0f} KiB a second, "
                 f"{counts['largest_unacknowledged']} under way")
