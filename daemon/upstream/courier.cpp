@@ -150,6 +150,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     limits_.connected(event.limits);
     tell_profile_of_limits();
     delivered_ = false;
+    refused_ = false;
     aliases_.begin(event.limits.topic_alias_maximum);
     status_.state.connected = true;
     status_.state.since = now.wall;
@@ -173,8 +174,10 @@ void Courier::disconnected(const Error& error, const Now& now, mqtt::Reaction re
         if (reaction == mqtt::Reaction::kOperator) link_.disconnect(milliseconds(0));
         if (!status_.state.since) status_.state.since = now.wall;
     }
-    const auto wait =
-        reconnect_wait_.after({.reaction = reaction, .stood = stood_for, .delivered = stood && delivered_});
+    const auto wait = reconnect_wait_.after({.reaction = reaction,
+                                             .stood = stood_for,
+                                             .delivered = stood && delivered_,
+                                             .refused = stood && refused_});
     end_connection(now, wait);
     tell_trouble(error, reaction, wait);
 }

@@ -183,6 +183,7 @@ private:
     std::deque<Head> heads_;
     BrokerLimits limits_;
     bool delivered_ = false;                       // anything, on this connection
+    bool refused_ = false;                         // any for good, on this connection
     std::map<std::uint64_t, InFlight> in_flight_;  // by token; tokens ascend with time
     std::size_t backlog_in_flight_ = 0;            // publishes
     std::size_t backlog_bytes_in_flight_ = 0;      // of packets

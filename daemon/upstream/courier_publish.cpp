@@ -90,10 +90,11 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     const bool was_pausing = refusals_.is_pausing();
     const Consequence consequence = refusals_.refused(code);
     if (consequence == Consequence::kDeadLetter) {
+        refused_ = true;
         if (refusals_.is_first()) log_.warning("upstream {}: {}", options_.name, refusals_.words());
         if (sent.numbers.size() == 1) {
             lanes_.set_aside(sent.numbers.front());
-            suspects_.add(sent.numbers.front(), refusals_.words(), now.steady);
+            suspects_.add(sent.numbers.front(), refusals_.reason(), now.steady);
             return;
         }
         // One of them may be the reason: each is tried alone.

@@ -41,6 +41,9 @@ milliseconds ReconnectWait::after(const Ended& ended) {
         default:
             break;
     }
+    // One publish less is in the way. Brokers that close behind each refusal (mosquitto 2.0.11 does at times)
+    // would else be hours over a handful; refusals that never end pause the upstream.
+    if (ended.refused) return options_.usual.floor;
     const bool brief = ended.delivered && ended.stood < options_.stable_after;
     return brief ? brief_.next() : usual_.next();
 }

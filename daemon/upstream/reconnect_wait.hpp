@@ -48,6 +48,7 @@ public:
         mqtt::Reaction reaction = mqtt::Reaction::kReconnect;
         std::chrono::nanoseconds stood{0};  // 0: it never connected
         bool delivered = false;             // at least one PUBACK said yes
+        bool refused = false;               // or no, for good: the end was that publish's alone
     };
 
     ReconnectWait(const ReconnectOptions& options, std::uint64_t seed);

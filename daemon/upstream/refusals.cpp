@@ -13,6 +13,10 @@ Consequence Refusals::refused(mqtt::ReasonCode code) {
                                                              : Consequence::kRetryLater;
 }
 
+std::string Refusals::reason() const {
+    return "the broker refused it: " + mqtt::to_words(code_.value_or(mqtt::ReasonCode::kSuccess));
+}
+
 std::string Refusals::words() const {
     return fmt::format("the broker refused {} publish{} running: {}", count_, count_ == 1 ? "" : "es",
                        mqtt::to_words(code_.value_or(mqtt::ReasonCode::kSuccess)));

@@ -30,6 +30,8 @@ public:
     // So many in a row that only a single message at a time should find out whether it is over.
     bool is_pausing() const { return count_ >= kPauseAfter; }
     bool is_first() const { return count_ == 1; }
+    // Of the last one alone: "the broker refused it: not authorized (0x87)".
+    std::string reason() const;
     // "the broker refused 20 publishes running: not authorized (0x87)".
     std::string words() const;
 

@@ -35,6 +35,30 @@ protected:
     }
 };
 
+// One refusal a connection, and the line is gone before anything is taken: each is settled all the same,
+// soon.
+TEST_F(CourierEndingsTest, ABrokerThatClosesBehindEachRefusalDoesNotStandInTheWayForLong) {
+    begin_with(10);
+    const SteadyTime begun = clock_.now().steady;
+    turn();
+    for (int i = 0; i < 10; ++i) {
+        tell(link_.accepts());
+        if (link_.unanswered.empty()) break;
+        tell(link_.answers(ReasonCode::kNotAuthorized));
+        tell(link_.breaks());
+        wait_for_deadline();
+    }
+    EXPECT_LE(clock_.now().steady - begun, seconds(15));
+    tell(link_.accepts());
+    const ReadingNumber good = source_.add();
+    turn();
+    drain();
+    EXPECT_THAT(source_.acknowledged, testing::Contains(good));
+    EXPECT_EQ(source_.dead_letters.size(), 10U);
+    EXPECT_EQ(source_.waiting(), 0U);
+    EXPECT_EQ(source_.dead_letters.front().second, "the broker refused it: not authorized (0x87)");
+}
+
 // Two gateways with one client ID: each connects, delivers a little and is thrown off.
 TEST_F(CourierEndingsTest, AClientIdThatAnotherUsesTooIsTriedEverLessOftenAndStaysInStatus) {
     turn();

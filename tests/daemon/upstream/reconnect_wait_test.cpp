@@ -94,6 +94,15 @@ TEST_F(ReconnectWaitTest, APublishThatIsBlamedIsLookedForQuicklyAndAPolicyIsNot)
         EXPECT_GE(waits[i], seconds(15));
 }
 
+TEST_F(ReconnectWaitTest, ABrokerThatClosesBehindARefusalIsConnectedToAtOnce) {
+    for (int i = 0; i < 15; ++i) {
+        for (const Reaction reaction : {Reaction::kReconnect, Reaction::kBlamePublish})
+            EXPECT_EQ(wait_->after({.reaction = reaction, .stood = seconds(1), .refused = true}), seconds(1));
+    }
+    EXPECT_GT(wait_->after({.reaction = Reaction::kOperator, .stood = seconds(1), .refused = true}),
+              seconds(10));
+}
+
 TEST_F(ReconnectWaitTest, NothingIsEverSoonerThanASecond) {
     for (int reaction = 0; reaction <= static_cast<int>(Reaction::kBlamePublish); ++reaction) {
         for (const bool delivered : {false, true}) {
