@@ -17,7 +17,7 @@ inline constexpr double kPublishesPerSecond = kMostPublishesPerSecond - 5;
 // Throughput per second per connection; above it is delayed, until we take the connection for dead.
 inline constexpr double kMostBytesPerSecond = 512 * 1024;
 // Less what a burst adds to a second, and the message that overdraws it.
-inline constexpr std::size_t kLargestBatchBytes = std::size_t{40} * 1024;
+inline constexpr std::size_t kLargestBatchBytes = std::size_t{60} * 1024;
 inline constexpr double kBytesPerSecond = kMostBytesPerSecond - 26 * 1024 - kLargestBatchBytes;
 // Publishes without a PUBACK on one connection, less what paho bears (mqtt::kMaxWindow).
 inline constexpr std::size_t kMaxUnacknowledged = 100;

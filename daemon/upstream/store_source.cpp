@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/upstream/store_source.hpp"
 
+#include <array>
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -27,7 +29,7 @@ public:
         readings.reserve(stored->size());
         for (store::StoredReading& one : *stored) {
             readings.push_back({.number = one.number,
-                                .id = id_prefix_ + std::to_string(one.number),
+                                .id = id_of(one.number),
                                 .device = std::move(one.device),
                                 .fleet = std::move(one.fleet),
                                 .resource = std::move(one.resource),
@@ -52,6 +54,16 @@ public:
     ReadingNumber head() const override { return head_.get(); }
 
 private:
+    std::string id_of(ReadingNumber number) const {
+        std::array<char, 20> digits;  // of 2^64
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        std::string id;
+        id.reserve(id_prefix_.size() + digits.size());
+        id += id_prefix_;
+        id.append(digits.data(), end);
+        return id;
+    }
+
     store::Store& store_;
     const store::UpstreamId upstream_;
     const CommittedHead& head_;

@@ -91,7 +91,7 @@ TEST(ConfigTest, AMessageHoldsSeveralBatchesWhereTheyAreMetered) {
     };
     EXPECT_EQ(with("batch_size = \"4KiB\"")->upstreams[0].largest_batch_bytes, 4096U);
     const std::string aws = "profile = \"aws-iot\"\n";
-    EXPECT_EQ(with(aws)->upstreams[0].largest_batch_bytes, 8U * 5 * 1024);
+    EXPECT_EQ(with(aws)->upstreams[0].largest_batch_bytes, 12U * 5 * 1024);
     EXPECT_EQ(with(aws + "batch_size = 0")->upstreams[0].largest_batch_bytes, 0U);
     EXPECT_EQ(with(aws + "batch_size = \"100KiB\"")->upstreams[0].largest_batch_bytes, 128U * 1024);
     EXPECT_EQ(with(aws + "largest_batch = \"10KiB\"")->upstreams[0].largest_batch_bytes, 10U * 1024);

@@ -27,8 +27,9 @@ public:
     Pipe& operator=(const Pipe&) = delete;
 
 private:
-    // A record of TLS and some: one read, one write.
-    static constexpr std::size_t kBufferBytes = 32 * 1024;
+    // A large publish to the broker: one read, one write. Its answers are small.
+    static constexpr std::size_t kBufferBytes = 64 * 1024;
+    static constexpr std::size_t kAnswerBytes = 16 * 1024;
 
     struct End {
         io::FileDescriptor fd;
@@ -63,7 +64,7 @@ private:
     End library_;
     End broker_;
     Flow to_broker_{Direction::kToServer, Bytes(kBufferBytes), 0, 0, false, false, {}};
-    Flow from_broker_{Direction::kFromServer, Bytes(kBufferBytes), 0, 0, false, false, {}};
+    Flow from_broker_{Direction::kFromServer, Bytes(kAnswerBytes), 0, 0, false, false, {}};
 };
 
 }  // namespace narrowgate::mqtt

@@ -20,6 +20,11 @@ constexpr std::string_view kSeries = "],\"series\":[";
 constexpr std::string_view kRows = "],\"rows\":[";
 constexpr std::string_view kEnd = "]}";
 
+// Bytes of rows that memory is set aside for.
+constexpr std::size_t kMostReserved = std::size_t{128} * 1024;
+// Packs are seldom larger; what is further on is looked up.
+constexpr std::size_t kMostKnownSeries = 16;
+
 using Indexes = std::map<std::string, std::size_t, std::less<>>;
 
 // The index of `entry` in a JSON array, where it is put if it is not there yet.
@@ -72,7 +77,7 @@ public:
 
     void append(const ResolvedRecord& record, std::string& out) override {
         out += '[';
-        append_index(out, index_of(series_entry(record), batch_.series_indexes_, batch_.series_));
+        append_index(out, series_of(record));
         out += ',';
         append_value(record, out);
         const bool has_more = record.update_time || record.version || (record.sum && has_value(record));
@@ -86,33 +91,75 @@ public:
     }
 
 private:
+    // The letters behind "k":"v", and those of no value and of a number.
+    static constexpr char kSumAlone = 'S';
+    static constexpr char kNumber = 'n';
+
     static bool has_value(const ResolvedRecord& record) {
         return record.value || record.text || record.data || record.boolean;
     }
+    static char kind_of(const ResolvedRecord& record) {
+        if (record.text) return 's';
+        if (record.data) return 'd';
+        if (record.boolean) return 'b';
+        return record.value ? kNumber : kSumAlone;
+    }
+
+    std::size_t series_of(const ResolvedRecord& record) {
+        const std::size_t place = place_++;
+        const auto at = device_.empty() ? std::string_view::npos : record.name.find(device_);
+        const bool has_device = at != std::string_view::npos;
+        const auto before = record.name.substr(0, at);
+        const auto after = has_device ? record.name.substr(at + device_.size()) : std::string_view();
+        const char kind = kind_of(record);
+        if (place >= kMostKnownSeries)
+            return index_of(entry_of(before, after, has_device, record.unit, kind));
+        if (place >= batch_.known_series_.size()) batch_.known_series_.resize(place + 1);
+        KnownSeries& known = batch_.known_series_[place];
+        if (known.kind == kind && known.has_device == has_device && known.before == before &&
+            known.after == after && known.unit == record.unit) {
+            return known.index;
+        }
+        const std::size_t index = index_of(entry_of(before, after, has_device, record.unit, kind));
+        known.before = before;
+        known.after = after;
+        known.unit = record.unit;
+        known.has_device = has_device;
+        known.kind = kind;
+        known.index = index;
+        return index;
+    }
+
+    std::size_t index_of(const std::string& entry) {
+        return payload::index_of(entry, batch_.series_indexes_, batch_.series_);
+    }
 
     // Valid until the next call.
-    const std::string& series_entry(const ResolvedRecord& record) const {
+    const std::string& entry_of(std::string_view before, std::string_view after, bool has_device,
+                                std::string_view unit, char kind) const {
         std::string& entry = batch_.series_entry_;
         entry = "{\"n\":";
-        const auto at = device_.empty() ? std::string_view::npos : record.name.find(device_);
-        if (at == std::string_view::npos) {
-            append_json_string(entry, record.name);
+        if (!has_device) {
+            append_json_string(entry, before);
         } else {
             // Of characters that JSON writes as they are (RFC 8428 section 4.5.1).
             entry += '"';
-            entry += record.name.substr(0, at);
+            entry += before;
             entry += "{device}";
-            entry += record.name.substr(at + device_.size());
+            entry += after;
             entry += '"';
         }
-        if (!record.unit.empty()) {
+        if (!unit.empty()) {
             entry += ",\"u\":";
-            append_json_string(entry, record.unit);
+            append_json_string(entry, unit);
         }
-        if (record.text) entry += ",\"k\":\"vs\"";
-        if (record.data) entry += ",\"k\":\"vd\"";
-        if (record.boolean) entry += ",\"k\":\"vb\"";
-        if (!has_value(record)) entry += ",\"k\":\"s\"";
+        if (kind == kSumAlone) {
+            entry += ",\"k\":\"s\"";
+        } else if (kind != kNumber) {
+            entry += ",\"k\":\"v";
+            entry += kind;
+            entry += '"';
+        }
         entry += '}';
         return entry;
     }
@@ -147,11 +194,13 @@ private:
     Batch& batch_;
     const std::string_view device_;
     const Decimal received_;
+    std::size_t place_ = 0;  // of the next record
 };
 
 Batch::Batch(std::string_view gateway, std::size_t max_bytes) : max_bytes_(max_bytes) {
     head_ = "{\"batch\":1,\"gateway\":";
     append_json_string(head_, gateway);
+    row_texts_.reserve(std::min(max_bytes, kMostReserved));
 }
 
 bool Batch::add(const Reading& reading) {
@@ -189,6 +238,7 @@ bool Batch::add(const Reading& reading) {
 
     --rows_;
     last_source_.reset();
+    known_series_.clear();
     sources_.resize(sources_before);
     series_.resize(series_before);
     row_texts_.resize(rows_before);
@@ -226,6 +276,7 @@ void Batch::append_content(const Reading& reading) {
         if (!reason) return;
         series_.resize(series_before);
         forget_after(series_count, series_indexes_);
+        known_series_.clear();
     } else {
         row_texts_ += '{';
         reason = payload::append_content(reading.content_format, reading.payload, kRenderLimits,

@@ -31,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "narrowgate/payload/envelope.hpp"
 
@@ -53,6 +54,15 @@ public:
 
 private:
     class RowForm;
+    // What a record's series was written from, and its index.
+    struct KnownSeries {
+        std::string before;  // of the name, in front of the device's
+        std::string after;
+        std::string unit;
+        bool has_device = false;
+        char kind = 0;
+        std::size_t index = 0;
+    };
 
     struct LastSource {
         std::string fleet;
@@ -76,7 +86,9 @@ private:
     std::map<std::string, std::size_t, std::less<>> source_indexes_;
     std::map<std::string, std::size_t, std::less<>> series_indexes_;
     std::optional<LastSource> last_source_;  // readings of one source come in runs
-    std::string series_entry_;               // used again and again, for its memory
+    // By a record's place in its pack: readings of one source are alike.
+    std::vector<KnownSeries> known_series_;
+    std::string series_entry_;  // used again and again, for its memory
 };
 
 }  // namespace narrowgate::payload
