@@ -94,7 +94,9 @@ private:
             uplinks.push_back(std::move(*uplink));
     }
     bool has_final() const {
-        return heard.find("OK\r\n") != std::string::npos || heard.find("ERROR") != std::string::npos;
+        const auto error = heard.find("ERROR");
+        return heard.find("OK\r\n") != std::string::npos ||
+               (error != std::string::npos && heard.find("\r\n", error) != std::string::npos);
     }
 };
 
