@@ -39,20 +39,12 @@ inline nlohmann::json to_json(const NatCounts& counts) {
 }
 
 inline nlohmann::json to_json(const ModemCounts& counts) {
-    return {{"commands", counts.commands},
-            {"errors", counts.errors},
-            {"garbage", counts.garbage},
-            {"bytes_lost_asleep", counts.bytes_lost_asleep},
-            {"bytes_lost_starting", counts.bytes_lost_starting},
-            {"urcs", counts.urcs},
-            {"urcs_lost", counts.urcs_lost},
-            {"answers_lost", counts.answers_lost},
-            {"starts", counts.starts},
-            {"connections", counts.connections},
-            {"sleeps", counts.sleeps},
-            {"up", counts.up},
-            {"up_bytes", counts.up_bytes},
-            {"down", counts.down},
+    return {{"commands", counts.commands},    {"errors", counts.errors},
+            {"garbage", counts.garbage},      {"urcs", counts.urcs},
+            {"urcs_lost", counts.urcs_lost},  {"answers_lost", counts.answers_lost},
+            {"starts", counts.starts},        {"connections", counts.connections},
+            {"sleeps", counts.sleeps},        {"up", counts.up},
+            {"up_bytes", counts.up_bytes},    {"down", counts.down},
             {"down_bytes", counts.down_bytes}};
 }
 

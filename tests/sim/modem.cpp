@@ -11,8 +11,6 @@
 namespace narrowgate::sim {
 namespace {
 
-// Two hexadecimal characters a byte of the longest datagram, and the command around it.
-constexpr std::size_t kLineBytes = 2 * ModemSockets::kDatagramBytes + 128;
 constexpr std::size_t kLinesToDo = 8;
 // Of one moment. More of them are a mistake in here.
 constexpr unsigned kMostSteps = 100'000;
@@ -26,7 +24,7 @@ Now moment(Now now, SteadyTime at) {
 Modem::Modem(const ModemOptions& options, std::uint64_t seed, Now now, ModemListener listener)
     : state_(options, seed),
       air_(options.network, state_.chance.seed()),
-      heard_(options.manners.baud),
+      ear_(options, state_.chance.seed()),
       lines_(options, state_.chance.seed()),
       listener_(std::move(listener)),
       active_at_(now.steady) {
@@ -53,8 +51,7 @@ void Modem::step(Now now) {
         go_down("UNKNOWN", at);
     }
     if (up_at_ && *up_at_ <= at) come_up(now);
-    while (const auto arrival = heard_.take(at))
-        take_byte(arrival->byte, now);
+    listen(now);
     if (running_ && running_->done_at <= at) finish_command(now);
     state_.radio.advance(at);
     settle(now);
@@ -63,7 +60,7 @@ void Modem::step(Now now) {
     const Bytes bytes = lines_.take(at);
     said_.insert(said_.end(), bytes.begin(), bytes.end());
     if (next_baud_ && lines_.is_quiet(at)) {
-        heard_.set_baud(*next_baud_);
+        ear_.set_baud(*next_baud_);
         lines_.set_baud(*next_baud_);
         next_baud_.reset();
     }
@@ -72,8 +69,8 @@ void Modem::step(Now now) {
 std::optional<SteadyTime> Modem::deadline() const {
     std::optional<SteadyTime> next;
     for (const auto& moment :
-         {heard_.next_arrival(), lines_.deadline(), state_.radio.deadline(), air_.deadline(), up_at_,
-          restarts_at_, running_ ? std::optional(running_->done_at) : std::nullopt}) {
+         {ear_.deadline(), lines_.deadline(), state_.radio.deadline(), air_.deadline(), up_at_, restarts_at_,
+          running_ ? std::optional(running_->done_at) : std::nullopt}) {
         if (moment) next = next ? std::min(*next, *moment) : moment;
     }
     return next;
@@ -81,7 +78,7 @@ std::optional<SteadyTime> Modem::deadline() const {
 
 void Modem::receive(ByteView bytes, Now now) {
     advance(now);
-    heard_.push(bytes, now.steady);
+    ear_.push(bytes, now.steady);
     advance(now);
 }
 
@@ -118,18 +115,15 @@ void Modem::go_down(std::string_view cause, SteadyTime now) {
     state_.radio.switch_off();
     while (state_.radio.take()) {
     }  // nobody is left to tell of it
-    for (unsigned socket = 0; socket < ModemSockets::kSockets; ++socket) {
-        if (state_.sockets.is_open(socket)) air_.forget(state_.sockets.port(socket), now);
-    }
     state_.sockets.close_all();
+    forget_closed(now);
     state_.settings = {.echo = state_.options.manners.echo};
     if (!state_.options.life.keeps_psm_settings) state_.memory.psm = false;
     running_.reset();
     commands_to_do_.clear();
     lines_to_do_.clear();
-    line_.clear();
-    bytes_to_lose_ = 0;
-    heard_.set_baud(state_.options.manners.baud);
+    ear_.reset();
+    ear_.set_baud(state_.options.manners.baud);
     lines_.set_baud(state_.options.manners.baud);
     next_baud_.reset();
     up_at_ = now + state_.options.life.boot_time;
@@ -183,47 +177,26 @@ void Modem::lose_network(Registration as, milliseconds duration, Now now) {
 
 // From the node.
 
-bool Modem::is_deaf(SteadyTime now) const {
-    if (!state_.radio.is_asleep() || running_ || !lines_.is_quiet(now)) return false;
-    return now >= std::max(active_at_, lines_.quiet_since()) + state_.options.life.falls_asleep_after;
+ModemEar::Attention Modem::attention(SteadyTime now) const {
+    if (!powered_ || up_at_) return ModemEar::Attention::kOff;
+    const bool may_sleep = state_.radio.is_asleep() && !running_ && lines_.is_quiet(now);
+    return may_sleep ? ModemEar::Attention::kMaySleep : ModemEar::Attention::kAwake;
 }
 
-void Modem::take_byte(std::uint8_t byte, Now now) {
-    const ModemLife& life = state_.options.life;
-    if (!powered_ || up_at_) {
-        ++state_.counts.bytes_lost_starting;
-        return;
-    }
-    if (is_deaf(now.steady)) {
-        bytes_to_lose_ =
-            life.wake_loss_varies ? state_.chance.below(life.wake_lost_bytes + 1) : life.wake_lost_bytes;
-        deaf_until_ = now.steady + life.wake_time;
-    }
-    active_at_ = now.steady;
-    if (bytes_to_lose_ > 0 || now.steady < deaf_until_) {
-        if (bytes_to_lose_ > 0) --bytes_to_lose_;
-        ++state_.counts.bytes_lost_asleep;
-        if (!life.wake_garbles) return;
-        byte = static_cast<std::uint8_t>(0x80 + state_.chance.below(0x80));
-    }
-    if (byte == '\r') {
-        finish_line(now);
-    } else if (byte != '\n' && line_.size() < kLineBytes) {
-        line_.push_back(static_cast<char>(byte));
-    }
-}
-
-void Modem::finish_line(Now now) {
-    const std::string line = std::exchange(line_, {});
-    if (line.empty()) return;
-    tell({.kind = ModemEvent::Kind::kHeard, .at = now.steady, .text = line});
-    if (state_.settings.echo) lines_.raw(line + "\r", now.steady);
-    if (!running_) {
-        start_line(line, now);
-    } else if (state_.options.manners.loses_input_when_busy || lines_to_do_.size() >= kLinesToDo) {
-        ++state_.counts.garbage;
-    } else {
-        lines_to_do_.push_back(line);
+void Modem::listen(Now now) {
+    const auto next = [&] {
+        return ear_.take_line(attention(now.steady), std::max(active_at_, lines_.quiet_since()), now.steady);
+    };
+    while (const auto line = next()) {
+        tell({.kind = ModemEvent::Kind::kHeard, .at = now.steady, .text = *line});
+        if (state_.settings.echo) lines_.raw(*line + "\r", now.steady);
+        if (!running_) {
+            start_line(*line, now);
+        } else if (state_.options.manners.loses_input_when_busy || lines_to_do_.size() >= kLinesToDo) {
+            ++state_.counts.garbage;
+        } else {
+            lines_to_do_.push_back(*line);
+        }
     }
 }
 
@@ -256,12 +229,8 @@ void Modem::finish_command(Now now) {
     const AtCommand command = std::exchange(running_, std::nullopt)->command;
     ++state_.counts.commands;
     active_at_ = now.steady;
-    const ModemSockets before = state_.sockets;
     const AtAnswer result = execute(command, state_, now);
-    for (unsigned socket = 0; socket < ModemSockets::kSockets; ++socket) {
-        if (before.is_open(socket) && !state_.sockets.is_open(socket))
-            air_.forget(before.port(socket), now.steady);
-    }
+    forget_closed(now.steady);
     if (result.restarts) {
         settle(now);  // what was sent has been sent
         carry(now);
@@ -346,10 +315,8 @@ void Modem::apply(ModemRadio::Change change, Now now) {
             tell({.kind = Kind::kAsleep, .at = now.steady});
             if (settings.npsmr > 0) urc("+NPSMR: 1", now);
             if (state_.options.life.keeps_sockets_in_psm) return;
-            for (unsigned socket = 0; socket < ModemSockets::kSockets; ++socket) {
-                if (state_.sockets.is_open(socket)) air_.forget(state_.sockets.port(socket), now.steady);
-            }
             state_.sockets.close_all();
+            forget_closed(now.steady);
             return;
         case Change::kAwake:
             tell({.kind = Kind::kAwake, .at = now.steady});
@@ -384,6 +351,11 @@ void Modem::apply(const RadioDownlink& downlink, Now now) {
     urc(fmt::format("+NSONMI:{}{},{}", state_.options.manners.announcement_space ? " " : "", notice->socket,
                     notice->bytes),
         now);
+}
+
+void Modem::forget_closed(SteadyTime now) {
+    for (const std::uint16_t port : state_.sockets.take_closed())
+        air_.forget(port, now);
 }
 
 void Modem::carry(Now now) {

@@ -3,7 +3,7 @@
 // A u-blox SARA-N2 with its network, in virtual time: bytes of a UART on one side, UDP datagrams on the
 // other. What it knows of the real module, and what it takes for possible, is in modem_options.hpp.
 //
-//   node -- SerialLine -- [ AT commands: ModemState ] -- ModemRadio -- ModemAir (link, NAT) -- internet
+//   node -- ModemEar --   [ AT commands: ModemState ] -- ModemRadio -- ModemAir (link, NAT) -- internet
 //        -- ModemLines --
 //
 // It does no I/O and reads no clock: whoever owns it calls advance() at deadline(), then transmit() and
@@ -19,9 +19,9 @@
 
 #include "sim/modem_air.hpp"
 #include "sim/modem_commands.hpp"
+#include "sim/modem_ear.hpp"
 #include "sim/modem_lines.hpp"
 #include "sim/modem_state.hpp"
-#include "sim/serial_line.hpp"
 
 namespace narrowgate::sim {
 
@@ -84,6 +84,7 @@ public:
 
     const ModemState& state() const { return state_; }
     const ModemAir& air() const { return air_; }
+    const ModemEar& ear() const { return ear_; }
 
 private:
     struct Running {
@@ -97,9 +98,9 @@ private:
     void apply(const RadioUplink& uplink, Now now);
     void apply(const RadioDownlink& downlink, Now now);
     void carry(Now now);
-    void take_byte(std::uint8_t byte, Now now);
-    bool is_deaf(SteadyTime now) const;
-    void finish_line(Now now);
+    void forget_closed(SteadyTime now);
+    ModemEar::Attention attention(SteadyTime now) const;
+    void listen(Now now);
     void start_line(const std::string& line, Now now);
     void start_command(Now now);
     void finish_command(Now now);
@@ -114,7 +115,7 @@ private:
 
     ModemState state_;
     ModemAir air_;
-    SerialLine heard_;
+    ModemEar ear_;
     ModemLines lines_;
     ModemListener listener_;
 
@@ -122,14 +123,11 @@ private:
     std::string cause_;                      // of the last start
     std::optional<SteadyTime> up_at_;        // while it starts
     std::optional<SteadyTime> restarts_at_;  // by itself
-    std::string line_;                       // that is not whole yet
     std::deque<std::string> lines_to_do_;    // came while it was busy
     std::deque<AtCommand> commands_to_do_;   // of the present line
     std::optional<Running> running_;
     std::optional<unsigned> next_baud_;  // when all is said
     SteadyTime active_at_;               // when the UART last had a reason to be awake
-    unsigned bytes_to_lose_ = 0;
-    SteadyTime deaf_until_ = SteadyTime::min();
     Bytes said_;
     std::deque<Uplink> uplinks_;
 };

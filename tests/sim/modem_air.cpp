@@ -45,7 +45,9 @@ void ModemAir::send(std::uint16_t port, const Address& to, ByteView datagram, St
 }
 
 void ModemAir::forget(std::uint16_t port, SteadyTime now) {
-    if (nat_.port_of(inside(port))) nat_.rebind(inside(port), now);
+    if (!nat_.port_of(inside(port))) return;
+    ++closed_mappings_;
+    nat_.rebind(inside(port), now);
 }
 
 void ModemAir::arrive(std::uint16_t outside_port, const Address& from, ByteView datagram, SteadyTime now) {

@@ -39,11 +39,14 @@ public:
     // All mappings are forgotten: what goes up leaves from other ports.
     void rebind(SteadyTime now) { nat_.rebind_all(now); }
 
-    const NatCounts& nat_counts() const { return nat_.counts(); }
+    std::uint64_t mappings() const { return nat_.counts().mappings; }  // made
+    std::uint64_t rebound() const { return nat_.counts().rebound - closed_mappings_; }
+    std::uint64_t timed_out() const { return nat_.counts().timed_out; }
     LinkCounts link_counts(Direction direction) const { return nat_.link_counts(direction); }
 
 private:
     Nat nat_;
+    std::uint64_t closed_mappings_ = 0;
 };
 
 }  // namespace narrowgate::sim

@@ -3,7 +3,7 @@
 // What a SARA-N2 may do to a node: each mode and each defect, one at a time.
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <array>
 #include <set>
 
 #include "sim/modem.hpp"
@@ -168,7 +168,7 @@ TEST_F(ModemModes, HearsNothingForAWhileAfterItWasWoken) {
     bench.run(milliseconds(1));
     EXPECT_EQ(bench.heard, "");
     EXPECT_EQ(bench.ask("AT"), kOk);
-    EXPECT_EQ(bench.modem.state().counts.bytes_lost_asleep, 6u);
+    EXPECT_EQ(bench.modem.ear().lost_asleep(), 6u);
 }
 
 TEST_F(ModemModes, SwallowsWhatItCannotSend) {
@@ -348,6 +348,33 @@ TEST(ModemDraw, TheSameSeedGivesTheSameLife) {
     };
     EXPECT_EQ(life(1), life(1));
     EXPECT_NE(life(1), life(2));
+}
+
+// Pieces of commands in any order, with noise between them, said to modems of every kind.
+TEST(ModemDraw, SurvivesWhateverANodeSays) {
+    constexpr std::array kPieces{
+        "AT",   "+NSOST=",   "+NSOSTF=", "+NSORF=",     "+NSOCR=",  "+NSOCL=", "\"DGRAM\"",
+        "0",    "17",        "512",      "0x400",       ",",        ",",       ",",
+        "\"",   ";",         "?",        "=?",          "\r",       "\r",      "\r\n",
+        "00FF", "+CFUN=",    "+CEREG=",  "+CPSMS=1,,,", "+NRB",     "\xff",    "+CGATT=",
+        "5684", "127.0.0.1", "+NPING=",  "+CEDRXS=",    "+NCONFIG", "-1",      "99999999999"};
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        ModemBench bench(draw_modem(seed), seed);
+        Chance chance(seed);
+        for (int i = 0; i < 5'000; ++i) {
+            bench.say(kPieces.at(chance.below(kPieces.size())));
+            bench.run(chance.between(milliseconds(0), milliseconds(200)));
+        }
+        // Whatever it was: after a start it is a modem again.
+        bench.modem.restart("SECURITY_RESET_PIN", bench.clock.now());
+        bench.run(seconds(10));
+        bench.modem.accidents() = {};
+        bool answers = false;
+        for (int tries = 0; tries < 10 && !answers; ++tries)
+            answers = bench.ask("AT").find(kOk) != std::string::npos;
+        EXPECT_TRUE(answers) << "seed " << seed;
+        EXPECT_GT(bench.modem.state().counts.commands, 50u) << "seed " << seed;
+    }
 }
 
 TEST(ModemDraw, EveryModeIsDrawn) {

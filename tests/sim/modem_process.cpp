@@ -293,8 +293,11 @@ std::string ModemProcess::counts_text() const {
     if (modem_) {
         json["dropped"] = modem_->state().sockets.dropped();
         json["lost_while_asleep"] = modem_->state().radio.lost_downlinks();
-        json["mappings"] = modem_->air().nat_counts().mappings;
-        json["rebound"] = modem_->air().nat_counts().rebound;
+        json["mappings"] = modem_->air().mappings();
+        json["rebound"] = modem_->air().rebound();
+        json["timed_out"] = modem_->air().timed_out();
+        json["bytes_lost_asleep"] = modem_->ear().lost_asleep();
+        json["bytes_lost_starting"] = modem_->ear().lost_off();
         json["link_up"] = to_json(modem_->air().link_counts(Direction::kUp));
         json["link_down"] = to_json(modem_->air().link_counts(Direction::kDown));
     }

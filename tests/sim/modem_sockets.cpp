@@ -32,12 +32,14 @@ std::optional<unsigned> ModemSockets::open(std::uint16_t port, bool announces) {
 
 bool ModemSockets::close(std::uint32_t socket) {
     if (!is_open(socket)) return false;
+    closed_.push_back(sockets_[socket].port);
     sockets_[socket] = {};
     return true;
 }
 
 void ModemSockets::close_all() {
-    sockets_ = {};
+    for (unsigned socket = 0; socket < kSockets; ++socket)
+        (void)close(socket);
 }
 
 bool ModemSockets::is_open(std::uint32_t socket) const {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
@@ -42,6 +44,8 @@ public:
     bool close(std::uint32_t socket);
     void close_all();
     bool is_open(std::uint32_t socket) const;
+    // The ports of those that were closed since the last call.
+    std::vector<std::uint16_t> take_closed() { return std::exchange(closed_, {}); }
     // Of an open one.
     std::uint16_t port(std::uint32_t socket) const { return sockets_[socket].port; }
 
@@ -74,6 +78,7 @@ private:
     const Announcement announcement_;
     const Remaining remaining_;
     std::array<Socket, kSockets> sockets_;
+    std::vector<std::uint16_t> closed_;
     std::uint16_t next_port_ = 49'152;  // the first of the dynamic ports (RFC 6335 section 6)
     std::uint64_t dropped_ = 0;
 };

@@ -51,8 +51,6 @@ struct ModemCounts {
     std::uint64_t commands = 0;
     std::uint64_t errors = 0;   // answered
     std::uint64_t garbage = 0;  // lines that were no commands
-    std::uint64_t bytes_lost_asleep = 0;
-    std::uint64_t bytes_lost_starting = 0;
     std::uint64_t urcs = 0;
     std::uint64_t urcs_lost = 0;
     std::uint64_t answers_lost = 0;

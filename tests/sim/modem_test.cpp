@@ -202,7 +202,7 @@ TEST_F(SleepyModem, LosesTheFirstByteOfWhatWakesIt) {
     ModemBench bench;
     send_to_sleep(bench);
     EXPECT_EQ(bench.ask("AT"), "");
-    EXPECT_EQ(bench.modem.state().counts.bytes_lost_asleep, 1u);
+    EXPECT_EQ(bench.modem.ear().lost_asleep(), 1u);
     EXPECT_EQ(bench.ask("AT"), "");  // silence of 5 s: it sleeps again
     bench.say("AT\r");
     EXPECT_EQ(bench.ask("AT"), kOk);
