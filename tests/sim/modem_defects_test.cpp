@@ -352,12 +352,46 @@ TEST(ModemDraw, TheSameSeedGivesTheSameLife) {
 
 // Pieces of commands in any order, with noise between them, said to modems of every kind.
 TEST(ModemDraw, SurvivesWhateverANodeSays) {
-    constexpr std::array kPieces{
-        "AT",   "+NSOST=",   "+NSOSTF=", "+NSORF=",     "+NSOCR=",  "+NSOCL=", "\"DGRAM\"",
-        "0",    "17",        "512",      "0x400",       ",",        ",",       ",",
-        "\"",   ";",         "?",        "=?",          "\r",       "\r",      "\r\n",
-        "00FF", "+CFUN=",    "+CEREG=",  "+CPSMS=1,,,", "+NRB",     "\xff",    "+CGATT=",
-        "5684", "127.0.0.1", "+NPING=",  "+CEDRXS=",    "+NCONFIG", "-1",      "99999999999"};
+    constexpr std::array kPieces{"+NSOST=",
+                                 "+NSOSTF=",
+                                 "+NSORF=",
+                                 "+NSOCR=",
+                                 "+NSOCL=",
+                                 "+NPING=",
+                                 "+CFUN=",
+                                 "+CEREG=",
+                                 "+CGATT=",
+                                 "+CEDRXS=",
+                                 "+CPSMS=1,,,",
+                                 "+NCONFIG",
+                                 "+NRB",
+                                 "\"DGRAM\"",
+                                 "0",
+                                 "17",
+                                 "512",
+                                 "0x400",
+                                 "5684",
+                                 "127.0.0.1",
+                                 "00FF",
+                                 "-1",
+                                 "99999999",
+                                 ",",
+                                 ",",
+                                 ",",
+                                 "\"",
+                                 ";",
+                                 "?",
+                                 "=?",
+                                 "\xff",
+                                 "AT",
+                                 "\rAT",
+                                 "\rAT",
+                                 "\rAT",
+                                 "\rAT",
+                                 "\r\nAT",
+                                 "\rAT+CSQ",
+                                 "\rAT+NSOCR=\"DGRAM\",17,0",
+                                 "\rAT+NSORF=0,512"};
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         ModemBench bench(draw_modem(seed), seed);
         Chance chance(seed);
