@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counts of links, the NAT, the broker and the nonce audit as the simulators print them.
+// Counts of links, the NAT, the broker, the modem and the nonce audit as the simulators print them.
 #pragma once
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/aws_broker.hpp"
+#include "sim/modem_state.hpp"
 #include "sim/nat.hpp"
 #include "sim/nonce_audit.hpp"
 #include "sim/tcp_link.hpp"
@@ -35,6 +36,16 @@ inline nlohmann::json to_json(const NatCounts& counts) {
             {"spoofed", counts.spoofed},
             {"replays_answered", counts.replays_answered},
             {"replays_answered_again", counts.replays_answered_again}};
+}
+
+inline nlohmann::json to_json(const ModemCounts& counts) {
+    return {{"commands", counts.commands},    {"errors", counts.errors},
+            {"garbage", counts.garbage},      {"urcs", counts.urcs},
+            {"urcs_lost", counts.urcs_lost},  {"answers_lost", counts.answers_lost},
+            {"starts", counts.starts},        {"connections", counts.connections},
+            {"sleeps", counts.sleeps},        {"up", counts.up},
+            {"up_bytes", counts.up_bytes},    {"down", counts.down},
+            {"down_bytes", counts.down_bytes}};
 }
 
 inline nlohmann::json to_json(const NonceAuditCounts& counts) {
