@@ -170,7 +170,7 @@ def main():
                                      "limits, and upstreams beside bad ones. The exit status is 1 when a target is "
                                      "missed.")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--readings", type=int, default=100_000, help="of a backlog (default %(default)s)")
+    parser.add_argument("--readings", type=int, default=200_000, help="of a backlog (default %(default)s)")
     parser.add_argument("--single", type=int, default=1_500,
                         help="readings drained a message each (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=6, help="of each latency run; 0: none (default %(default)s)")
