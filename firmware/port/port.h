@@ -37,7 +37,7 @@ typedef enum port_depth {
 } port_depth;
 
 // The calls' first argument is `self`.
-typedef struct port {
+typedef struct port_table {
     void* self;
 
     // The modem's UART, 9600 8N1. Takes at most `size` bytes into the board's queue; returns how many.
@@ -76,7 +76,7 @@ typedef struct port {
 
     // One line without its end. For a person at the console: what happened, and what to do.
     void (*log)(void* self, port_level level, const char* text);
-} port;
+} port_table;
 
 // Whether `now` is at or past `deadline`; right for distances up to 24 days.
 static inline bool port_reached(uint32_t now, uint32_t deadline) {

@@ -19,7 +19,7 @@ TEST(NodePortTest, DeadlinesHoldOverTheWrapOfTheClock) {
 
 TEST(NodePortTest, TheVirtualBoardsClocksAgreeOverTheWrap) {
     VirtualPort board;
-    const port* port = board.get();
+    const port_table* port = board.get();
     const std::uint32_t start = port->millis(port->self);
     std::uint32_t before = 0;
     ASSERT_TRUE(port->seconds(port->self, &before));
@@ -35,7 +35,7 @@ TEST(NodePortTest, TheVirtualBoardsClocksAgreeOverTheWrap) {
 TEST(NodePortTest, TheProvisioningPageIsNotReadPastItsEnd) {
     VirtualPort board;
     std::uint8_t bytes[4] = {};
-    const port* port = board.get();
+    const port_table* port = board.get();
     EXPECT_TRUE(port->nv_read(port->self, board.page.size() - 4, bytes, 4));
     EXPECT_FALSE(port->nv_read(port->self, board.page.size() - 3, bytes, 4));
     EXPECT_FALSE(port->nv_read(port->self, SIZE_MAX, bytes, 1));

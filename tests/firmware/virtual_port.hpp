@@ -65,7 +65,7 @@ public:
     VirtualPort(const VirtualPort&) = delete;
     VirtualPort& operator=(const VirtualPort&) = delete;
 
-    const port* get() const { return &port_; }
+    const port_table* get() const { return &port_; }
 
     // Lets time pass on both clocks.
     void advance(std::uint32_t ms) {
@@ -111,7 +111,7 @@ private:
         return given;
     }
 
-    port port_{};
+    port_table port_{};
     std::mt19937_64 random_;
     std::uint32_t odd_milliseconds_ = 0;
 };
