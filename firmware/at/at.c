@@ -5,12 +5,12 @@
 
 #include "port/port.h"
 
-void at_init(at* a, const at_listener* listener) {
+void at_init(at_client* a, const at_listener* listener) {
     memset(a, 0, sizeof *a);
     a->listener = *listener;
 }
 
-static void begin_line(at* a) {
+static void begin_line(at_client* a) {
     a->line_size = 0;
     a->line_cut = false;
     a->in_quotes = false;
@@ -19,13 +19,13 @@ static void begin_line(at* a) {
     a->half = false;
 }
 
-void at_reset(at* a) {
+void at_reset(at_client* a) {
     begin_line(a);
     a->result = AT_IDLE;
     a->waiting = false;
 }
 
-void at_begin(at* a, const at_command* command) {
+void at_begin(at_client* a, const at_command* command) {
     a->command = *command;
     a->result = AT_PENDING;
     a->error_code = -1;
@@ -52,7 +52,7 @@ static char character_of(const at_command* command, size_t position) {
     return position == tail_size ? '\r' : '\0';
 }
 
-size_t at_pull(at* a, char* bytes, size_t capacity, uint32_t now) {
+size_t at_pull(at_client* a, char* bytes, size_t capacity, uint32_t now) {
     if (!at_is_sending(a)) return 0;
     size_t size = 0;
     while (size < capacity) {
@@ -68,7 +68,7 @@ size_t at_pull(at* a, char* bytes, size_t capacity, uint32_t now) {
     return size;
 }
 
-static void finish(at* a, at_result result) {
+static void finish(at_client* a, at_result result) {
     if (a->result != AT_PENDING) {
         ++a->late_results;
         return;
@@ -77,7 +77,7 @@ static void finish(at* a, at_result result) {
     a->waiting = false;
 }
 
-static bool is_error(at* a, const char* line, const char* prefix) {
+static bool is_error(at_client* a, const char* line, const char* prefix) {
     if (!at_has_prefix(line, prefix)) return false;
     at_fields fields = at_fields_of(line, prefix);
     const int32_t code = at_integer(&fields);
@@ -86,7 +86,7 @@ static bool is_error(at* a, const char* line, const char* prefix) {
     return true;
 }
 
-static bool is_final(at* a, const char* line) {
+static bool is_final(at_client* a, const char* line) {
     if (strcmp(line, "OK") == 0) {
         finish(a, a->garbled ? AT_GARBLED : AT_OK);
         return true;
@@ -98,14 +98,14 @@ static bool is_final(at* a, const char* line) {
     return is_error(a, line, "+CME ERROR") || is_error(a, line, "+CMS ERROR");
 }
 
-static bool is_answer(const at* a, const char* line) {
+static bool is_answer(const at_client* a, const char* line) {
     if (a->result != AT_PENDING) return false;
     if (a->command.prefix != NULL && a->command.prefix[0] == '\0') return true;
     if (a->command.prefix != NULL) return at_has_prefix(line, a->command.prefix);
     return line[0] >= '0' && line[0] <= '9';
 }
 
-static const at_unsolicited* unsolicited_of(const at* a, const char* line) {
+static const at_unsolicited* unsolicited_of(const at_client* a, const char* line) {
     for (size_t i = 0; i < a->listener.table_size; ++i) {
         const at_unsolicited* entry = &a->listener.table[i];
         const bool same = entry->bare ? strncmp(line, entry->prefix, strlen(entry->prefix)) == 0
@@ -115,7 +115,7 @@ static const at_unsolicited* unsolicited_of(const at* a, const char* line) {
     return NULL;
 }
 
-static void end_line(at* a) {
+static void end_line(at_client* a) {
     const size_t size = a->line_size;
     const bool cut = a->line_cut;
     const bool bad_data = a->in_sink_line && a->half;
@@ -149,7 +149,7 @@ static int digit_of(char c) {
     return -1;
 }
 
-static void take_digit(at* a, char c) {
+static void take_digit(at_client* a, char c) {
     const int digit = digit_of(c);
     if (digit < 0) {
         at_fail(a);
@@ -168,13 +168,13 @@ static void take_digit(at* a, char c) {
 }
 
 // Whether `c` is data of the answer that goes straight to the sink.
-static bool is_data(const at* a, char c) {
+static bool is_data(const at_client* a, char c) {
     return a->result == AT_PENDING && a->command.sink != NULL && a->command.prefix == NULL &&
            a->line_size > 0 && a->line[0] >= '0' && a->line[0] <= '9' && a->field == a->command.hex_field &&
            c != ',' && c != '"';
 }
 
-static void feed_character(at* a, char c) {
+static void feed_character(at_client* a, char c) {
     if (c == '\r' || c == '\n') {
         end_line(a);
         return;
@@ -194,16 +194,16 @@ static void feed_character(at* a, char c) {
     a->line[a->line_size++] = c;
 }
 
-void at_feed(at* a, const uint8_t* bytes, size_t size) {
+void at_feed(at_client* a, const uint8_t* bytes, size_t size) {
     for (size_t i = 0; i < size; ++i)
         feed_character(a, (char)bytes[i]);
 }
 
-void at_lost_bytes(at* a) {
+void at_lost_bytes(at_client* a) {
     if (a->result == AT_PENDING) at_fail(a);
 }
 
-uint32_t at_step(at* a, uint32_t now) {
+uint32_t at_step(at_client* a, uint32_t now) {
     if (a->result != AT_PENDING || !a->waiting) return PORT_NEVER;
     if (port_reached(now, a->deadline)) {
         a->waiting = false;

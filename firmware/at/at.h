@@ -66,7 +66,7 @@ typedef struct at_listener {
 } at_listener;
 
 // Members are at_'s own but for result, error_code, sink_size and the counters.
-typedef struct at {
+typedef struct at_client {
     at_listener listener;
     at_command command;
     at_result result;
@@ -91,35 +91,35 @@ typedef struct at {
     uint32_t unknown_lines;  // neither an answer nor known: counted, never a reason to stop
     uint32_t cut_lines;
     uint32_t late_results;  // final answers when nothing was asked
-} at;
+} at_client;
 
 // `listener` is copied; its table must outlive `a`.
-void at_init(at* a, const at_listener* listener);
+void at_init(at_client* a, const at_listener* listener);
 
 // Begins a command; what was pending is forgotten.
-void at_begin(at* a, const at_command* command);
+void at_begin(at_client* a, const at_command* command);
 
 // The next bytes to be sent to the modem, at most `capacity`; 0: none.
-size_t at_pull(at* a, char* bytes, size_t capacity, uint32_t now);
+size_t at_pull(at_client* a, char* bytes, size_t capacity, uint32_t now);
 // Whether at_pull() has more to give.
-static inline bool at_is_sending(const at* a) {
+static inline bool at_is_sending(const at_client* a) {
     return a->result == AT_PENDING && !a->waiting;
 }
 
-void at_feed(at* a, const uint8_t* bytes, size_t size);
+void at_feed(at_client* a, const uint8_t* bytes, size_t size);
 
 // Bytes of the modem were lost: what is being answered cannot be trusted.
-void at_lost_bytes(at* a);
+void at_lost_bytes(at_client* a);
 // For a listener: the answer makes no sense.
-static inline void at_fail(at* a) {
+static inline void at_fail(at_client* a) {
     a->garbled = true;
 }
 
 // Lets time pass; milliseconds until the command times out, PORT_NEVER without one.
-uint32_t at_step(at* a, uint32_t now);
+uint32_t at_step(at_client* a, uint32_t now);
 
 // Forgets a half line and the pending command.
-void at_reset(at* a);
+void at_reset(at_client* a);
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,7 @@ protected:
     void modem(std::string_view text) { at_feed(&at_, bytes_of(text).data(), text.size()); }
     ByteView data() const { return ByteView(sink_).first(at_.sink_size); }
 
-    struct at at_{};
+    at_client at_{};
     std::uint32_t now_ = 0xfffffff0U;
     std::vector<std::string> answers_;
     std::vector<std::pair<int, std::string>> heard_;

@@ -58,7 +58,7 @@ Outcome run(const std::uint8_t* bytes, std::size_t size, std::size_t piece) {
     Outcome outcome{};
     std::array<std::uint8_t, 20> sink{};
     const at_listener listener{&outcome.heard, read_line, read_news, kTable.data(), kTable.size()};
-    struct at parser;
+    at_client parser;
     at_init(&parser, &listener);
     at_command command{};
     command.text = "AT";
