@@ -20,38 +20,30 @@
 
 namespace narrowgate::firmware {
 
-class ModemBench {
+class ScriptedModem {
 public:
-    explicit ModemBench(const sn_options& options = standard()) { sn_init(&sn, &options, board.get()); }
-
-    static sn_options standard() {
-        return {.gateway = "192.0.2.1",
-                .gateway_port = 5684,
-                .apn = "iot.example",
-                .plmn = "",
-                .active_s = 6,
-                .periodic_s = 86'400,
-                .edrx = ""};
-    }
-
     // A script's answer to a command: what the modem says, "" for silence, nothing for what it does by
     // default.
     using Answer = std::optional<std::string>;
     std::function<Answer(std::string_view command)> script;
 
-    // Runs for so long at most; true as soon as `until` holds.
-    bool run(std::uint32_t ms, const std::function<bool()>& until) {
+    // Lets `step` run for so long at most; true as soon as `until` holds. `passed` hears of all time that
+    // passes.
+    bool run_with(std::uint32_t ms, const std::function<std::uint32_t()>& step,
+                  const std::function<bool()>& until,
+                  const std::function<void(std::uint32_t)>& passed = nullptr) {
         const std::uint32_t end = board.now + ms;
-        for (int turns = 0; turns < 200'000; ++turns) {
-            const std::uint32_t wait = sn_step(&sn);
+        for (int turns = 0; turns < 400'000; ++turns) {
+            const std::uint32_t wait = step();
             if (until()) return true;
-            if (hear_commands()) continue;
-            if (wait == 0) continue;
+            if (hear_commands() || wait == 0) continue;
             const std::uint32_t left = port_until(board.now, end);
             if (left == 0) return false;
-            std::uint32_t step = std::min(wait, left);
-            if (!later_.empty()) step = std::min(step, port_until(board.now, later_.front().first));
-            board.advance(std::max<std::uint32_t>(step, 1));
+            std::uint32_t time = std::min(wait, left);
+            if (!later_.empty()) time = std::min(time, port_until(board.now, later_.front().first));
+            time = std::max<std::uint32_t>(time, 1);
+            board.advance(time);
+            if (passed) passed(time);
             while (!later_.empty() && port_reached(board.now, later_.front().first)) {
                 board.type(later_.front().second);
                 later_.pop_front();
@@ -59,34 +51,6 @@ public:
         }
         ADD_FAILURE() << "the driver spins";
         return false;
-    }
-    void run(std::uint32_t ms) {
-        run(ms, [] { return false; });
-    }
-    bool becomes_ready(std::uint32_t ms = 120'000) {
-        return run(ms, [this] { return sn_is_ready(&sn); });
-    }
-    bool starts(std::int32_t kept_socket = SN_NO_SOCKET) {
-        sn_start(&sn, kept_socket);
-        return becomes_ready();
-    }
-    // Sends, and says what became of it.
-    sn_sending sends(std::string_view text, sn_release release = SN_RELEASE_AFTER) {
-        out_.assign(text.begin(), text.end());
-        if (!sn_send(&sn, out_.data(), out_.size(), release)) return SN_NOTHING;
-        run(120'000, [this] { return sn.sending != SN_BUSY; });
-        const sn_sending became = sn.sending;
-        sn_sending_seen(&sn);
-        return became;
-    }
-    // The next datagram that comes up within `ms`.
-    std::string receives(std::uint32_t ms = 5'000) {
-        std::size_t size = 0;
-        if (!run(ms, [&] { return sn_received(&sn, &size) != nullptr; })) return {};
-        const std::uint8_t* bytes = sn_received(&sn, &size);
-        std::string text(bytes, bytes + size);
-        sn_received_seen(&sn);
-        return text;
     }
 
     // News of the modem, now or later.
@@ -108,7 +72,6 @@ public:
     }
 
     VirtualPort board;
-    sara_n2 sn;
     std::vector<std::string> commands;
 
     // The modem's state.
@@ -125,7 +88,8 @@ public:
     };
     std::deque<Datagram> arrived;
     std::vector<std::pair<std::string, std::string>> sent;  // flags and data
-    std::string short_form = "OK";                          // of an empty +NSORF
+    std::function<void(const std::string& data)> on_sent;
+    std::string short_form = "OK";  // of an empty +NSORF
 
 private:
     bool hear_commands() {
@@ -189,6 +153,7 @@ private:
             fields[1] != "\"192.0.2.1\"" || fields[2] != "5684")
             return error(50);
         sent.emplace_back(flags ? fields[3] : "", std::string(data->begin(), data->end()));
+        if (on_sent) on_sent(sent.back().second);
         return lines(fields[0] + "," + std::to_string(size));
     }
 
@@ -208,6 +173,57 @@ private:
 
     std::string half_;
     std::deque<std::pair<std::uint32_t, std::string>> later_;
+};
+
+class ModemBench : public ScriptedModem {
+public:
+    explicit ModemBench(const sn_options& options = standard()) { sn_init(&sn, &options, board.get()); }
+
+    static sn_options standard() {
+        return {.gateway = "192.0.2.1",
+                .gateway_port = 5684,
+                .apn = "iot.example",
+                .plmn = "",
+                .active_s = 6,
+                .periodic_s = 86'400,
+                .edrx = ""};
+    }
+
+    bool run(std::uint32_t ms, const std::function<bool()>& until) {
+        return run_with(ms, [this] { return sn_step(&sn); }, until);
+    }
+    void run(std::uint32_t ms) {
+        run(ms, [] { return false; });
+    }
+    bool becomes_ready(std::uint32_t ms = 120'000) {
+        return run(ms, [this] { return sn_is_ready(&sn); });
+    }
+    bool starts(std::int32_t kept_socket = SN_NO_SOCKET) {
+        sn_start(&sn, kept_socket);
+        return becomes_ready();
+    }
+    // Sends, and says what became of it.
+    sn_sending sends(std::string_view text, sn_release release = SN_RELEASE_AFTER) {
+        out_.assign(text.begin(), text.end());
+        if (!sn_send(&sn, out_.data(), out_.size(), release)) return SN_NOTHING;
+        run(120'000, [this] { return sn.sending != SN_BUSY; });
+        const sn_sending became = sn.sending;
+        sn_sending_seen(&sn);
+        return became;
+    }
+    // The next datagram that comes up within `ms`.
+    std::string receives(std::uint32_t ms = 5'000) {
+        std::size_t size = 0;
+        if (!run(ms, [&] { return sn_received(&sn, &size) != nullptr; })) return {};
+        const std::uint8_t* bytes = sn_received(&sn, &size);
+        std::string text(bytes, bytes + size);
+        sn_received_seen(&sn);
+        return text;
+    }
+
+    sara_n2 sn;
+
+private:
     std::vector<std::uint8_t> out_;
 };
 
