@@ -78,7 +78,7 @@ public:
     int cmee = 0, cereg_mode = 0;
     int stat = 1;
     bool attached = true;
-    bool sleeps = false;  // the first bytes are lost, and wake it
+    bool modem_sleeps = false;  // the first bytes are lost, and wake it
     bool silent = false;
     std::set<int> open;
     struct Datagram {
@@ -100,7 +100,7 @@ private:
             half_.erase(0, end + 1);
             heard = true;
             if (silent) continue;
-            if (std::exchange(sleeps, false)) command.erase(0, 1);
+            if (std::exchange(modem_sleeps, false)) command.erase(0, 1);
             commands.push_back(command);
             const Answer scripted = script ? script(command) : std::nullopt;
             board.type(scripted ? *scripted : usual(command));

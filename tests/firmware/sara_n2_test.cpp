@@ -120,7 +120,7 @@ TEST_F(NodeModemTest, ItsNameMayComeWithAPrefixAndInQuotes) {
 }
 
 TEST_F(NodeModemTest, AModemThatSleepsIsWokenThoughTheFirstByteIsLost) {
-    bench_.sleeps = true;
+    bench_.modem_sleeps = true;
     ASSERT_TRUE(bench_.starts());
     EXPECT_EQ(bench_.commands[0], "T");
     EXPECT_EQ(bench_.sn.counts.resets, 0U);

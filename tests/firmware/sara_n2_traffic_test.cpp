@@ -218,7 +218,7 @@ TEST_F(NodeModemTrafficTest, PowerSavingIsFollowedAndEndedByWakingFirst) {
     bench_.run(1'000);
     EXPECT_FALSE(bench_.sn.connected);
     EXPECT_TRUE(bench_.sn.power_saving);
-    bench_.sleeps = true;
+    bench_.modem_sleeps = true;
     bench_.commands.clear();
     const auto errors = bench_.sn.counts.errors;
     EXPECT_EQ(bench_.sends("awake"), SN_SENT);
@@ -231,7 +231,7 @@ TEST_F(NodeModemTrafficTest, PowerSavingIsFollowedAndEndedByWakingFirst) {
 // It may sleep without having said so.
 TEST_F(NodeModemTrafficTest, AfterASilenceItIsWokenFirst) {
     bench_.run(3'600'000);
-    bench_.sleeps = true;
+    bench_.modem_sleeps = true;
     bench_.commands.clear();
     EXPECT_EQ(bench_.sends("x"), SN_SENT);
     EXPECT_EQ(bench_.commands[0], "T");
