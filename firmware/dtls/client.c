@@ -22,6 +22,9 @@ _Static_assert(sizeof(tls) <= DT_TLS_WORDS * sizeof(uint64_t), "DT_TLS_WORDS is 
 
 static const int kSuites[] = {MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, 0};
 
+// Of no length, and yet somewhere: mbedTLS copies from it.
+static const uint8_t kNoCid[1] = {0};
+
 static tls* tls_of(dt_client* client) {
     return (tls*)(void*)client->tls;
 }
@@ -177,7 +180,7 @@ static void shake_hands(dt_client* client) {
 
 void dt_start(dt_client* client, uint32_t now) {
     int code = set_up(client, now);
-    if (code == 0) code = mbedtls_ssl_set_cid(&tls_of(client)->ssl, MBEDTLS_SSL_CID_ENABLED, NULL, 0);
+    if (code == 0) code = mbedtls_ssl_set_cid(&tls_of(client)->ssl, MBEDTLS_SSL_CID_ENABLED, kNoCid, 0);
     if (code != 0) {
         fail(client, code);
         return;
