@@ -52,6 +52,9 @@ static bool entropy_for_dtls(void* context, uint8_t* bytes, size_t size) {
     return node->port->entropy(node->port->self, bytes, size);
 }
 
+// No hold is longer than that: one that is was kept by another clock.
+#define HOLD_S_MAX 200000u
+
 static uint32_t crc_of(const nd_kept* kept) {
     return bs_crc32(0, (const uint8_t*)kept + sizeof kept->crc, sizeof *kept - sizeof kept->crc);
 }
@@ -119,6 +122,7 @@ void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors) {
         return;
     }
     nd_kept* kept = &node->retained->kept;
+    bool stopped = false;
     // Another provisioning begins anew: the modem's settings may be others.
     const bool good = kept->mark == KEPT_MARK && kept->crc == crc_of(kept) &&
                       kept->provisioning_crc == node->provisioning_crc;
@@ -130,9 +134,15 @@ void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors) {
         if ((uint32_t)(kept->sample_at_s - now_s) <= 2 * node->provisioning.interval_s)
             node->sample_at_s = kept->sample_at_s;
     }
+    if (good && kept->holding != 0 && (uint32_t)(kept->hold_until_s - now_s) <= HOLD_S_MAX) {
+        node->holding_off = true;
+        node->hold_until_s = kept->hold_until_s;
+        stopped = kept->stopped != 0;
+    }
+    if (good) node->troubles = kept->troubles;
     init_layers(node, good);
     node->modem.socket = good ? kept->socket : SN_CONFIGURE_ANEW;
-    node->state = ND_RUNNING;
+    node->state = stopped ? ND_STOPPED : ND_RUNNING;
 }
 
 // An interval from now, give or take a twentieth: a fleet that was switched on at once must not speak at
@@ -187,7 +197,10 @@ uint32_t nd_step(nd_node* node) {
     const uint32_t now_s = nd_now_s(node);
     node->time.now_s = now_s;
     if (reached_s(now_s, node->sample_at_s)) sample(node, now_s);
-    if (node->holding_off && reached_s(now_s, node->hold_until_s)) node->holding_off = false;
+    if (node->holding_off && reached_s(now_s, node->hold_until_s)) {
+        node->holding_off = false;
+        if (node->state == ND_STOPPED) node->state = ND_RUNNING;
+    }
     uint32_t wait = nd_link_step(node);
     wait = least(wait, until_s(now_s, node->sample_at_s));
     if (node->holding_off) wait = least(wait, until_s(now_s, node->hold_until_s));
@@ -214,6 +227,10 @@ void nd_sleep(nd_node* node, uint32_t ms) {
     kept->sample_at_s = node->sample_at_s;
     kept->clock_set_at_s = node->clock_set_at_s;
     kept->unix_at_zero = node->time.unix_at_zero;
+    kept->hold_until_s = node->hold_until_s;
+    kept->holding = node->holding_off;
+    kept->stopped = node->state == ND_STOPPED;
+    kept->troubles = node->troubles;
     kept->crc = crc_of(kept);
     if (node->dtls.state == DT_ESTABLISHED) dt_store(&node->dtls, &node->retained->session);
     node->port->sleep(node->port->self, PORT_SLEEP_STANDBY, ms);

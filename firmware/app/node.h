@@ -25,7 +25,7 @@ typedef enum nd_state {
     ND_UNPROVISIONED,  // the console says which field; nothing else happens
     ND_NO_ENTROPY,     // the random number generator failed: no start
     ND_RUNNING,
-    ND_STOPPED,  // the gateway said 4.03: it measures, and sends nothing until it is started anew
+    ND_STOPPED,  // the gateway said 4.03: it measures, and asks once a day whether that is still so
 } nd_state;
 
 // In the retained block, which may hold anything after a loss of supply.
@@ -37,6 +37,8 @@ typedef struct nd_kept {
     int32_t socket;
     uint32_t sample_at_s;
     uint32_t clock_set_at_s;  // 0: there is no clock
+    uint32_t hold_until_s;    // with `holding`
+    uint8_t holding, stopped, troubles, padding;
     int64_t unix_at_zero;
 } nd_kept;
 

@@ -9,6 +9,13 @@
 #define HOLD_DOUBLINGS 6u
 #define HOLD_S_MAX 3600u
 
+// A device that is in no fleet asks again so seldom: that may be put right at the gateway, with nobody near
+// the node.
+#define STOPPED_S 86400u
+
+// What a gateway may ask for at most: longer than a day is a mistake that would silence a fleet.
+#define RETRY_S_MAX 86400u
+
 // After so many requests without an answer the gateway may have lost the session; a handshake tells.
 #define UNANSWERED_MAX 2u
 
@@ -100,11 +107,13 @@ static void take_response(nd_node* node, nd_asking asked) {
     if (retry_s != 0) {
         ++node->counts.deferred;
         achieved(node);
-        hold_off(node, retry_s);
+        hold_off(node, retry_s < RETRY_S_MAX ? retry_s : RETRY_S_MAX);
     } else if (response->code == CO_FORBIDDEN) {
         nd_log(node, PORT_LOG_ERROR,
-               "the gateway says 4.03: this device is in no fleet, or in another. Stopped", "");
+               "the gateway says 4.03: this device is in no fleet, or in another. It asks again tomorrow",
+               "");
         node->state = ND_STOPPED;
+        hold_off(node, STOPPED_S);
     } else if (asked == ND_TIME) {
         achieved(node);
         take_clock(node, response);

@@ -135,7 +135,7 @@ TEST_F(NodeTest, BusyGatewaysAreLeftAloneForAsLongAsTheySay) {
     }
 }
 
-TEST_F(NodeTest, ForbiddenMeansStopWithoutAnotherByteButNotWithoutMeasuring) {
+TEST_F(NodeTest, ForbiddenMeansNotAnotherByteForADayButNotTheEndOfMeasuring) {
     ASSERT_TRUE(world_.delivers(1));
     world_.answer = {.code = coap::Code::kForbidden};
     ASSERT_TRUE(world_.run(2 * kHour, [&] { return world_.node->state == ND_STOPPED; }));
@@ -144,6 +144,34 @@ TEST_F(NodeTest, ForbiddenMeansStopWithoutAnotherByteButNotWithoutMeasuring) {
     EXPECT_EQ(world_.up_datagrams, sent);
     EXPECT_GE(world_.node->ring.count, 9U);
     EXPECT_TRUE(has_logged("4.03"));
+    // Somebody has put the device into its fleet: with nobody near the node, it comes back by itself.
+    world_.answer = {.code = coap::Code::kChanged};
+    ASSERT_TRUE(world_.delivers(24, 20 * kHour));
+}
+
+// Standby forgets everything but what is kept: the gateway's word must be.
+TEST_F(NodeTest, WaitingAndStoppingOutliveSleep) {
+    ASSERT_TRUE(world_.delivers(1));
+    world_.answer = {.code = coap::Code::kServiceUnavailable, .max_age = seconds(900)};
+    ASSERT_TRUE(world_.run(2 * kHour, [&] { return world_.node->counts.deferred == 1; }));
+    world_.run(5'000, [] { return false; });
+    auto sent = world_.up_datagrams;
+    for (int i = 0; i < 8; ++i) {
+        world_.sleeps(100'000);
+        world_.run(1'000, [] { return false; });
+    }
+    EXPECT_EQ(world_.up_datagrams, sent);
+    world_.answer = {.code = coap::Code::kForbidden};
+    ASSERT_TRUE(world_.run(kHour, [&] { return world_.node->state == ND_STOPPED; }));
+    world_.run(5'000, [] { return false; });
+    sent = world_.up_datagrams;
+    for (int i = 0; i < 20; ++i) {
+        world_.sleeps(kHour);
+        EXPECT_EQ(world_.node->state, ND_STOPPED);
+        world_.run(10'000, [] { return false; });
+    }
+    EXPECT_EQ(world_.up_datagrams, sent);
+    EXPECT_EQ(world_.gateway.established.size(), 1U);
 }
 
 TEST_F(NodeTest, AReadingThatIsRefusedForGoodDoesNotBlockTheOthers) {
