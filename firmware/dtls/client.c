@@ -210,10 +210,6 @@ void dt_sent(dt_client* client, uint32_t now) {
     dt_step(client, now);
 }
 
-bool dt_is_handshaking(const dt_client* client) {
-    return client->state == DT_HANDSHAKE;
-}
-
 void dt_receive(dt_client* client, const uint8_t* bytes, size_t size, uint32_t now) {
     if (size == 0 || (client->state != DT_HANDSHAKE && client->state != DT_ESTABLISHED)) return;
     client->in = bytes;

@@ -111,9 +111,6 @@ uint32_t dt_step(dt_client* client, uint32_t now);
 // it, and then it is sent again as it is.
 const uint8_t* dt_take(const dt_client* client, size_t* size);
 void dt_sent(dt_client* client, uint32_t now);
-// Whether the datagram of dt_take() begins with a part of the handshake: an answer follows that will be one
-// flight.
-bool dt_is_handshaking(const dt_client* client);
 
 // Gives one datagram, of any content, to a handshake or to dt_read(); `bytes` must stay until dt_read() gave
 // 0.

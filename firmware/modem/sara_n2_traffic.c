@@ -96,7 +96,7 @@ void sn_traffic_ask(sara_n2* sn) {
     sn->step = DOING_NOTHING;
     const bool reads = sn->may_have_data && sn->in_size == 0;
     if (!reads && sn->sending != SN_BUSY) return;
-    if (sn->power_saving || (uint32_t)(sn_now(sn) - sn->heard_at) > MAY_SLEEP_AFTER_MS)
+    if (sn->power_saving || sn_now(sn) - sn->heard_at > MAY_SLEEP_AFTER_MS)
         sn_wake(sn, SN_READY);
     else if (reads)
         ask_to_read(sn);

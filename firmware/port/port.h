@@ -60,7 +60,8 @@ typedef struct port_table {
 
     // The provisioning block, in a flash page of its own. False: out of its range.
     bool (*nv_read)(void* self, size_t offset, uint8_t* bytes, size_t size);
-    // PORT_RETAINED_BYTES of memory that survives a reset and standby. Holds anything after a loss of supply.
+    // PORT_RETAINED_BYTES of memory, aligned to 8 bytes, that survives a reset and standby. Holds anything
+    // after a loss of supply.
     uint8_t* (*retained)(void* self);
 
     // Returns after `ms` (PORT_NEVER: never by time), or earlier when a byte came; not at all from standby.

@@ -49,6 +49,12 @@ TEST_F(NodeDtlsTest, TheClientHelloIsOneSmallDatagram) {
     EXPECT_LE(node_.up[1].size() + 24U, DT_CLIENT_HELLO_BYTES_MAX);  // with the longest cookie there is
 }
 
+// RFC 6655: TLS_PSK_WITH_AES_128_CCM_8 is 0xc0a8; 0x00ff stands for the renegotiation extension (RFC 5746).
+TEST_F(NodeDtlsTest, OneSuiteIsOffered) {
+    ASSERT_TRUE(node_.shake_hands());
+    EXPECT_NE(to_hex(node_.up[0]).find("0004c0a800ff0100"), std::string::npos) << to_hex(node_.up[0]);
+}
+
 TEST_F(NodeDtlsTest, MessagesGoBothWays) {
     ASSERT_TRUE(node_.shake_hands());
     ASSERT_TRUE(node_.says("21.5 Cel"));

@@ -239,6 +239,23 @@ TEST_F(NodeTest, WithoutARandomNumberGeneratorItDoesNotStart) {
     EXPECT_TRUE(has_logged("random number generator"));
 }
 
+// The watchdog is fed by what is achieved. Here nothing is for a day: whatever is stuck starts anew.
+TEST_F(NodeTest, ANodeThatAchievesNothingIsLeftToItsWatchdog) {
+    world_.stat = 2;  // the modem never finds a network
+    world_.run(23 * kHour, [] { return false; });
+    auto fed = world_.board.fed;
+    world_.run(kHour / 2, [] { return false; });
+    EXPECT_GT(world_.board.fed, fed);
+    world_.run(kHour, [] { return false; });
+    fed = world_.board.fed;
+    world_.run(10 * kHour, [] { return false; });
+    EXPECT_EQ(world_.board.fed, fed);
+    // The reset that follows finds all readings.
+    world_.stat = 1;
+    world_.boots_up();
+    ASSERT_TRUE(world_.delivers(33, 2 * kHour));
+}
+
 TEST_F(NodeTest, AnotherProvisioningStartsWithAnotherSessionAndTheModemAnew) {
     ASSERT_TRUE(world_.delivers(1));
     nd_sleep(world_.node.get(), 1'000);

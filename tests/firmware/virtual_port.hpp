@@ -88,7 +88,7 @@ public:
     std::deque<char> incoming;
     std::string written;
     std::vector<std::uint8_t> page = std::vector<std::uint8_t>(2048, 0xff);  // erased flash
-    std::array<std::uint8_t, PORT_RETAINED_BYTES> retained{};
+    alignas(8) std::array<std::uint8_t, PORT_RETAINED_BYTES> retained{};
     std::vector<std::pair<port_depth, std::uint32_t>> sleeps;
     std::vector<std::pair<port_level, std::string>> lines;
     std::vector<std::string> modem_moves;
