@@ -4,6 +4,8 @@
 
 The page's tables are the rule; the includes are the fact. Both directions count: an arrow that no include
 needs any more is a mistake of the page.
+
+The node's firmware has layers of its own (docs/firmware.md), and its mbedTLS is seen by one of them.
 """
 
 import pathlib
@@ -33,6 +35,32 @@ def words(cell: str) -> list[str]:
 
 def files(folder: pathlib.Path):
     return sorted(path for path in folder.rglob("*") if path.suffix in SOURCES)
+
+
+def firmware_mistakes() -> list[str]:
+    """Of the table in docs/firmware.md: which layer may include which."""
+    page = (ROOT / "docs" / "firmware.md").read_text()
+    arrows = {words(row[0])[0]: set(words(row[1])) for row in table(page, "## Layers")}
+    mistakes = []
+    used = {layer: set() for layer in arrows}
+    for path in files(ROOT / "firmware"):
+        name = path.relative_to(ROOT)
+        layer = name.parts[1]
+        if layer not in arrows:
+            mistakes.append(f"docs/firmware.md does not name the layer of {name}")
+            continue
+        for kind, header in INCLUDE.findall(path.read_text()):
+            other = header.split("/")[0]
+            if kind == "<" and other == "mbedtls" and layer != "dtls":
+                mistakes.append(f"{name} includes {header}: only dtls may")
+            if kind == '"' and other != layer:
+                used[layer].add(other)
+                if other not in arrows[layer]:
+                    mistakes.append(f"{name} includes {header}: {layer} may not use {other}")
+    for layer, others in arrows.items():
+        for other in sorted(others - used[layer]):
+            mistakes.append(f"docs/firmware.md lets {layer} use {other}, but nothing in it does")
+    return mistakes
 
 
 def main() -> int:
@@ -70,6 +98,7 @@ def main() -> int:
         for other in sorted(others - used.get(room, set())):
             mistakes.append(f"docs/architecture.md lets {room} use {other}, but nothing in it does")
 
+    mistakes += firmware_mistakes()
     for mistake in mistakes:
         print(mistake)
     return 1 if mistakes else 0

@@ -41,7 +41,7 @@ def main() -> int:
             continue
         if "SPDX-License-Identifier: Apache-2.0" not in "\n".join(text.splitlines()[:3]):
             mistakes.append(f"{name}:1: no SPDX line")
-        if name.suffix in {".cpp", ".hpp"} and len(text.splitlines()) > LONGEST:
+        if name.suffix in {".cpp", ".hpp", ".c", ".h"} and len(text.splitlines()) > LONGEST:
             mistakes.append(f"{name}: {len(text.splitlines())} lines; split it by noun at {LONGEST}")
         if name.parts[0] == "tests" and name.parts[1] not in {"system", "sim"} and name.suffix in {".cpp", ".hpp"}:
             for match in SLEEPS.finditer(text):

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The node: measures on an interval, keeps what was measured until the gateway has acknowledged it, and
+// sleeps in between with its session kept. Everything below it is put together here, by hand.
+//
+//     nd_init(); loop: wait = nd_step(); if (nd_may_sleep() and it is worth it) nd_sleep(); else wait so long
+//     or for a byte
+#ifndef NARROWGATE_FIRMWARE_APP_NODE_H
+#define NARROWGATE_FIRMWARE_APP_NODE_H
+
+#include "app/pack.h"
+#include "app/sensors.h"
+#include "coap/client.h"
+#include "dtls/stored.h"
+#include "modem/sara_n2.h"
+#include "port/port.h"
+#include "provisioning/block.h"
+#include "readings/ring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nd_state {
+    ND_UNPROVISIONED,  // the console says which field; nothing else happens
+    ND_NO_ENTROPY,     // the random number generator failed: no start
+    ND_RUNNING,
+    ND_STOPPED,  // the gateway said 4.03: it measures, and asks once a day whether that is still so
+} nd_state;
+
+// In the retained block, which may hold anything after a loss of supply.
+typedef struct nd_kept {
+    uint32_t crc;  // of all that follows
+    uint32_t mark;
+    uint32_t provisioning_crc;
+    uint32_t next_mid;
+    int32_t socket;
+    uint32_t sample_at_s;
+    uint32_t clock_set_at_s;  // 0: there is no clock
+    uint32_t hold_until_s;    // with `holding`
+    uint8_t holding, stopped, troubles, padding;
+    int64_t unix_at_zero;
+} nd_kept;
+
+typedef struct nd_retained {
+    dt_stored session;
+    nd_kept kept;
+    rg_slot slots[RG_SLOTS];
+} nd_retained;
+
+// Readings of one message: as many as fit with short names are four or five.
+#define ND_PACK_BYTES 256u
+#define ND_PACK_READINGS 5u
+
+typedef enum nd_asking { ND_NOTHING, ND_TIME, ND_READINGS } nd_asking;
+
+// Since nd_init(), for the log and for a person who looks.
+typedef struct nd_counts {
+    uint32_t samples;
+    uint32_t acknowledged;  // readings
+    uint32_t refused;       // readings that the gateway will never take: gone
+    uint32_t deferred;      // answers that said "later"
+    uint32_t unanswered;    // requests
+    uint32_t handshakes;    // begun
+    uint32_t handshakes_failed;
+    uint32_t restored;  // sessions that outlived a sleep
+} nd_counts;
+
+// Members are nd_'s own but for state, fault, fault_field and counts.
+typedef struct nd_node {
+    const port_table* port;
+    const nd_sensors* sensors;
+    nd_state state;
+    pv_fault fault;
+    unsigned fault_field;
+    nd_counts counts;
+
+    struct provisioning provisioning;
+    uint32_t provisioning_crc;  // of the page it was read from
+    nd_retained* retained;
+    rg_ring ring;
+    sara_n2 modem;
+    dt_client dtls;
+    co_client coap;
+
+    uint32_t sample_at_s;
+    nd_time time;
+    uint32_t clock_set_at_s;
+    bool modem_started;
+    nd_asking asking;
+    uint32_t asked_readings;
+    uint8_t resends_looked;  // retransmissions after which the modem was asked for lost news
+    uint8_t troubles;        // in a row
+    bool holding_off;        // until `hold_until_s`
+    uint32_t hold_until_s;
+    uint32_t progress_s;  // when something was last achieved
+    sn_release release;   // of the datagram that waits
+    uint8_t pack[ND_PACK_BYTES];
+    uint8_t plain[DT_DATAGRAM_BYTES];
+} nd_node;
+
+void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors);
+
+// Does what is due; milliseconds until the next call, earlier when a byte comes.
+uint32_t nd_step(nd_node* node);
+
+// Nothing is under way: what happens next is the next sample, or the end of a wait.
+bool nd_may_sleep(const nd_node* node);
+
+// Keeps the session and goes to standby for at most `ms`. On a board this ends in a reset and nd_init().
+void nd_sleep(nd_node* node, uint32_t ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "app/node_parts.h"
+#include "senml/senml.h"
+
+// Trouble in a row: a minute, doubled up to an hour, and up to a tenth more.
+#define HOLD_S 60u
+#define HOLD_DOUBLINGS 6u
+#define HOLD_S_MAX 3600u
+
+// A device that is in no fleet asks again so seldom: that may be put right at the gateway, with nobody near
+// the node.
+#define STOPPED_S 86400u
+
+// What a gateway may ask for at most: longer than a day is a mistake that would silence a fleet.
+#define RETRY_S_MAX 86400u
+
+// After so many requests without an answer the gateway may have lost the session; a handshake tells.
+#define UNANSWERED_MAX 2u
+
+// The clock is asked for once a day; its crystal goes wrong by two seconds in that time.
+#define CLOCK_S 86400u
+
+// More steps than that in one call would be a fault of ours, and are left for the next.
+#define TURNS_MAX 16
+
+#define CONTENT_FORMAT_CBOR 60  // RFC 8949 section 9.4
+
+static void hold_off(nd_node* node, uint32_t seconds) {
+    node->holding_off = true;
+    node->hold_until_s = nd_now_s(node) + seconds + nd_random(node) % (seconds / 10 + 1);
+}
+
+static void hold_off_for_trouble(nd_node* node) {
+    uint32_t seconds = HOLD_S << (node->troubles < HOLD_DOUBLINGS ? node->troubles : HOLD_DOUBLINGS);
+    if (seconds > HOLD_S_MAX) seconds = HOLD_S_MAX;
+    if (node->troubles < UINT8_MAX) ++node->troubles;
+    hold_off(node, seconds);
+}
+
+static void achieved(nd_node* node) {
+    node->troubles = 0;
+    node->progress_s = nd_now_s(node);
+}
+
+static bool wants_clock(const nd_node* node) {
+    return node->clock_set_at_s == 0 || (uint32_t)(node->time.now_s - node->clock_set_at_s) >= CLOCK_S;
+}
+
+// CBOR tag 1 and an integer, as the gateway's /time gives it.
+static bool read_time(const co_message* response, int64_t* seconds) {
+    const uint8_t* bytes = response->payload;
+    if (response->payload_size < 2 || bytes[0] != 0xc1) return false;
+    const size_t width = bytes[1] == 0x1a ? 4u : bytes[1] == 0x1b ? 8u : 0u;
+    if (width == 0 || response->payload_size != 2 + width) return false;
+    uint64_t value = 0;
+    for (size_t i = 0; i < width; ++i)
+        value = value << 8 | bytes[2 + i];
+    if (value > INT64_MAX) return false;
+    *seconds = (int64_t)value;
+    return true;
+}
+
+static void begin_request(nd_node* node) {
+    co_request request = {.confirmable = true, .content_format = CO_NO_FORMAT, .accept = CO_NO_FORMAT};
+    node->asking = wants_clock(node) ? ND_TIME : ND_READINGS;
+    if (node->asking == ND_TIME) {
+        request.method = CO_GET;
+        request.path = "time";
+        request.accept = CONTENT_FORMAT_CBOR;
+    } else {
+        request.method = CO_POST;
+        request.path = node->provisioning.resource;
+        request.content_format = (int32_t)SM_CONTENT_FORMAT;
+        request.payload = node->pack;
+        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, ND_PACK_READINGS,
+                                       node->sensors, &node->time, &node->asked_readings);
+    }
+    node->resends_looked = 0;
+    if (co_begin(&node->coap, &request)) return;
+    // A reading that makes no message never will.
+    node->asking = ND_NOTHING;
+    ++node->counts.refused;
+    rg_pop(&node->ring);
+}
+
+static void drop_readings(nd_node* node, uint32_t* count) {
+    for (uint32_t i = 0; i < node->asked_readings; ++i)
+        rg_pop(&node->ring);
+    *count += node->asked_readings;
+}
+
+static void take_clock(nd_node* node, const co_message* response) {
+    int64_t now = 0;
+    // A gateway that does not tell the time is asked again tomorrow; times are relative until then.
+    node->clock_set_at_s = node->time.now_s == 0 ? 1 : node->time.now_s;
+    if (response->code != CO_CONTENT || !read_time(response, &now)) return;
+    node->time.has_clock = true;
+    node->time.unix_at_zero = now - node->time.now_s;
+}
+
+static void take_response(nd_node* node, nd_asking asked) {
+    const co_message* response = &node->coap.response;
+    const uint32_t retry_s = co_retry_after_s(response);
+    const unsigned class_ = response->code >> 5;
+    if (retry_s != 0) {
+        ++node->counts.deferred;
+        achieved(node);
+        hold_off(node, retry_s < RETRY_S_MAX ? retry_s : RETRY_S_MAX);
+    } else if (response->code == CO_FORBIDDEN) {
+        nd_log(node, PORT_LOG_ERROR,
+               "the gateway says 4.03: this device is in no fleet, or in another. It asks again tomorrow",
+               "");
+        node->state = ND_STOPPED;
+        hold_off(node, STOPPED_S);
+    } else if (asked == ND_TIME) {
+        achieved(node);
+        take_clock(node, response);
+    } else if (class_ == 5) {
+        hold_off_for_trouble(node);
+    } else if (class_ == 4) {
+        nd_log(node, PORT_LOG_ERROR, "the gateway refuses what was measured, for good", "");
+        achieved(node);
+        drop_readings(node, &node->counts.refused);
+    } else {
+        achieved(node);
+        drop_readings(node, &node->counts.acknowledged);
+    }
+}
+
+static void end_request(nd_node* node) {
+    const nd_asking asked = node->asking;
+    node->asking = ND_NOTHING;
+    if (node->coap.state == CO_ANSWERED) {
+        take_response(node, asked);
+    } else {
+        ++node->counts.unanswered;
+        hold_off_for_trouble(node);
+        if (node->troubles >= UNANSWERED_MAX) {
+            nd_log(node, PORT_LOG_WARNING, "no answer, the next try begins with a handshake", "");
+            dt_close(&node->dtls);
+        }
+    }
+    co_close(&node->coap);
+}
+
+static void begin_session(nd_node* node) {
+    if (dt_restore(&node->dtls, &node->retained->session)) {
+        ++node->counts.restored;
+        return;
+    }
+    ++node->counts.handshakes;
+    nd_log(node, PORT_LOG_INFO, "handshake", "");
+    dt_start(&node->dtls, nd_now(node));
+}
+
+static void end_failed_session(nd_node* node) {
+    static const char* const kReasons[] = {
+        "",
+        "the gateway does not answer",
+        "no random numbers",
+        "no memory",
+        "the gateway refuses: look at identity and key",
+        "the gateway has closed the session",
+        "the hello is too long",
+        "it broke off",
+    };
+    nd_log(node, PORT_LOG_WARNING, "session: ", kReasons[node->dtls.reason]);
+    ++node->counts.handshakes_failed;
+    if (node->asking != ND_NOTHING) {
+        node->asking = ND_NOTHING;
+        co_close(&node->coap);
+    }
+    dt_close(&node->dtls);
+    hold_off_for_trouble(node);
+}
+
+// A datagram has come from the modem.
+static bool take_datagram(nd_node* node) {
+    size_t size = 0;
+    const uint8_t* datagram = sn_received(&node->modem, &size);
+    if (datagram == NULL) return false;
+    const uint32_t now = nd_now(node);
+    dt_receive(&node->dtls, datagram, size, now);
+    while ((size = dt_read(&node->dtls, node->plain, sizeof node->plain, now)) > 0)
+        if (co_receive(&node->coap, node->plain, size, now) && node->asking != ND_NOTHING) end_request(node);
+    sn_received_seen(&node->modem);
+    return true;
+}
+
+// What became of the datagram that the modem had. One that it did not take stays, and goes out as it is.
+static bool take_sending(nd_node* node) {
+    if (node->modem.sending == SN_SENT) dt_sent(&node->dtls, nd_now(node));
+    const bool ended = node->modem.sending == SN_SENT || node->modem.sending == SN_NOT_SENT;
+    if (ended) sn_sending_seen(&node->modem);
+    return ended;
+}
+
+// Release assistance: only behind a request that is the last one. A handshake's flights are followed by
+// others.
+static sn_release release_of(const nd_node* node) {
+    if (node->dtls.state != DT_ESTABLISHED) return SN_MORE_FOLLOWS;
+    if (node->asking == ND_NOTHING) return SN_RELEASE_NOW;  // the acknowledgement of an answer
+    const bool last = node->asking == ND_READINGS && node->ring.count <= node->asked_readings;
+    return last ? SN_RELEASE_AFTER : SN_MORE_FOLLOWS;
+}
+
+static bool send_datagram(nd_node* node) {
+    size_t size = 0;
+    const uint8_t* datagram = dt_take(&node->dtls, &size);
+    if (datagram == NULL || node->modem.sending != SN_NOTHING) return false;
+    return sn_send(&node->modem, datagram, size, release_of(node));
+}
+
+static bool move_coap(nd_node* node) {
+    const uint32_t now = nd_now(node);
+    size_t size = 0;
+    if (node->dtls.state != DT_ESTABLISHED || dt_take(&node->dtls, &size) != NULL) return false;
+    if (node->asking == ND_NOTHING && nd_wants_to_send(node)) begin_request(node);
+    co_step(&node->coap, now);
+    // What was sent again may have been answered, and the news of it lost.
+    if (node->asking != ND_NOTHING && node->coap.retransmissions > node->resends_looked) {
+        node->resends_looked = node->coap.retransmissions;
+        sn_look(&node->modem);
+    }
+    if (node->asking != ND_NOTHING && co_is_over(node->coap.state)) {
+        end_request(node);
+        return true;
+    }
+    const uint8_t* message = co_take(&node->coap, now, &size);
+    return message != NULL && dt_write(&node->dtls, message, size, now);
+}
+
+static bool move_session(nd_node* node) {
+    if (node->dtls.state == DT_FAILED) {
+        end_failed_session(node);
+        return true;
+    }
+    if (node->dtls.state != DT_CLOSED || !nd_wants_to_send(node) || !sn_is_ready(&node->modem)) return false;
+    begin_session(node);
+    return true;
+}
+
+static uint32_t least(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+uint32_t nd_link_step(nd_node* node) {
+    if (!node->modem_started) {
+        if (!nd_wants_to_send(node)) return PORT_NEVER;
+        node->modem_started = true;
+        sn_start(&node->modem, node->modem.socket);
+    }
+    uint32_t wait = PORT_NEVER;
+    bool moved = true;
+    for (int turn = 0; moved && turn < TURNS_MAX; ++turn) {
+        wait = sn_step(&node->modem);
+        wait = least(wait, dt_step(&node->dtls, nd_now(node)));
+        moved = take_sending(node);
+        moved = take_datagram(node) || moved;
+        moved = move_session(node) || moved;
+        moved = move_coap(node) || moved;
+        moved = send_datagram(node) || moved;
+    }
+    if (moved) return 0;
+    if (node->asking != ND_NOTHING && node->dtls.out_size == 0)
+        wait = least(wait, co_step(&node->coap, nd_now(node)));
+    return wait;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a node measures. A board has its own temperature and supply; others fill in the same.
+#ifndef NARROWGATE_FIRMWARE_APP_SENSORS_H
+#define NARROWGATE_FIRMWARE_APP_SENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "readings/ring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct nd_channel {
+    const char* name;  // one or two letters: each costs air time in every reading
+    const char* unit;  // RFC 8428 section 12.1; null: none
+} nd_channel;
+
+// Must live as long as the node.
+typedef struct nd_sensors {
+    void* context;
+    const nd_channel* channels;
+    uint8_t count;  // at most RG_VALUES
+    // One value, mantissa * 10^exponent. False: it cannot be had now, and is left out.
+    bool (*sample)(void* context, uint8_t channel, int32_t* mantissa, int8_t* exponent);
+} nd_sensors;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
