@@ -151,8 +151,7 @@ void add_device_command(const Command& app, Invocation& invocation) {
         "itself, as the owner of the state directory.\n");
     const auto arguments = std::make_shared<DeviceArguments>();
 
-    Command command =
-        add_device_subcommand(device, invocation, arguments, "add", "Let a node connect", add);
+    Command command = add_device_subcommand(device, invocation, arguments, "add", "Let a node connect", add);
     command.add_option("identity", arguments->device, "The node's PSK identity")
         .required()
         .type_name("IDENTITY");

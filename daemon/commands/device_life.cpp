@@ -106,7 +106,7 @@ constexpr const char* kRotateFooter =
 void add_device_life_commands(const Command& device, Invocation& invocation,
                               const std::shared_ptr<DeviceArguments>& arguments) {
     Command command = add_device_subcommand(device, invocation, arguments, "rotate",
-                                                  "Give a device its next credential", rotate);
+                                            "Give a device its next credential", rotate);
     command.add_option("device", arguments->device, "Its name or an identity").required().type_name("DEVICE");
     command.add_option("--identity", arguments->identity, "The new identity; the next #number when not given")
         .type_name("NEW");
