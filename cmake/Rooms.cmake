@@ -54,13 +54,6 @@ function(narrowgate_test_headers)
     target_precompile_headers(narrowgate_test_headers PRIVATE ${CMAKE_SOURCE_DIR}/tests/precompiled.hpp)
 endfunction()
 
-# narrowgate_test_code(TARGET): compile a test, or a library of tests alone, in that way.
-function(narrowgate_test_code target)
-    target_link_libraries(${target} PRIVATE GTest::gmock)
-    target_compile_options(${target} PRIVATE ${NARROWGATE_TEST_OPTIONS})
-    target_precompile_headers(${target} REUSE_FROM narrowgate_test_headers)
-endfunction()
-
 # narrowgate_test(NAME SOURCES file... LIBRARIES target... [LABELS label...] [TIMEOUT seconds] [SERIAL])
 # One GoogleTest binary; each TEST is one line of ctest. The target unit_tests is all of them.
 add_custom_target(unit_tests)
@@ -70,7 +63,8 @@ function(narrowgate_test name)
     add_dependencies(unit_tests ${name})
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
     target_link_libraries(${name} PRIVATE narrowgate_options ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
-    narrowgate_test_code(${name})
+    target_compile_options(${name} PRIVATE ${NARROWGATE_TEST_OPTIONS})
+    target_precompile_headers(${name} REUSE_FROM narrowgate_test_headers)
     if(NOT TEST_TIMEOUT)
         set(TEST_TIMEOUT 120)
     endif()

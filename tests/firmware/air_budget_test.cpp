@@ -5,20 +5,12 @@
 
 #include "coap/client.h"
 #include "firmware/dtls_node.hpp"
+#include "firmware/senml_record.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "senml/senml.h"
 
 namespace narrowgate::firmware {
 namespace {
-
-sm_record measured(const char* name, const char* unit, std::int64_t mantissa, std::int8_t exponent) {
-    sm_record record{};
-    record.name = name;
-    record.unit = unit;
-    record.kind = SM_NUMBER;
-    record.number = {mantissa, exponent};
-    return record;
-}
 
 TEST(NodeAirBudgetTest, AReadingOfThreeValuesFitsItsBudgetBothWays) {
     dtls::Gateway gateway;
@@ -30,10 +22,10 @@ TEST(NodeAirBudgetTest, AReadingOfThreeValuesFitsItsBudgetBothWays) {
     Bytes pack(128);
     sm_writer writer;
     sm_begin(&writer, pack.data(), pack.size(), 3);
-    sm_record first = measured("t", "Cel", -1'234, -2);
+    sm_record first = number("t", "Cel", -1'234, -2);
     first.base_time = 1'772'366'400;
-    const sm_record second = measured("v", "V", 3'297, -3);
-    const sm_record third = measured("rs", "dBm", -1'057, -1);
+    const sm_record second = number("v", "V", 3'297, -3);
+    const sm_record third = number("rs", "dBm", -1'057, -1);
     sm_add(&writer, &first);
     sm_add(&writer, &second);
     sm_add(&writer, &third);

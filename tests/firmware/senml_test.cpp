@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "firmware/senml_record.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/payload/envelope.hpp"
 #include "narrowgate/payload/validate.hpp"
@@ -22,15 +23,6 @@ Bytes encoded(const std::vector<sm_record>& records, std::size_t capacity = 512)
         sm_add(&writer, &record);
     out.resize(sm_end(&writer));
     return out;
-}
-
-sm_record number(const char* name, const char* unit, std::int64_t mantissa, std::int8_t exponent) {
-    sm_record record{};
-    record.name = name;
-    record.unit = unit;
-    record.kind = SM_NUMBER;
-    record.number = {mantissa, exponent};
-    return record;
 }
 
 // As the gateway reads it, received at the second 1 772 366 400.
