@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/allocator.hpp"
 #include "daemon/commands/command_line.hpp"
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
@@ -55,6 +56,7 @@ constexpr seconds kSlowestCommit{45};
 }  // namespace
 
 ExitCode run(const std::filesystem::path& file, Config config) {
+    keep_freed_memory();
     // Before any thread is started: all of them leave these to the main loop.
     for (const int signal : {SIGTERM, SIGINT, SIGHUP})
         io::block_signal(signal);

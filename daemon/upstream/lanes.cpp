@@ -49,8 +49,10 @@ Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
 
 void Lanes::take(LaneName name, std::span<const std::size_t> places) {
     Lane& lane = lane_of(name);
-    for (const std::size_t place : places)
-        in_flight_.insert(in_flight_.end(), lane.ready.at(lane.taken + place).number);
+    for (const std::size_t place : places) {
+        const ReadingNumber number = lane.ready.at(lane.taken + place).number;
+        in_flight_.insert(number, number + 1);
+    }
     std::size_t from_front = 0;
     while (from_front < places.size() && places[from_front] == from_front)
         ++from_front;
@@ -79,7 +81,7 @@ void Lanes::done(ReadingNumber number) {
 
 void Lanes::set_aside(ReadingNumber number) {
     in_flight_.erase(number);
-    aside_.insert(number);
+    aside_.insert(number, number + 1);
 }
 
 void Lanes::put_back(ReadingNumber number) {

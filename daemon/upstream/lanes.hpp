@@ -6,11 +6,11 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
 #include <span>
 #include <vector>
 
 #include "daemon/upstream/reading_source.hpp"
+#include "narrowgate/store/range_set.hpp"
 
 namespace narrowgate::daemon {
 
@@ -66,8 +66,8 @@ private:
     ReadingNumber live_from_ = 0;
     Lane live_;
     Lane backlog_;
-    std::set<ReadingNumber> in_flight_;
-    std::set<ReadingNumber> aside_;
+    store::RangeSet in_flight_;
+    store::RangeSet aside_;
 };
 
 }  // namespace narrowgate::daemon

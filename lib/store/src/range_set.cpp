@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace narrowgate::store {
 
@@ -11,17 +12,38 @@ std::uint64_t RangeSet::insert(std::uint64_t begin, std::uint64_t end) {
     const std::uint64_t before = count_within(begin, end);
     const std::uint64_t fresh = end - begin - before;
     if (fresh == 0) return 0;
-    // Everything that touches [begin, end] becomes one range.
+    // Everything that touches [begin, end] becomes one range: the first of it where it begins no later, which is
+    // how numbers come, one behind the other.
     auto next = ranges_.upper_bound(end);
     auto first = ranges_.lower_bound(begin);
     if (first != ranges_.begin() && std::prev(first)->second >= begin) --first;
-    if (first != next) {
-        begin = std::min(begin, first->first);
-        end = std::max(end, std::prev(next)->second);
+    if (first != next) end = std::max(end, std::prev(next)->second);
+    if (first != next && first->first <= begin) {
+        first->second = end;
+        ranges_.erase(std::next(first), next);
+    } else {
+        ranges_.erase(first, next);
+        ranges_.emplace(begin, end);
     }
-    ranges_.erase(first, next);
-    ranges_.emplace(begin, end);
     return fresh;
+}
+
+void RangeSet::erase(std::uint64_t number) {
+    auto range = ranges_.upper_bound(number);
+    if (range == ranges_.begin()) return;
+    --range;
+    const std::uint64_t end = range->second;
+    if (number >= end) return;
+    if (number > range->first) {
+        range->second = number;
+        if (number + 1 < end) ranges_.emplace(number + 1, end);
+    } else if (number + 1 == end) {
+        ranges_.erase(range);
+    } else {
+        auto node = ranges_.extract(range);
+        node.key() = number + 1;
+        ranges_.insert(std::move(node));
+    }
 }
 
 bool RangeSet::contains(std::uint64_t number) const {

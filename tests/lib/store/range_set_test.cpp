@@ -21,6 +21,20 @@ TEST(RangeSetTest, MergesWhatTouchesAndOverlaps) {
     EXPECT_EQ(set.insert(9, 9), 0U);
 }
 
+TEST(RangeSetTest, TakesNumbersOutOfEveryPartOfARange) {
+    RangeSet set;
+    set.insert(1, 8);
+    set.erase(1);
+    set.erase(7);
+    set.erase(4);
+    set.erase(9);
+    set.erase(0);
+    EXPECT_EQ(set.ranges(), (std::vector<Range>{{2, 4}, {5, 7}}));
+    for (const std::uint64_t number : {2, 3, 6, 5})
+        set.erase(number);
+    EXPECT_TRUE(set.empty());
+}
+
 TEST(RangeSetTest, FindsTheFirstNumberThatIsMissing) {
     RangeSet set;
     set.insert(1, 4);
@@ -44,6 +58,9 @@ TEST(RangeSetTest, AgreesWithASetOfNumbers) {
         for (auto n = begin; n < end; ++n)
             fresh += numbers.insert(n).second ? 1 : 0;
         ASSERT_EQ(set.insert(begin, end), fresh);
+        const std::uint64_t gone = random() % 400;
+        set.erase(gone);
+        numbers.erase(gone);
         const std::uint64_t probe = random() % 400;
         ASSERT_EQ(set.contains(probe), numbers.contains(probe));
         auto missing = probe;

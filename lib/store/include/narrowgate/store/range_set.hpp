@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A set of numbers held as ranges: how far an upstream has got (what it acknowledged, out of order too).
+// A set of numbers held as ranges: how far an upstream has got (what it acknowledged, out of order too), and what
+// is in flight there.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,9 @@ class RangeSet {
 public:
     // Adds [begin, end); returns how many of these numbers were not in the set before.
     std::uint64_t insert(std::uint64_t begin, std::uint64_t end);
+    // Takes it out; not in the set, nothing happens.
+    void erase(std::uint64_t number);
+    void clear() { ranges_.clear(); }
     bool contains(std::uint64_t number) const;
     // How many numbers of [begin, end) are in the set.
     std::uint64_t count_within(std::uint64_t begin, std::uint64_t end) const;
