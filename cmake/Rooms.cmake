@@ -14,6 +14,21 @@ if(NARROWGATE_SANITIZE)
     target_link_options(narrowgate_options INTERFACE -fsanitize=${NARROWGATE_SANITIZE})
 endif()
 
+# What nearly every source includes, compiled once, for the builds that look for defects and not for includes.
+if(NARROWGATE_PRECOMPILE)
+    add_library(narrowgate_headers STATIC ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
+    target_link_libraries(narrowgate_headers PRIVATE narrowgate_options fmt::fmt nlohmann_json::nlohmann_json)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+        target_compile_options(narrowgate_headers PRIVATE -Xclang -fno-pch-timestamp)
+    endif()
+    target_precompile_headers(narrowgate_headers PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+endif()
+function(narrowgate_precompile target)
+    if(NARROWGATE_PRECOMPILE)
+        target_precompile_headers(${target} REUSE_FROM narrowgate_headers)
+    endif()
+endfunction()
+
 # The rooms below each room (docs/architecture.md). Nothing else may be used.
 set(NARROWGATE_BELOW_base "")
 set(NARROWGATE_BELOW_io base)
@@ -38,6 +53,7 @@ function(narrowgate_room name)
         target_link_libraries(narrowgate_${name} PUBLIC narrowgate::${used})
     endforeach()
     target_link_libraries(narrowgate_${name} PRIVATE narrowgate_options ${ROOM_LIBRARIES})
+    narrowgate_precompile(narrowgate_${name})
 endfunction()
 
 # What most tests include, compiled once: GoogleTest, JSON and the standard library are two thirds of the time
