@@ -69,6 +69,14 @@ TEST_F(NodeTest, AFaultIsReportedByTheNextUplinkOnce) {
     EXPECT_EQ(values["t"].size(), 2U);
 }
 
+TEST_F(NodeTest, ANodeThatFallsAgainAndAgainKeepsItsReadings) {
+    for (std::uint32_t i = 0; i < 2 * RG_SLOTS; ++i)
+        EXPECT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001234, 0, 0x10000));
+    EXPECT_EQ(world_.node->ring.count, 1U);
+    EXPECT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001238, 0, 0x10000));
+    EXPECT_EQ(world_.node->ring.count, 2U);
+}
+
 TEST_F(NodeTest, ANodeThatSendsNothingDoesNotTakeAFault) {
     world_.provision({{PV_IDENTITY, "node-0001"}});
     world_.boots_up();
