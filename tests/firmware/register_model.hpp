@@ -52,6 +52,11 @@ public:
         });
         return found == writes.end() ? -1 : found - writes.begin();
     }
+    // Both were written, the one before the other.
+    bool in_order(const Write& first, const Write& second) const {
+        const long at = position_of(first.address, first.value);
+        return at >= 0 && at < position_of(second.address, second.value);
+    }
     std::vector<std::uint32_t> written_to(std::uint32_t address) const {
         std::vector<std::uint32_t> found;
         for (const Write& write : writes)

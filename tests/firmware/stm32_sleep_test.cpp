@@ -74,8 +74,8 @@ TEST_F(Stm32SleepTest, TheBackupDomainIsOpenedAndItsMemorySupplied) {
     st_backup_open();
     EXPECT_TRUE(st_backup_start());
     // Power control has a clock before it is spoken to.
-    EXPECT_LT(chip_.position_of(RCC_APB1ENR, RCC_APB1ENR_PWR), chip_.position_of(PWR_CR, PWR_CR_DBP));
-    EXPECT_LT(chip_.position_of(PWR_CR, PWR_CR_DBP), chip_.position_of(PWR_CSR, PWR_CSR_BRE));
+    EXPECT_TRUE(chip_.in_order({RCC_APB1ENR, RCC_APB1ENR_PWR}, {PWR_CR, PWR_CR_DBP}));
+    EXPECT_TRUE(chip_.in_order({PWR_CR, PWR_CR_DBP}, {PWR_CSR, PWR_CSR_BRE}));
     EXPECT_NE(chip_.values[RCC_AHB1ENR] & RCC_AHB1ENR_BKPSRAM, 0U);
 }
 
@@ -100,7 +100,8 @@ TEST_F(Stm32SleepTest, TheClockIsSetGoingByTheCrystal) {
     EXPECT_EQ(st_rtc_start(), ST_RTC_LSE);
     EXPECT_EQ(chip_.values[RCC_BDCR] & (RCC_BDCR_RTCSEL | RCC_BDCR_RTCEN),
               RCC_BDCR_RTCSEL_LSE | RCC_BDCR_RTCEN);
-    EXPECT_EQ(chip_.values[RTC_PRER], 127U << 16 | 255U);  // 32 768 Hz / 128 / 256
+    // 32 768 Hz / 128 / 256, in the two writes that it asks for.
+    EXPECT_EQ(chip_.written_to(RTC_PRER), (std::vector<std::uint32_t>{255, 127U << 16 | 255U}));
     EXPECT_EQ(st_rtc_seconds(), 0U);
     EXPECT_FALSE(unlocked_);
 }
@@ -190,6 +191,18 @@ TEST_F(Stm32SleepTest, AnOldFlagDoesNotHideTheNextOne) {
     EXPECT_TRUE(st_rtc_is_time());
     ASSERT_TRUE(st_rtc_wake_after(1'000));
     EXPECT_FALSE(st_rtc_is_time());
+}
+
+// Standby begins right after a reset, which has switched that oscillator off.
+TEST_F(Stm32SleepTest, TheTimerGetsItsOscillatorBack) {
+    lse_works_ = false;
+    st_rtc_start();
+    chip_.values[RCC_CSR] = 0;
+    ASSERT_TRUE(st_rtc_wake_after(1'000));
+    EXPECT_NE(chip_.values[RCC_CSR] & RCC_CSR_LSION, 0U);
+    EXPECT_EQ(chip_.values[RTC_WUTR], 1'999U);  // 32 kHz / 16
+    lsi_works_ = false;
+    EXPECT_FALSE(st_rtc_wake_after(1'000));
 }
 
 TEST_F(Stm32SleepTest, ATimerThatTakesNothingIsSaid) {
