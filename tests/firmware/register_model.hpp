@@ -45,6 +45,10 @@ public:
         if (on_sleep) on_sleep();
     }
 
+    void wait() {
+        if (on_interrupt) on_interrupt();
+    }
+
     // Where the first write of these bits is among all writes; -1: there is none.
     long position_of(std::uint32_t address, std::uint32_t bits) const {
         const auto found = std::ranges::find_if(writes, [&](const Write& write) {
@@ -69,7 +73,8 @@ public:
     std::map<std::uint32_t, std::function<std::uint32_t(std::uint32_t, std::uint32_t)>> on_write;
     // Its value; what is read.
     std::map<std::uint32_t, std::function<std::uint32_t(std::uint32_t)>> on_read;
-    std::function<void()> on_sleep;
+    std::function<void()> on_sleep;      // WFE: stop or standby
+    std::function<void()> on_interrupt;  // WFI: what comes then
     std::vector<Write> writes;
     std::uint64_t reads = 0;
     int sleeps = 0;
