@@ -148,11 +148,11 @@ void sn_ask(sara_n2* sn, const char* text, const char* prefix, uint32_t timeout_
     at_begin(&sn->at, &command);
 }
 
-// The phase that waits keeps its step and its limit: it goes on where it was.
+// The phase that waits keeps its step, its attempts and its limit: it goes on where it was.
 void sn_wake(sara_n2* sn, sn_phase phase) {
     sn->after_waking = phase;
     sn->phase = SN_WAKING;
-    sn->attempts = 0;
+    sn->wakings = 0;
 }
 
 // Whatever was said to the modem is forgotten, on both sides.
@@ -240,9 +240,8 @@ static void boot_again(sara_n2* sn) {
 static void wake_result(sara_n2* sn, at_result result) {
     if (result == AT_OK) {
         sn->phase = sn->after_waking;
-        sn->attempts = 0;
         sn->power_saving = false;
-    } else if (++sn->attempts == WAKE_ATTEMPTS) {
+    } else if (++sn->wakings == WAKE_ATTEMPTS) {
         sn_restart(sn);
     }
 }
@@ -262,6 +261,7 @@ static void take_result(sara_n2* sn) {
         return;
     }
     const sn_phase asked_in = sn->phase;
+    const bool may_be_silent = sn_traffic_may_be_silent(sn);
     if (is_traffic(asked_in))
         sn_traffic_result(sn, result);
     else
@@ -269,7 +269,7 @@ static void take_result(sara_n2* sn) {
     if (result != AT_TIMEOUT) {
         sn->failures = 0;
         if (result == AT_OK) sn->rests_due = 0;
-    } else if (++sn->failures == FAILURES_MAX) {
+    } else if (!may_be_silent && ++sn->failures == FAILURES_MAX) {
         sn->failures = 0;
         sn_restart(sn);
     } else if (sn->phase == asked_in && asked_in != SN_RESTING) {
