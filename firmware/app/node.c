@@ -113,6 +113,7 @@ void nd_init_with(nd_node* node, const port_table* port, const nd_sensors* senso
     node->link = link;
     node->link_self = link_self;
     node->sensors = sensors;
+    node->readings_a_message = ND_PACK_READINGS;
     node->retained = (nd_retained*)(void*)port->retained(port->self);
     const uint32_t now_s = nd_now_s(node);
     node->progress_s = now_s;

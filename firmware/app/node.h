@@ -66,7 +66,7 @@ typedef struct nd_counts {
     uint32_t restored;  // sessions that outlived a sleep
 } nd_counts;
 
-// Members are nd_'s own but for state, fault, fault_field and counts.
+// Members are nd_'s own but for state, fault, fault_field, counts and readings_a_message.
 typedef struct nd_node {
     const port_table* port;
     const nd_sensors* sensors;
@@ -74,6 +74,7 @@ typedef struct nd_node {
     pv_fault fault;
     unsigned fault_field;
     nd_counts counts;
+    uint32_t readings_a_message;  // at most; nd_init() has it ND_PACK_READINGS, and a board may set less
 
     struct provisioning provisioning;
     uint32_t provisioning_crc;  // of the page it was read from

@@ -74,7 +74,7 @@ static void begin_request(nd_node* node) {
         request.path = node->provisioning.resource;
         request.content_format = (int32_t)SM_CONTENT_FORMAT;
         request.payload = node->pack;
-        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, ND_PACK_READINGS,
+        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, node->readings_a_message,
                                        node->sensors, &node->time, &node->asked_readings);
     }
     node->resends_looked = 0;
