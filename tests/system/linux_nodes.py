@@ -27,6 +27,7 @@ class LinuxNodes:
             command += ["--" + flag.replace("_", "-"), *([] if value is True else [value])]
         with open(self.output, "wb") as out:
             self.process = stage.start(command, self.log, stdout=out)
+        wait_for(self.totals, 10, "the nodes to start")
 
     def lines(self):
         return self.output.read_text().split("\n")[:-1]

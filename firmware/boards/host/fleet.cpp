@@ -130,6 +130,7 @@ bool Fleet::run() {
     std::uint64_t report_at = every == 0 ? UINT64_MAX : began_ms_ + every;
     if (options_.duration.count() > 0)
         stop_at_ms_ = began_ms_ + static_cast<std::uint64_t>(options_.duration.count());
+    report(false);
     std::array<epoll_event, 256> ready;
     for (;;) {
         const std::uint64_t wake = std::min({deadlines_.begin()->first, report_at, stop_at_ms_, give_up_ms_});

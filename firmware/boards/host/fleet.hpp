@@ -24,8 +24,8 @@ public:
                                                                    std::vector<Identity> identities);
 
     // Until the duration's end or SIGTERM or SIGINT, and then until all is acknowledged or the drain is over.
-    // Prints the counts at SIGUSR1, each report interval, and last with "final". True when all that was
-    // measured has been acknowledged, refused or dropped.
+    // Prints the counts at first, at SIGUSR1, each report interval, and last with "final". True when all that
+    // was measured has been acknowledged, refused or dropped.
     bool run();
 
 private:

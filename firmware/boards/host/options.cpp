@@ -238,10 +238,10 @@ Besides:
   --spread SECONDS          the nodes are switched on one by one in this time; 0
   --seconds SECONDS         how long they measure; 0: until SIGTERM or SIGINT
   --drain SECONDS           longest wait for the last acknowledgements; 60
-  --report-interval SECONDS a line of counts that often; 0: at the end and at SIGUSR1 only
+  --report-interval SECONDS a line of counts that often; 0: at the start, at the end and at SIGUSR1 only
   --verbose                 all that the nodes log, not warnings and errors alone
 
-Counts are lines of JSON on standard output. Exit status 0: what was measured is acknowledged; 1: not all of it.
+Counts are lines of JSON on standard output; from the first on, signals are heard. Exit status 0: what was measured is acknowledged; 1: not all of it.
 )";
 }
 
