@@ -134,7 +134,6 @@ TEST_P(NodeSimulatedModemLifeTest, AThousandHoursWithEveryDefectAtOnce) {
     EXPECT_GT(world.sessions_used, 100U);
     RecordProperty("sessions", static_cast<int>(world.gateway.established.size()));
     RecordProperty("modem_starts", static_cast<int>(world.modem.state().counts.starts));
-    RecordProperty("boots_seen", static_cast<int>(world.node->modem.counts.boots));
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, NodeSimulatedModemLifeTest, ::testing::Range(1U, 5U));
