@@ -5,9 +5,12 @@ gateway, costs no handshake and no reading."""
 
 import sys
 
-from harness import AWS_LIMITS, Broker, Gateway, Pki, Verifier, check, make_devices, play, wait_for, write_devices
-from linux_nodes import LinuxNodes
+from harness import (AWS_LIMITS, ROOT, Broker, Gateway, Pki, Verifier, check, make_devices, must, play, run, wait_for,
+                     write_devices)
+from linux_nodes import NODE_BINARY, LinuxNodes
 from modem_test import start as start_modem
+
+PROVISION = ROOT / "firmware" / "tools" / "provision"
 
 BY_UDP = 20
 INTERVAL = 3  # seconds; all speak within the second that their clocks are apart
@@ -88,5 +91,49 @@ def sessions_outlive_the_nodes_and_the_gateway(stage):
     gateway.stop()
 
 
+def wrong_input_is_named(stage):
+    good = stage.folder / "good.csv"
+    write_devices(good, make_devices(2))
+    open_to_all = stage.folder / "open.csv"
+    write_devices(open_to_all, make_devices(1))
+    open_to_all.chmod(0o644)
+    keyless = stage.folder / "keyless.csv"
+    keyless.write_text("identity,fleet\nwm-0001,water-meters\n")
+    keyless.chmod(0o600)
+    key = stage.folder / "key"
+    key.write_text("5a" * 16 + "\n")
+    key.chmod(0o600)
+    block = stage.folder / "block"
+    must([PROVISION, "--identity", "wm-9", "--psk-file", key, "--gateway", "127.0.0.1", "--binary", "-o", block])
+    damaged = stage.folder / "damaged"
+    damaged.write_bytes(block.read_bytes()[:-1] + b"\0")
+    damaged.chmod(0o600)
+
+    def refuses(said, *arguments):
+        status, output = run([NODE_BINARY, *arguments], timeout=10)
+        check(status == 2 and said in output, f"{arguments}: status {status}, {output!r} instead of {said!r}")
+    gateway = ("--gateway", "127.0.0.1:1")
+    refuses("chmod 600", *gateway, "--devices", open_to_all)
+    refuses("keyless.csv:2", *gateway, "--devices", keyless)
+    refuses("names 2 devices", *gateway, "--devices", good, "--count", 3)
+    refuses("gateway", "--devices", good)
+    refuses("'gateway.example'", "--gateway", "gateway.example", "--devices", good)
+    refuses("who the nodes are", *gateway)
+    refuses("--interval: '0'", *gateway, "--devices", good, "--interval", 0)
+    refuses("--nonsense", *gateway, "--devices", good, "--nonsense")
+    refuses("checksum", "--block", damaged)
+    refuses("no-modem", *gateway, "--devices", good, "--modem", stage.folder / "no-modem")
+
+    # Three that are right, of which the second finds the file of the first in use.
+    state = stage.folder / "state"
+    nodes = LinuxNodes(stage, "first", gateway="127.0.0.1:1", identity_prefix="wm-", count=3, psk_file=key, state=state,
+                       drain=0)
+    check(nodes.totals()["nodes"] == 3, f"three by a prefix: {nodes.totals()}")
+    refuses("in use by another process", *gateway, "--identity-prefix", "wm-", "--count", 1, "--psk-file", key, "--state",
+            state)
+    check(LinuxNodes(stage, "third", block=block, drain=0).finish(10)["nodes"] == 1, "one by its block")
+    check(nodes.finish(10)["nodes"] == 3, "and it ends though its gateway is not there")
+
+
 if __name__ == "__main__":
-    sys.exit(play(sessions_outlive_the_nodes_and_the_gateway))
+    sys.exit(play(wrong_input_is_named, sessions_outlive_the_nodes_and_the_gateway))
