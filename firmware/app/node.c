@@ -112,9 +112,17 @@ static void init_layers(nd_node* node, bool kept_is_good) {
 }
 
 void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors) {
+    nd_init_with(node, port, sensors, &nd_modem_link, &node->modem);
+}
+
+void nd_init_with(nd_node* node, const port_table* port, const nd_sensors* sensors, const nd_link* link,
+                  void* link_self) {
     memset(node, 0, sizeof *node);
     node->port = port;
+    node->link = link;
+    node->link_self = link_self;
     node->sensors = sensors;
+    node->readings_a_message = ND_PACK_READINGS;
     node->retained = (nd_retained*)(void*)port->retained(port->self);
     const uint32_t now_s = nd_now_s(node);
     node->progress_s = now_s;
@@ -150,7 +158,7 @@ void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors) {
     }
     if (good) node->troubles = kept->troubles;
     init_layers(node, good);
-    node->modem.socket = good ? kept->socket : SN_CONFIGURE_ANEW;
+    node->link_kept = good ? kept->link : SN_CONFIGURE_ANEW;
     node->state = stopped ? ND_STOPPED : ND_RUNNING;
 }
 
@@ -247,7 +255,7 @@ bool nd_may_sleep(const nd_node* node) {
     if (node->state != ND_RUNNING || nd_wants_to_send(node) || node->asking != ND_NOTHING) return false;
     size_t size = 0;
     if (dt_take(&node->dtls, &size) != NULL || node->dtls.state == DT_HANDSHAKE) return false;
-    return !node->modem_started || sn_is_quiet(&node->modem);
+    return !node->link_started || node->link->is_quiet(node->link_self);
 }
 
 void nd_sleep(nd_node* node, uint32_t ms) {
@@ -256,7 +264,7 @@ void nd_sleep(nd_node* node, uint32_t ms) {
     kept->mark = KEPT_MARK;
     kept->provisioning_crc = node->provisioning_crc;
     kept->next_mid = node->coap.next_mid;
-    kept->socket = node->modem.socket;
+    kept->link = node->link_started ? node->link->kept(node->link_self) : node->link_kept;
     kept->sample_at_s = node->sample_at_s;
     kept->clock_set_at_s = node->clock_set_at_s;
     kept->unix_at_zero = node->time.unix_at_zero;

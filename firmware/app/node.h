@@ -8,11 +8,11 @@
 #ifndef NARROWGATE_FIRMWARE_APP_NODE_H
 #define NARROWGATE_FIRMWARE_APP_NODE_H
 
+#include "app/link.h"
 #include "app/pack.h"
 #include "app/sensors.h"
 #include "coap/client.h"
 #include "dtls/stored.h"
-#include "modem/sara_n2.h"
 #include "port/port.h"
 #include "provisioning/block.h"
 #include "readings/ring.h"
@@ -34,7 +34,7 @@ typedef struct nd_kept {
     uint32_t mark;
     uint32_t provisioning_crc;
     uint32_t next_mid;
-    int32_t socket;
+    int32_t link;  // nd_link.kept()
     uint32_t sample_at_s;
     uint32_t clock_set_at_s;  // 0: there is no clock
     uint32_t hold_until_s;    // with `holding`
@@ -66,7 +66,7 @@ typedef struct nd_counts {
     uint32_t restored;  // sessions that outlived a sleep
 } nd_counts;
 
-// Members are nd_'s own but for state, fault, fault_field and counts.
+// Members are nd_'s own but for state, fault, fault_field, counts and readings_a_message.
 typedef struct nd_node {
     const port_table* port;
     const nd_sensors* sensors;
@@ -74,19 +74,23 @@ typedef struct nd_node {
     pv_fault fault;
     unsigned fault_field;
     nd_counts counts;
+    uint32_t readings_a_message;  // at most; nd_init() has it ND_PACK_READINGS, and a board may set less
 
     struct provisioning provisioning;
     uint32_t provisioning_crc;  // of the page it was read from
     nd_retained* retained;
     rg_ring ring;
-    sara_n2 modem;
+    sara_n2 modem;  // idle where the node has another link
+    const nd_link* link;
+    void* link_self;
+    int32_t link_kept;
+    bool link_started;
     dt_client dtls;
     co_client coap;
 
     uint32_t sample_at_s;
     nd_time time;
     uint32_t clock_set_at_s;
-    bool modem_started;
     nd_asking asking;
     uint32_t asked_readings;
     uint8_t resends_looked;  // retransmissions after which the modem was asked for lost news
@@ -99,7 +103,11 @@ typedef struct nd_node {
     uint8_t plain[DT_DATAGRAM_BYTES];
 } nd_node;
 
+// By the modem on the board's UART.
 void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors);
+// By another link, which must outlive the node.
+void nd_init_with(nd_node* node, const port_table* port, const nd_sensors* sensors, const nd_link* link,
+                  void* link_self);
 
 // Does what is due; milliseconds until the next call, earlier when a byte comes.
 uint32_t nd_step(nd_node* node);

@@ -74,7 +74,7 @@ static void begin_request(nd_node* node) {
         request.path = node->provisioning.resource;
         request.content_format = (int32_t)SM_CONTENT_FORMAT;
         request.payload = node->pack;
-        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, ND_PACK_READINGS,
+        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, node->readings_a_message,
                                        node->sensors, &node->time, &node->asked_readings);
     }
     node->resends_looked = 0;
@@ -181,24 +181,25 @@ static void end_failed_session(nd_node* node) {
     hold_off_for_trouble(node);
 }
 
-// A datagram has come from the modem.
+// A datagram has come.
 static bool take_datagram(nd_node* node) {
     size_t size = 0;
-    const uint8_t* datagram = sn_received(&node->modem, &size);
+    const uint8_t* datagram = node->link->received(node->link_self, &size);
     if (datagram == NULL) return false;
     const uint32_t now = nd_now(node);
     dt_receive(&node->dtls, datagram, size, now);
     while ((size = dt_read(&node->dtls, node->plain, sizeof node->plain, now)) > 0)
         if (co_receive(&node->coap, node->plain, size, now) && node->asking != ND_NOTHING) end_request(node);
-    sn_received_seen(&node->modem);
+    node->link->received_seen(node->link_self);
     return true;
 }
 
-// What became of the datagram that the modem had. One that it did not take stays, and goes out as it is.
+// What became of the datagram that the link had. One that it did not take stays, and goes out as it is.
 static bool take_sending(nd_node* node) {
-    if (node->modem.sending == SN_SENT) dt_sent(&node->dtls, nd_now(node));
-    const bool ended = node->modem.sending == SN_SENT || node->modem.sending == SN_NOT_SENT;
-    if (ended) sn_sending_seen(&node->modem);
+    const sn_sending sending = node->link->sending(node->link_self);
+    if (sending == SN_SENT) dt_sent(&node->dtls, nd_now(node));
+    const bool ended = sending == SN_SENT || sending == SN_NOT_SENT;
+    if (ended) node->link->sending_seen(node->link_self);
     return ended;
 }
 
@@ -214,8 +215,8 @@ static sn_release release_of(const nd_node* node) {
 static bool send_datagram(nd_node* node) {
     size_t size = 0;
     const uint8_t* datagram = dt_take(&node->dtls, &size);
-    if (datagram == NULL || node->modem.sending != SN_NOTHING) return false;
-    return sn_send(&node->modem, datagram, size, release_of(node));
+    if (datagram == NULL || node->link->sending(node->link_self) != SN_NOTHING) return false;
+    return node->link->send(node->link_self, datagram, size, release_of(node));
 }
 
 static bool move_coap(nd_node* node) {
@@ -227,7 +228,7 @@ static bool move_coap(nd_node* node) {
     // What was sent again may have been answered, and the news of it lost.
     if (node->asking != ND_NOTHING && node->coap.retransmissions > node->resends_looked) {
         node->resends_looked = node->coap.retransmissions;
-        sn_look(&node->modem);
+        node->link->look(node->link_self);
     }
     if (node->asking != ND_NOTHING && co_is_over(node->coap.state)) {
         end_request(node);
@@ -242,7 +243,8 @@ static bool move_session(nd_node* node) {
         end_failed_session(node);
         return true;
     }
-    if (node->dtls.state != DT_CLOSED || !nd_wants_to_send(node) || !sn_is_ready(&node->modem)) return false;
+    if (node->dtls.state != DT_CLOSED || !nd_wants_to_send(node) || !node->link->is_ready(node->link_self))
+        return false;
     begin_session(node);
     return true;
 }
@@ -252,15 +254,15 @@ static uint32_t least(uint32_t a, uint32_t b) {
 }
 
 uint32_t nd_link_step(nd_node* node) {
-    if (!node->modem_started) {
+    if (!node->link_started) {
         if (!nd_wants_to_send(node)) return PORT_NEVER;
-        node->modem_started = true;
-        sn_start(&node->modem, node->modem.socket);
+        node->link_started = true;
+        node->link->start(node->link_self, node->link_kept);
     }
     uint32_t wait = PORT_NEVER;
     bool moved = true;
     for (int turn = 0; moved && turn < TURNS_MAX; ++turn) {
-        wait = sn_step(&node->modem);
+        wait = node->link->step(node->link_self);
         wait = least(wait, dt_step(&node->dtls, nd_now(node)));
         moved = take_sending(node);
         moved = take_datagram(node) || moved;

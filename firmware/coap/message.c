@@ -5,6 +5,7 @@
 
 // RFC 7252 section 12.2 and the RFCs named beside each.
 enum {
+    OPTION_ETAG = 4,
     OPTION_URI_PATH = 11,
     OPTION_CONTENT_FORMAT = 12,
     OPTION_MAX_AGE = 14,
@@ -43,6 +44,11 @@ static uint32_t uint_of(const uint8_t* bytes, size_t size) {
 
 static void note_option(co_message* message, uint32_t number, const uint8_t* value, size_t size) {
     switch (number) {
+        case OPTION_ETAG:
+            if (size == 0 || size > CO_ETAG_BYTES_MAX || message->etag_size != 0) break;
+            message->etag = value;
+            message->etag_size = size;
+            break;
         case OPTION_CONTENT_FORMAT:
             if (size <= 2) message->content_format = (int32_t)uint_of(value, size);
             break;
@@ -147,11 +153,11 @@ static void put_option(writer* to, uint32_t number, const void* value, size_t si
     to->last_number = number;
 }
 
-// In the fewest bytes, 0 in none (RFC 7252 section 3.2).
+// Below 2^24; in the fewest bytes, 0 in none (RFC 7252 section 3.2).
 static void put_uint_option(writer* to, uint32_t number, uint32_t value) {
-    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    const size_t size = value > UINT8_MAX ? 2u : value > 0 ? 1u : 0u;
-    put_option(to, number, bytes + 2 - size, size);
+    const uint8_t bytes[3] = {(uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    const size_t size = value > UINT16_MAX ? 3u : value > UINT8_MAX ? 2u : value > 0 ? 1u : 0u;
+    put_option(to, number, bytes + 3 - size, size);
 }
 
 static void put_path(writer* to, const char* path) {
@@ -174,6 +180,7 @@ size_t co_write_request(uint8_t* out, size_t capacity, const co_request* request
     if (request->content_format >= 0)
         put_uint_option(&to, OPTION_CONTENT_FORMAT, (uint32_t)request->content_format);
     if (request->accept >= 0) put_uint_option(&to, OPTION_ACCEPT, (uint32_t)request->accept);
+    if (request->block2 != NULL) put_uint_option(&to, OPTION_BLOCK2, *request->block2);
     if (request->no_response != 0) put_uint_option(&to, OPTION_NO_RESPONSE, request->no_response);
     if (request->payload_size > 0) {
         const uint8_t marker = PAYLOAD_MARKER;

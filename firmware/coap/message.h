@@ -30,6 +30,7 @@ typedef enum co_type { CO_CON = 0, CO_NON = 1, CO_ACK = 2, CO_RST = 3 } co_type;
 #define CO_NO_FORMAT (-1)         // no Content-Format, no Accept
 #define CO_TOKEN_BYTES_MAX 8      // RFC 7252 section 3
 #define CO_DEFAULT_MAX_AGE_S 60u  // RFC 7252 section 5.10.5
+#define CO_ETAG_BYTES_MAX 8       // RFC 7252 section 5.10.6
 
 typedef struct co_message {
     co_type type;
@@ -42,7 +43,9 @@ typedef struct co_message {
     uint32_t max_age_s;
     bool has_block2;
     uint32_t block2;  // as the option holds it (RFC 7959 section 2.2)
-    bool bad_option;  // critical and not understood, or of a wrong length: the message must be rejected
+    const uint8_t* etag;
+    size_t etag_size;  // 0: none
+    bool bad_option;   // critical and not understood, or of a wrong length: the message must be rejected
     const uint8_t* payload;
     size_t payload_size;
 } co_message;
@@ -66,6 +69,7 @@ typedef struct co_request {
     uint8_t no_response;     // RFC 7967 section 2.1: classes not wanted; 0: no such option
     const uint8_t* payload;
     size_t payload_size;
+    const uint32_t* block2;  // the option's value (RFC 7959 section 2.2); null: none
 } co_request;
 
 // RFC 7967 section 2.1.

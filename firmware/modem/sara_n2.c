@@ -8,8 +8,10 @@
 // Between two commands: the modem's manual asks for 20 ms.
 #define BETWEEN_COMMANDS_MS 20u
 
-// An "AT" that wakes the modem may lose its first byte, or all of them.
-#define WAKE_ANSWER_MS 1000u
+// An "AT" that wakes the modem may lose its first byte, or all of them. The next one must come before it
+// sleeps again, which nobody says the time of: 250 ms, doubled with each to 2 s.
+#define WAKE_ANSWER_MS 250u
+#define WAKE_DOUBLINGS 3u
 #define WAKE_ATTEMPTS 6u
 
 // Reset and supply: how long they are moved, and how long the modem may take to its first words.
@@ -155,11 +157,11 @@ void sn_ask(sara_n2* sn, const char* text, const char* prefix, uint32_t timeout_
     sn_begin(sn, &command);
 }
 
-// The phase that waits keeps its step and its limit: it goes on where it was.
+// The phase that waits keeps its step, its attempts and its limit: it goes on where it was.
 void sn_wake(sara_n2* sn, sn_phase phase) {
     sn->after_waking = phase;
     sn->phase = SN_WAKING;
-    sn->attempts = 0;
+    sn->wakings = 0;
 }
 
 // Whatever was said to the modem is forgotten, on both sides.
@@ -247,9 +249,8 @@ static void boot_again(sara_n2* sn) {
 static void wake_result(sara_n2* sn, at_result result) {
     if (result == AT_OK) {
         sn->phase = sn->after_waking;
-        sn->attempts = 0;
         sn->power_saving = false;
-    } else if (++sn->attempts == WAKE_ATTEMPTS) {
+    } else if (++sn->wakings == WAKE_ATTEMPTS) {
         sn_restart(sn);
     }
 }
@@ -271,6 +272,7 @@ static void take_result(sara_n2* sn) {
         return;
     }
     const sn_phase asked_in = sn->phase;
+    const bool may_be_silent = sn_traffic_may_be_silent(sn);
     if (is_traffic(asked_in))
         sn_traffic_result(sn, result);
     else
@@ -278,7 +280,7 @@ static void take_result(sara_n2* sn) {
     if (result != AT_TIMEOUT) {
         sn->failures = 0;
         if (result == AT_OK) sn->rests_due = 0;
-    } else if (++sn->failures == FAILURES_MAX) {
+    } else if (!may_be_silent && ++sn->failures == FAILURES_MAX) {
         sn->failures = 0;
         sn_restart(sn);
     } else if (sn->phase == asked_in && asked_in != SN_RESTING) {
@@ -295,7 +297,8 @@ static void ask(sara_n2* sn) {
             boot(sn);
             break;
         case SN_WAKING:
-            sn_ask(sn, "AT", NULL, WAKE_ANSWER_MS);
+            sn_ask(sn, "AT", NULL,
+                   WAKE_ANSWER_MS << (sn->wakings < WAKE_DOUBLINGS ? sn->wakings : WAKE_DOUBLINGS));
             break;
         case SN_OPENING:
         case SN_READY:

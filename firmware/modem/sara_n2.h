@@ -95,6 +95,7 @@ typedef struct sara_n2 {
     sn_phase after_waking;
     uint8_t step;       // within a phase
     uint8_t attempts;   // of what is being tried
+    uint8_t wakings;    // "AT" in vain
     uint8_t failures;   // phases in a row that ended in nothing
     uint8_t rests;      // in a row
     uint8_t rests_due;  // resets in a row that did not help
@@ -113,7 +114,9 @@ typedef struct sara_n2 {
 
     int32_t socket;  // -1: none
     uint8_t sockets_to_close;
-    bool plain_send;  // the modem has no +NSOSTF
+    bool plain_send;         // the modem has no +NSOSTF
+    bool silent_when_empty;  // it does not answer +NSORF when there is nothing
+    bool read_in_vain;       // the last +NSORF was not answered
     const uint8_t* out;
     size_t out_size;
     sn_release out_release;

@@ -14,6 +14,7 @@ enum { STAT_HOME = 1, STAT_DENIED = 3, STAT_ROAMING = 5 };
 #define POLL_FIRST_MS 2000u
 #define POLL_MAX_MS 10000u
 #define DENIALS_MAX 6u
+#define IDENTIFY_AGAIN_MS 1000u
 #define TRIES_MAX 3u
 
 enum { IDENTIFY_MODEL, IDENTIFY_FIRMWARE };
@@ -251,8 +252,20 @@ static void identified(sara_n2* sn) {
 }
 
 static void identify_result(sara_n2* sn, at_result result) {
-    if (result != AT_OK && tries_again(sn)) return;
-    if (result != AT_OK && sn->step == IDENTIFY_MODEL) sn->model[0] = '\0';
+    // OK alone answers something that was asked before.
+    const bool named = result == AT_OK && sn->answer_seen;
+    if (!named && tries_again(sn)) {
+        sn_pause(sn, IDENTIFY_AGAIN_MS);
+        if (result != AT_TIMEOUT) sn_wake(sn, SN_IDENTIFYING);  // it may have fallen asleep meanwhile
+        return;
+    }
+    if (!named && sn->step == IDENTIFY_MODEL) {
+        if (result != AT_ERROR) {
+            sn_restart(sn);
+            return;
+        }
+        sn->model[0] = '\0';
+    }
     sn->attempts = 0;
     if (sn->step == IDENTIFY_MODEL)
         sn->step = IDENTIFY_FIRMWARE;

@@ -48,6 +48,8 @@ void sn_traffic_ask(sara_n2* sn);
 void sn_traffic_result(sara_n2* sn, at_result result);
 bool sn_traffic_answer(sara_n2* sn, const char* line);
 void sn_traffic_lost(sara_n2* sn);
+// Whether what is asked may go without an answer from a modem that is well.
+bool sn_traffic_may_be_silent(const sara_n2* sn);
 
 // Reads +CEREG in its two forms: "<n>,<stat>..." answers a question, "<stat>[,...]" comes by itself. False:
 // the other.

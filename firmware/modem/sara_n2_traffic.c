@@ -205,6 +205,15 @@ static void read_result(sara_n2* sn, at_result result) {
         if (cme_remedy_of(sn->at.error_code) == CME_NEW_SOCKET) open_anew(sn);
         return;
     }
+    if (result == AT_TIMEOUT) {
+        // An answer that was lost, or a modem that says nothing when there is nothing: the second time tells.
+        if (sn->silent_when_empty) return;
+        sn->silent_when_empty = sn->read_in_vain;
+        sn->may_have_data = !sn->read_in_vain;
+        sn->read_in_vain = true;
+        return;
+    }
+    sn->read_in_vain = false;
     if (result != AT_OK) {
         // The datagram is lost, if there was one; there may be others.
         if (++sn->attempts < TRIES_MAX) sn->may_have_data = true;
@@ -229,6 +238,10 @@ void sn_traffic_result(sara_n2* sn, at_result result) {
         send_result(sn, result);
     else if (sn->step == DOING_READ)
         read_result(sn, result);
+}
+
+bool sn_traffic_may_be_silent(const sara_n2* sn) {
+    return sn->phase == SN_READY && sn->step == DOING_READ;
 }
 
 void sn_traffic_lost(sara_n2* sn) {

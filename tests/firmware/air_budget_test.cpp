@@ -42,7 +42,8 @@ TEST(NodeAirBudgetTest, AReadingOfThreeValuesFitsItsBudgetBothWays) {
                              .accept = CO_NO_FORMAT,
                              .no_response = 0,
                              .payload = pack.data(),
-                             .payload_size = pack.size()};
+                             .payload_size = pack.size(),
+                             .block2 = nullptr};
     ASSERT_TRUE(co_begin(&client, &request));
     std::size_t size = 0;
     const std::uint8_t* message = co_take(&client, node.now(), &size);

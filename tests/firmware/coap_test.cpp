@@ -36,7 +36,8 @@ protected:
                                  .accept = CO_NO_FORMAT,
                                  .no_response = no_response,
                                  .payload = bytes_of(payload).data(),
-                                 .payload_size = payload.size()};
+                                 .payload_size = payload.size(),
+                                 .block2 = nullptr};
         return co_begin(&client_, &request);
     }
 
@@ -127,7 +128,8 @@ TEST_F(NodeCoapTest, TheContentOfAnAnswerArrives) {
                              .accept = 60,
                              .no_response = 0,
                              .payload = nullptr,
-                             .payload_size = 0};
+                             .payload_size = 0,
+                             .block2 = nullptr};
     ASSERT_TRUE(co_begin(&client_, &request));
     const Bytes bytes = taken();
     const auto read = asked(bytes);

@@ -6,40 +6,26 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "app/node.h"
-#include "base/crc32.h"
+#include "firmware/gateway_rooms.hpp"
 #include "firmware/modem_bench.hpp"
-#include "lib/dtls/gateway.hpp"
-#include "narrowgate/coap/message_layer.hpp"
-#include "narrowgate/payload/envelope.hpp"
-#include "narrowgate/payload/validate.hpp"
+#include "firmware/provisioning_block.hpp"
 
 namespace narrowgate::firmware {
 
-class NodeWorld : public ScriptedModem {
+class NodeWorld : public ScriptedModem, public GatewayRooms {
 public:
     NodeWorld() {
-        gateway.credentials.add({'n', 'o', 'd', 'e', '-', '0', '0', '0', '1'}, 2, Bytes(16, 0x5a));
         provision({{PV_IDENTITY, "node-0001"}, {PV_PSK, std::string(16, 0x5a)}, {PV_GATEWAY, "192.0.2.1"}});
         on_sent = [this](const std::string& data) { arrives(data); };
         boots_up();
     }
 
     void provision(const std::vector<std::pair<unsigned, std::string>>& fields) {
-        Bytes block = {'N', 'G', 'P', '1', 0, 0, 0, 0};
-        for (const auto& [number, value] : fields) {
-            block.push_back(static_cast<std::uint8_t>(number));
-            block.push_back(static_cast<std::uint8_t>(value.size()));
-            block.insert(block.end(), value.begin(), value.end());
-        }
-        block[4] = static_cast<std::uint8_t>(block.size() - 8);
-        const std::uint32_t crc = bs_crc32(0, block.data(), block.size());
-        for (int i = 0; i < 4; ++i)
-            block.push_back(static_cast<std::uint8_t>(crc >> (8 * i)));
+        const Bytes block = block_of(fields);
         std::ranges::fill(board.page, std::uint8_t{0xff});
         std::ranges::copy(block, board.page.begin());
     }
@@ -72,18 +58,12 @@ public:
         gateway.clock.advance(milliseconds(ms));
     }
 
-    dtls::Gateway gateway;
     std::unique_ptr<nd_node> node;
     Path path = dtls::path_from(40'000);
 
-    // What the gateway answers to readings.
-    coap::Response answer{.code = coap::Code::kChanged};
-    bool tells_time = true;
     bool reachable = true;
     int downlinks_to_lose = 0;
     bool announces = true;
-    nlohmann::json records = nlohmann::json::array();  // two of each reading
-    unsigned requests = 0;
     unsigned up_datagrams = 0;
     std::size_t up_bytes = 0, down_bytes = 0;
     std::int32_t temperature = 215;
@@ -93,55 +73,8 @@ private:
         ++up_datagrams;
         up_bytes += data.size();
         if (!reachable) return;
-        const auto seen = gateway.arrivals.size();
-        gateway.receive(bytes_of(data), path);
-        for (const dtls::Sent& flight : gateway.take_sent())
+        for (const dtls::Sent& flight : takes(bytes_of(data), path))
             comes_down(flight.datagram);
-        for (auto at = seen; at < gateway.arrivals.size(); ++at)
-            answers(gateway.arrivals[at]);
-    }
-
-    void answers(const dtls::Arrival& arrival) {
-        const auto session = arrival.receipt.session;
-        const auto verdict = layer_.receive(session, arrival.data, {}, gateway.clock.now());
-        Bytes reply;
-        if (const auto* stored = std::get_if<coap::Reply>(&verdict)) reply = stored->bytes;
-        if (const auto* request = std::get_if<coap::Request>(&verdict)) {
-            ++requests;
-            reply = coap::respond(request->asked, response_to(*request));
-            layer_.complete(request->asked, reply);
-        }
-        if (reply.empty()) return;
-        if (const auto datagram = gateway.reply(session, text_of(reply))) comes_down(*datagram);
-    }
-
-    coap::Response response_to(const coap::Request& request) {
-        if (request.path.text() == "time") {
-            if (!tells_time) return {.code = coap::Code::kNotFound};
-            const auto unix_s = static_cast<std::uint32_t>(wall_seconds());
-            time_ = {0xc1,
-                     0x1a,
-                     static_cast<std::uint8_t>(unix_s >> 24),
-                     static_cast<std::uint8_t>(unix_s >> 16),
-                     static_cast<std::uint8_t>(unix_s >> 8),
-                     static_cast<std::uint8_t>(unix_s)};
-            return {.code = coap::Code::kContent, .content_format = 60, .payload = time_};
-        }
-        EXPECT_EQ(request.path.text(), "t");
-        EXPECT_EQ(payload::reject_reason(request.content_format, request.payload), std::nullopt);
-        if (coap::class_of(answer.code) != 2) return answer;
-        payload::Reading reading{};
-        reading.received = gateway.clock.now().wall;
-        reading.content_format = request.content_format;
-        reading.payload = request.payload;
-        const auto envelope = nlohmann::json::parse(payload::render_envelope(reading));
-        for (const auto& record : envelope.at("senml"))
-            records.push_back(record);
-        return answer;
-    }
-
-    std::int64_t wall_seconds() const {
-        return std::chrono::floor<seconds>(gateway.clock.now().wall).time_since_epoch().count();
     }
 
     void comes_down(ByteView datagram) {
@@ -162,8 +95,6 @@ private:
             *exponent = channel == 0 ? std::int8_t{-1} : std::int8_t{-3};
             return true;
         }};
-    coap::MessageLayer layer_;
-    Bytes time_;
 };
 
 }  // namespace narrowgate::firmware

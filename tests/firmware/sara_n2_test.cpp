@@ -113,6 +113,16 @@ TEST_F(NodeModemTest, AModemOfAnotherKindIsNamedAndLeftAlone) {
     EXPECT_EQ(bench_.count("AT+CFUN"), 0U);
 }
 
+// A late OK of the "AT" before was taken for a modem without a name, and that one left alone for ever.
+TEST_F(NodeModemTest, AnOkThatCameLateIsNoModemWithoutAName) {
+    bench_.script = [first = true](std::string_view heard) mutable -> ScriptedModem::Answer {
+        if (heard != "AT+CGMM" || !std::exchange(first, false)) return std::nullopt;
+        return "\r\nOK\r\n";
+    };
+    ASSERT_TRUE(bench_.starts());
+    EXPECT_STREQ(bench_.sn.model, "SARA-N211-02X-00");
+}
+
 TEST_F(NodeModemTest, ItsNameMayComeWithAPrefixAndInQuotes) {
     when("AT+CGMM", "\r\n+CGMM: \"SARA-N210\"\r\n\r\nOK\r\n");
     ASSERT_TRUE(bench_.starts());

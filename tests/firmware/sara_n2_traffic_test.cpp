@@ -84,6 +84,24 @@ TEST_F(NodeModemTrafficTest, NothingToReadHasManyForms) {
     }
 }
 
+// It was reset again and again: silence was taken for a modem that is gone.
+TEST_F(NodeModemTrafficTest, AModemThatSaysNothingWhenNothingIsThereIsNotReset) {
+    bench_.script = [this](std::string_view heard) -> Answer {
+        return heard.starts_with("AT+NSORF") && bench_.arrived.empty() ? Answer("") : std::nullopt;
+    };
+    for (int i = 0; i < 10; ++i) {
+        bench_.arrived.push_back({"datagram"});
+        sn_look(&bench_.sn);
+        EXPECT_EQ(bench_.receives(20'000), "datagram");
+        bench_.run(20'000);
+        EXPECT_TRUE(sn_is_quiet(&bench_.sn));
+        EXPECT_EQ(bench_.sends("x"), SN_SENT);
+    }
+    EXPECT_EQ(bench_.sn.counts.resets, 0U);
+    // Once that is known, each datagram costs one question in vain.
+    EXPECT_LE(bench_.count("AT+NSORF"), 10U + 10U + 1U);
+}
+
 // News in the middle of the answer that says there is nothing.
 TEST_F(NodeModemTrafficTest, WhatComesWhileNothingIsSaidToBeThereIsReadToo) {
     bench_.script = [this, first = true](std::string_view heard) mutable -> Answer {

@@ -7,8 +7,9 @@ import sys
 import time
 
 from clouds import PelionBroker, Translator
-from harness import (AWS_LIMITS, Broker, Failure, Gateway, Nodes, Pki, Stage, Verifier, make_devices,
-                     wait_for)
+from harness import (AWS_LIMITS, Broker, Failure, Gateway, Pki, Stage, Verifier, make_devices, wait_for)
+from linux_nodes import LinuxNodes
+from nat import Nat
 
 # An NB-IoT cell in fair coverage; the design's own round trips are seconds, a demo's patience is not.
 LINK = {"delay": 0.15, "jitter": 0.2, "loss": 0.02, "duplicate": 0.01}
@@ -40,11 +41,10 @@ class Table:
             return
         rows = [
             ("gateway", phase),
-            ("nodes", f"{totals['nodes']}, {totals['established']} in a session"),
+            ("nodes", f"{totals['nodes']}, {totals['established']} in a session, {totals['asleep']} asleep"),
             ("handshakes", f"{totals['handshakes']} ({totals['handshakes_started']} begun)"),
-            ("readings", f"{totals['sent']} sent, {totals['acked']} acknowledged, "
+            ("readings", f"{totals['measured']} measured, {totals['acked']} acknowledged, "
                          f"{totals['retransmissions']} retransmissions"),
-            ("link", f"{lost(totals)} datagrams lost, {duplicated(totals)} repeated"),
             *((f"at {name}", f"{count} delivered") for name, count in delivered.items()),
         ]
         if self.live:
@@ -57,16 +57,9 @@ class Table:
         elif time.monotonic() - self.last_line >= PLAIN_LINE_EVERY:
             self.last_line = time.monotonic()
             self.say(f"gateway {phase}: {totals['established']}/{totals['nodes']} nodes, "
-                     f"{totals['handshakes']} handshakes, {totals['sent']} sent, {totals['acked']} acknowledged, "
+                     f"{totals['handshakes']} handshakes, {totals['measured']} measured, "
+                     f"{totals['acked']} acknowledged, "
                      + ", ".join(f"{count} at {name}" for name, count in delivered.items()))
-
-
-def lost(totals):
-    return totals["link_up"]["lost"] + totals["link_down"]["lost"]
-
-
-def duplicated(totals):
-    return totals["link_up"]["duplicated"] + totals["link_down"]["duplicated"]
 
 
 def distinct(broker):
@@ -100,10 +93,11 @@ def play(options, table):
         gateway.start()
         table.say(f"gateway on {gateway.address}, {options.nodes} devices imported; the nodes switch on")
 
-        # Nodes start within one interval of each other: handshakes and readings mix from the beginning.
-        nodes = Nodes(stage, gateway.address, devices, seed=options.seed, interval=2, ack_timeout=2,
-                      max_retransmit=6, handshake_timeout_min=2, handshake_timeout_max=16, report_interval=0.25,
-                      drain=DRAIN_SECONDS, **LINK)
+        # Nodes start within one interval of each other: handshakes and readings mix from the beginning. What a
+        # message carries is one reading: at Pelion, a resource has one value at a time.
+        nat = Nat(stage, gateway.address, options.seed, **LINK)
+        nodes = LinuxNodes(stage, gateway=nat.address, devices=devices, resource="telemetry", interval=2, spread=2,
+                           ack_timeout=2, readings_a_message=1, report_interval=0.25, drain=DRAIN_SECONDS)
         half = options.seconds / 2
         watch(table, half, "runs", nodes, brokers)
         # The proof is about nodes that have a session: slow starters are waited for.
@@ -123,10 +117,10 @@ def play(options, table):
         state = {upstream["name"]: upstream for upstream in gateway.status()["upstreams"]}
         gateway.stop()
         translator.check_alive()
-        return summary(options, totals, before, verifier, brokers, state, translator.record())
+        return summary(options, totals, before, verifier, brokers, state, translator.record(), nat.finish())
 
 
-def summary(options, totals, before, verifier, brokers, state, edge):
+def summary(options, totals, before, verifier, brokers, state, edge, link):
     upstreams = {broker.name: verifier.verdict(broker) for broker in brokers}
     traffic = totals["reading_traffic"]
     acked = max(totals["acked"], 1)
@@ -140,14 +134,15 @@ def summary(options, totals, before, verifier, brokers, state, edge):
         "handshakes": totals["handshakes"],
         "handshakes_before_kill": before["handshakes"],
         "handshakes_after_kill": totals["handshakes"] - before["handshakes"],
-        "readings": {"sent": len(verifier.sent), "acknowledged": len(verifier.acked),
+        "readings": {"measured": len(verifier.sent), "acknowledged": len(verifier.acked),
                      "unacknowledged": totals["waiting"], "retransmissions": totals["retransmissions"]},
         "upstreams": upstreams,
         # Since the gateway's second start.
         "forms": {"aws_readings_a_message": round(state["aws"]["message_readings"] / max(state["aws"]["messages"], 1), 1),
                   "edge_devices": sum(device["registered"] for device in edge["devices"].values()),
                   "edge_failed_registrations": edge["failed"]},
-        "link": {"lost": lost(totals), "duplicated": duplicated(totals)},
+        "woken_in_their_session": totals["resumed"],
+        "link": {count: link["link_up"][count] + link["link_down"][count] for count in ("lost", "duplicated")},
         "bytes_on_air": {
             "reading_up": round(traffic["bytes_on_air_up"] / acked, 1),
             "reading_down": round(traffic["bytes_on_air_down"] / acked, 1),
@@ -161,7 +156,7 @@ def summary(options, totals, before, verifier, brokers, state, edge):
 def print_summary(result):
     readings, air = result["readings"], result["bytes_on_air"]
     print()
-    print(f"  readings sent            {readings['sent']}")
+    print(f"  readings measured        {readings['measured']}")
     print(f"  readings acknowledged    {readings['acknowledged']}")
     for name, verdict in result["upstreams"].items():
         print(f"  delivered to {name:<12}{verdict['delivered']} (lost {verdict['lost']}, duplicated "
@@ -170,19 +165,22 @@ def print_summary(result):
     print(f"  in their own forms       {forms['aws_readings_a_message']} readings a message to aws; at Edge "
           f"{forms['edge_devices']} devices, {forms['edge_failed_registrations']} registrations failed")
     print(f"  handshakes               {result['handshakes']} for {result['nodes']} nodes, "
-          f"{result['handshakes_after_kill']} after the kill")
+          f"{result['handshakes_after_kill']} after the kill; {result['woken_in_their_session']} times a node woke in its "
+          "session")
     print(f"  bytes on air a reading   {air['reading_up']} up, {air['reading_down']} down "
           f"({air['of_which_ip_udp_headers']} of them IP and UDP headers, retransmissions included)")
     print(f"  bytes on air a handshake {air['handshake_up']} up, {air['handshake_down']} down")
+    print(f"  datagrams                {result['link']['lost']} lost on the way, {result['link']['duplicated']} repeated")
     print()
     print("  Every acknowledged reading is at both brokers; no node had to shake hands again." if result["passed"]
           else "  FAILED: an acknowledged reading is missing, or handshakes are not one a node.")
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole path on this machine: simulated "
-                                     "NB-IoT nodes, the gateway, two MQTT brokers; the gateway is killed half-way.")
-    parser.add_argument("--nodes", type=int, default=20, help="simulated nodes (default 20)")
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole path on this machine: nodes on "
+                                     "the firmware's own core behind a lossy NAT, the gateway, two MQTT brokers; the gateway is "
+                                     "killed half-way.")
+    parser.add_argument("--nodes", type=int, default=20, help="how many (default 20)")
     parser.add_argument("--seconds", type=float, default=30, help="how long they make readings (default 30)")
     parser.add_argument("--json", action="store_true", help="print only the summary, as JSON")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder with configuration and logs")

@@ -388,7 +388,7 @@ class Verifier:
     """Compares what nodes were told with what brokers delivered, reading by reading."""
 
     def __init__(self, events):
-        self.sent = {key(e) for e in events if e["event"] == "sent"}
+        self.sent = {key(e) for e in events if e["event"] in ("sent", "measured")}
         self.acked = {key(e) for e in events if e["event"] == "acked"}
         # Sent again as a new exchange after no answer came: only these may be stored twice.
         self.given_up = {key(e) for e in events if e["event"] == "given-up"}
@@ -428,7 +428,7 @@ def key(event):
 
 
 def reading_key(envelope):
-    """(device, number of the reading) of an envelope of a simulated node."""
-    numbers = [record["v"] for record in envelope["senml"] if record["n"].endswith(":seq")]
+    """(device, number of the reading) of an envelope of a simulated node, or of one on Linux."""
+    numbers = [record["v"] for record in envelope["senml"] if record["n"].split(":")[-1] == "seq"]
     check(len(numbers) == 1, f"an envelope without its number: {envelope}")
     return envelope["device"], int(numbers[0])
