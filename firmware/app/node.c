@@ -7,7 +7,7 @@
 #include "base/crc32.h"
 #include "base/text.h"
 
-_Static_assert(sizeof(nd_retained) <= PORT_RETAINED_BYTES, "the retained block is full");
+_Static_assert(sizeof(nd_retained) <= PORT_RETAINED_BYTES - PORT_CRASH_BYTES, "the retained block is full");
 
 #define KEPT_MARK UINT32_C(0x4e474b31)  // "NGK1"
 
@@ -25,6 +25,15 @@ void nd_log(const nd_node* node, port_level level, const char* text, const char*
     bs_put(&out, text);
     bs_put(&out, detail);
     node->port->log(node->port->self, level, line);
+}
+
+void nd_log_count(const nd_node* node, const char* text, uint32_t count, const char* rest) {
+    char line[64];
+    bs_text out = bs_text_in(line, sizeof line);
+    bs_put(&out, text);
+    bs_put_unsigned(&out, count);
+    bs_put(&out, rest);
+    node->port->log(node->port->self, PORT_LOG_INFO, line);
 }
 
 uint32_t nd_now(const nd_node* node) {
@@ -168,6 +177,7 @@ static void sample(nd_node* node, uint32_t now_s) {
     if (reading.count == 0) return;
     ++node->counts.samples;
     rg_put(&node->ring, &reading);
+    nd_log_count(node, "readings: one more, ", node->ring.count, " to send");
 }
 
 // Whether `now_s` is at or past `then_s`.

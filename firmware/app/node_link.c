@@ -98,6 +98,7 @@ static void take_clock(nd_node* node, const co_message* response) {
     if (response->code != CO_CONTENT || !read_time(response, &now)) return;
     node->time.has_clock = true;
     node->time.unix_at_zero = now - node->time.now_s;
+    nd_log(node, PORT_LOG_INFO, "clock: set by the gateway", "");
 }
 
 static void take_response(nd_node* node, nd_asking asked) {
@@ -108,6 +109,7 @@ static void take_response(nd_node* node, nd_asking asked) {
         ++node->counts.deferred;
         achieved(node);
         hold_off(node, retry_s < RETRY_S_MAX ? retry_s : RETRY_S_MAX);
+        nd_log_count(node, "the gateway says: later, in ", node->hold_until_s - nd_now_s(node), " s");
     } else if (response->code == CO_FORBIDDEN) {
         nd_log(node, PORT_LOG_ERROR,
                "the gateway says 4.03: this device is in no fleet, or in another. It asks again tomorrow",
@@ -126,6 +128,7 @@ static void take_response(nd_node* node, nd_asking asked) {
     } else {
         achieved(node);
         drop_readings(node, &node->counts.acknowledged);
+        nd_log_count(node, "readings: ", node->asked_readings, " acknowledged");
     }
 }
 
@@ -137,6 +140,7 @@ static void end_request(nd_node* node) {
     } else {
         ++node->counts.unanswered;
         hold_off_for_trouble(node);
+        nd_log_count(node, "no answer, the next try in ", node->hold_until_s - nd_now_s(node), " s");
         if (node->troubles >= UNANSWERED_MAX) {
             nd_log(node, PORT_LOG_WARNING, "no answer, the next try begins with a handshake", "");
             dt_close(&node->dtls);
@@ -148,10 +152,11 @@ static void end_request(nd_node* node) {
 static void begin_session(nd_node* node) {
     if (dt_restore(&node->dtls, &node->retained->session)) {
         ++node->counts.restored;
+        nd_log(node, PORT_LOG_INFO, "session: restored, no handshake", "");
         return;
     }
     ++node->counts.handshakes;
-    nd_log(node, PORT_LOG_INFO, "handshake", "");
+    nd_log(node, PORT_LOG_INFO, "session: handshake", "");
     dt_start(&node->dtls, nd_now(node));
 }
 

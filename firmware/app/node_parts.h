@@ -8,6 +8,8 @@
 #include "app/node.h"
 
 void nd_log(const nd_node* node, port_level level, const char* text, const char* detail);
+// For events that a person may wait for.
+void nd_log_count(const nd_node* node, const char* text, uint32_t count, const char* rest);
 uint32_t nd_now(const nd_node* node);
 uint32_t nd_now_s(const nd_node* node);
 uint32_t nd_random(const nd_node* node);

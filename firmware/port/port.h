@@ -21,6 +21,8 @@ extern "C" {
 
 // What a board has to give over a reset and over its deepest sleep. 4 KiB is the backup SRAM of an STM32F207.
 #define PORT_RETAINED_BYTES 4096u
+// The last of them are the board's own: what a fault leaves behind.
+#define PORT_CRASH_BYTES 64u
 
 typedef enum port_level {
     PORT_LOG_ERROR,
