@@ -8,8 +8,10 @@
 // Between two commands: the modem's manual asks for 20 ms.
 #define BETWEEN_COMMANDS_MS 20u
 
-// An "AT" that wakes the modem may lose its first byte, or all of them.
-#define WAKE_ANSWER_MS 1000u
+// An "AT" that wakes the modem may lose its first byte, or all of them. The next one must come before it
+// sleeps again, which nobody says the time of: 250 ms, doubled with each to 2 s.
+#define WAKE_ANSWER_MS 250u
+#define WAKE_DOUBLINGS 3u
 #define WAKE_ATTEMPTS 6u
 
 // Reset and supply: how long they are moved, and how long the modem may take to its first words.
@@ -286,7 +288,8 @@ static void ask(sara_n2* sn) {
             boot(sn);
             break;
         case SN_WAKING:
-            sn_ask(sn, "AT", NULL, WAKE_ANSWER_MS);
+            sn_ask(sn, "AT", NULL,
+                   WAKE_ANSWER_MS << (sn->attempts < WAKE_DOUBLINGS ? sn->attempts : WAKE_DOUBLINGS));
             break;
         case SN_OPENING:
         case SN_READY:
