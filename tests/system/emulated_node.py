@@ -8,13 +8,15 @@ import json
 import socket
 import subprocess
 
-from harness import BUILD, ROOT
+from harness import AWS_LIMITS, BUILD, ROOT, Broker, Gateway, Pki, free_port, make_devices
 from stage import check, end, tail, wait_for
 
 NODE_IMAGE = BUILD / "firmware-qemu-netduino2" / "boards" / "narrowgate-node.elf"
 MODEM_BINARY = BUILD / "tests" / "sim" / "narrowgate-modem"
 PROVISION = ROOT / "firmware" / "tools" / "provision"
 PAGE = 0x080E0000  # as firmware/tools/provision has it
+
+IDENTITY = "node-0001"
 
 # Times of a modem that a test need not wait for. Its line keeps to 9600 baud.
 QUICK = {"boot_time": 0.2, "search_time": 0.2, "radio_on_time": 0.2, "connect_time": 0.1, "release_time": 0.1}
@@ -92,13 +94,56 @@ def begins_handshake(entry):
         for kind, epoch, content in records(entry))
 
 
-def provision(stage, gateway, identity, name="page", **options):
+class World:
+    """A broker, the gateway, and a device that it knows."""
+
+    def __init__(self, stage):
+        self.stage = stage
+        pki = Pki(stage.folder / "pki")
+        self.broker = Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
+        self.broker.start()
+        # The other upstream is away, as it may be.
+        self.gateway = Gateway(stage, pki, {"aws": self.broker.url, "pelion": f"mqtts://localhost:{free_port()}"},
+                               fleet_overrides={"route.resource": '"t"', "route.topic": '"dt/{device}/{resource}"',
+                                                "fleet.ack_timeout": '"2s"'})
+        self.gateway.import_devices([(IDENTITY, key) for _, key in make_devices(1)])
+        self.gateway.start()
+
+    def readings(self):
+        """Of the node at the broker: number -> values by name; a number that comes with others is a failure."""
+        found = {}
+        for _, _, envelope in self.broker.readings():
+            check(envelope["device"] == IDENTITY, f"somebody else's: {envelope}")
+            values = {}
+            for record in envelope["senml"]:
+                if record["n"] in values:  # the next reading of the same message
+                    self._keep(found, values)
+                    values = {}
+                values[record["n"]] = record["v"]
+            self._keep(found, values)
+        return found
+
+    @staticmethod
+    def _keep(found, values):
+        number = values.get("n")
+        check(found.setdefault(number, values) == values, f"two readings of number {number}: {found[number]}, {values}")
+
+    def wait_for_reading(self, number, seconds=20):
+        wait_for(lambda: number in self.readings(), seconds, f"reading {number} at the broker")
+
+    def device(self):
+        status, output = self.gateway.command("device", "show", IDENTITY, "--json")
+        check(status == 0, f"device show failed ({status}):\n{output}")
+        return json.loads(output)
+
+
+def provision(world, **options):
     """The file with the node's provisioning page, by the tool, from what the gateway exports."""
-    status, export = gateway.command("device", "export", "--with-keys")
+    status, export = world.gateway.command("device", "export", "--with-keys")
     check(status == 0, f"the devices could not be exported ({status}):\n{export}")
-    page = stage.folder / f"{name}.bin"
-    host, port = gateway.address.split(":")
-    command = [PROVISION, "--identity", identity, "--gateway", host, "--gateway-port", port, "--binary", "-o", page]
+    page = world.stage.folder / "page.bin"
+    host, port = world.gateway.address.split(":")
+    command = [PROVISION, "--identity", IDENTITY, "--gateway", host, "--gateway-port", port, "--binary", "-o", page]
     for option, value in options.items():
         command += ["--" + option.replace("_", "-"), str(value)]
     done = subprocess.run(command, input=export, text=True, capture_output=True, timeout=20)

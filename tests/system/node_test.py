@@ -6,61 +6,14 @@ P1 and P2 as a node sees them: what it measured arrives, and sleep, reset, a kil
 that restarts cost no handshake.
 """
 
-import json
 import struct
 import zlib
 
-from emulated_node import EmulatedNode, Modem, begins_handshake, is_of_handshake, provision
-from harness import AWS_LIMITS, Broker, Gateway, Pki, free_port, make_devices
+from emulated_node import IDENTITY, EmulatedNode, Modem, World, begins_handshake, is_of_handshake, provision
 from stage import check, play, wait_for
 
-IDENTITY = "node-0001"
-INTERVAL_S = 5
-# Power saving 2 s after the connection is released; acknowledgements are waited for so long.
-SETTINGS = {"interval": INTERVAL_S, "active": 2, "periodic": 3600, "ack_timeout": 2000}
-
-
-class World:
-    """A broker, the gateway, and a device that it knows."""
-
-    def __init__(self, stage):
-        self.stage = stage
-        pki = Pki(stage.folder / "pki")
-        self.broker = Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
-        self.broker.start()
-        # The other upstream is away, as it may be.
-        self.gateway = Gateway(stage, pki, {"aws": self.broker.url, "pelion": f"mqtts://localhost:{free_port()}"},
-                               fleet_overrides={"route.resource": '"t"', "route.topic": '"dt/{device}/{resource}"',
-                                                "fleet.ack_timeout": '"2s"'})
-        self.gateway.import_devices([(IDENTITY, key) for _, key in make_devices(1)])
-        self.gateway.start()
-
-    def readings(self):
-        """Of the node at the broker: number -> values by name; a number that comes with others is a failure."""
-        found = {}
-        for _, _, envelope in self.broker.readings():
-            check(envelope["device"] == IDENTITY, f"somebody else's: {envelope}")
-            values = {}
-            for record in envelope["senml"]:
-                if record["n"] in values:  # the next reading of the same message
-                    self._keep(found, values)
-                    values = {}
-                values[record["n"]] = record["v"]
-            self._keep(found, values)
-        return found
-
-    @staticmethod
-    def _keep(found, values):
-        number = values.get("n")
-        check(found.setdefault(number, values) == values, f"two readings of number {number}: {found[number]}, {values}")
-
-    def wait_for_reading(self, number, seconds=20):
-        wait_for(lambda: number in self.readings(), seconds, f"reading {number} at the broker")
-
-    def device(self):
-        status, output = self.gateway.command("device", "show", IDENTITY, "--json")
-        check(status == 0, f"device show failed ({status}):\n{output}")
-        return json.loads(output)
+# Power saving 2 s after the connection is released; an acknowledgement is waited for 2 s at first.
+SETTINGS = {"interval": 5, "active": 2, "periodic": 3600, "ack_timeout": 2000}
 
 
 def check_values(readings):
@@ -74,7 +27,7 @@ def check_values(readings):
 def one_handshake_for_all_that_happens(stage):
     world = World(stage)
     modem = Modem(stage)
-    node = EmulatedNode.with_modem(stage, modem, provision(stage, world.gateway, IDENTITY, **SETTINGS))
+    node = EmulatedNode.with_modem(stage, modem, provision(world, **SETTINGS))
 
     def happened(what, kind):
         return [entry for entry in what if entry["what"] == kind]
@@ -166,7 +119,7 @@ def a_modem_that_it_does_not_know_is_named(stage):
 def a_fault_is_reported_by_the_next_uplink(stage):
     world = World(stage)
     modem = Modem(stage)
-    node = EmulatedNode.with_modem(stage, modem, provision(stage, world.gateway, IDENTITY, **SETTINGS), crash=1)
+    node = EmulatedNode.with_modem(stage, modem, provision(world, **SETTINGS), crash=1)
     node.wait_for("boot: after a fault")
     node.wait_for("the last fault: exception 6 pc 0x08")
 
