@@ -180,6 +180,18 @@ static void sample(nd_node* node, uint32_t now_s) {
     nd_log_count(node, "readings: one more, ", node->ring.count, " to send");
 }
 
+bool nd_report_fault(nd_node* node, uint32_t exception, uint32_t pc, uint32_t lr, uint32_t status) {
+    if (node->state != ND_RUNNING && node->state != ND_STOPPED) return false;
+    const rg_reading reading = {
+        .at_s = nd_now_s(node),
+        .count = 4,
+        .channels = {ND_FAULT, ND_FAULT_PC, ND_FAULT_LR, ND_FAULT_STATUS},
+        .mantissas = {(int32_t)exception, (int32_t)pc, (int32_t)lr, (int32_t)status},
+    };
+    rg_put(&node->ring, &reading);
+    return true;
+}
+
 // Whether `now_s` is at or past `then_s`.
 static bool reached_s(uint32_t now_s, uint32_t then_s) {
     return (int32_t)(now_s - then_s) >= 0;

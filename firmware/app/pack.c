@@ -3,15 +3,28 @@
 
 #include "senml/senml.h"
 
+// Another image may have had more.
+static nd_channel channel_of(const nd_sensors* sensors, uint8_t channel) {
+    static const char* const kFault[] = {"fx", "fp", "fl", "fs"};
+    if (channel < sensors->count) return sensors->channels[channel];
+    if (channel >= ND_FAULT && channel <= ND_FAULT_STATUS)
+        return (nd_channel){kFault[channel - ND_FAULT], NULL};
+    return (nd_channel){"x", NULL};
+}
+
+static int64_t mantissa_of(const rg_reading* reading, uint8_t i) {
+    const int32_t mantissa = reading->mantissas[i];
+    return reading->channels[i] >= ND_FAULT ? (int64_t)(uint32_t)mantissa : (int64_t)mantissa;
+}
+
 static void add_reading(sm_writer* writer, const rg_reading* reading, const rg_reading* first,
                         const nd_sensors* sensors, const nd_time* time) {
     for (uint8_t i = 0; i < reading->count; ++i) {
-        const uint8_t channel = reading->channels[i];
-        const bool known = channel < sensors->count;  // another image may have had more
-        sm_record record = {.name = known ? sensors->channels[channel].name : "x",
-                            .unit = known ? sensors->channels[channel].unit : NULL,
+        const nd_channel channel = channel_of(sensors, reading->channels[i]);
+        sm_record record = {.name = channel.name,
+                            .unit = channel.unit,
                             .kind = SM_NUMBER,
-                            .number = {reading->mantissas[i], reading->exponents[i]}};
+                            .number = {mantissa_of(reading, i), reading->exponents[i]}};
         if (!time->has_clock) {
             record.time = -(int64_t)(uint32_t)(time->now_s - reading->at_s);
         } else if (reading == first && i == 0) {

@@ -14,6 +14,14 @@
 extern "C" {
 #endif
 
+// Channels that are no sensor's: what the node says of its last fault. Unsigned numbers of 32 bits.
+enum {
+    ND_FAULT = 0xf0,         // "fx": the exception's number
+    ND_FAULT_PC = 0xf1,      // "fp": where it was
+    ND_FAULT_LR = 0xf2,      // "fl": who called
+    ND_FAULT_STATUS = 0xf3,  // "fs": what kind of fault
+};
+
 typedef struct nd_channel {
     const char* name;  // one or two letters: each costs air time in every reading
     const char* unit;  // RFC 8428 section 12.1; null: none

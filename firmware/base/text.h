@@ -26,6 +26,9 @@ void bs_put(bs_text* text, const char* part);
 void bs_put_unsigned(bs_text* text, uint32_t value);
 void bs_put_signed(bs_text* text, int32_t value);
 
+// Whether `part` is somewhere in `text`. newlib's strstr() is 1 KB.
+bool bs_has(const char* text, const char* part);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From the first "OK" to registration.
-#include <string.h>
 
 #include "modem/psm_timers.h"
 #include "modem/sara_n2_parts.h"
@@ -240,7 +239,7 @@ static bool tries_again(sara_n2* sn) {
 }
 
 static void identified(sara_n2* sn) {
-    if (strstr(sn->model, "SARA-N2") == NULL) {
+    if (!bs_has(sn->model, "SARA-N2")) {
         sn_log(sn, PORT_LOG_ERROR, "this driver knows the SARA-N2, and this is: ", sn->model);
         sn_enter(sn, SN_UNKNOWN);
         return;

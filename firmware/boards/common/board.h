@@ -10,6 +10,7 @@
 
 #include "app/sensors.h"
 #include "boards/common/crash.h"
+#include "boards/common/lights.h"
 #include "port/port.h"
 
 // Why it starts.
@@ -36,8 +37,11 @@ const nd_sensors* bd_sensors(void);
 void bd_console_write(const char* bytes, size_t size);
 size_t bd_console_read(uint8_t* bytes, size_t size);
 
-// Bit 0: green, 1: blue, 2: red.
-void bd_leds(unsigned lit);
+// On the LEDs, until the next call.
+void bd_show(lt_pattern pattern);
+
+// Whether somebody holds the button: no standby then, for a look at the console.
+bool bd_stays_awake(void);
 
 // Called in each turn of the main program's loop.
 void bd_turn(void);

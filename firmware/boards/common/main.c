@@ -4,103 +4,82 @@
 #include "app/node.h"
 #include "base/text.h"
 #include "boards/common/board.h"
-#include "boards/common/log.h"
+#include "boards/common/console.h"
+#include "boards/common/lights.h"
 
 // A watchdog of the hardware bites after 22 s at the earliest (boards/stm32f207/watchdog.h): the loop turns
-// oftener.
+// oftener. A person at the console is answered sooner, because a byte ends the wait.
 #define TURN_MS_MAX 5000u
 
-// Below that standby is not worth its reset, and the few hundred milliseconds that it takes.
+// Below that standby is not worth its reset, and the few hundred milliseconds that it takes; and stop not the
+// start of the clocks.
 #define STANDBY_MS_MIN 2000u
+#define STOP_MS_MIN 100u
+
+// Without provisioning the console says why so often.
+#define COMPLAIN_MS 10000u
+
+// Green for so long behind an acknowledged reading.
+#define DELIVERED_MS 1000u
 
 static nd_node node;
 
-static void say(port_level level, const char* text, const char* detail) {
-    char line[LG_LINE_BYTES];
-    bs_text out = bs_text_in(line, sizeof line);
-    bs_put(&out, text);
-    bs_put(&out, detail);
-    bd_port()->log(bd_port()->self, level, line);
-}
-
-static const char* boot_text(bd_boot boot) {
-    static const char* const kTexts[] = {"power on",        "supply was too low", "reset pin",
-                                         "reset by itself", "woke from standby",  "watchdog",
-                                         "after a fault"};
-    return kTexts[boot];
-}
-
-static void say_fault(const cr_fault* fault) {
-    char line[LG_LINE_BYTES];
-    bs_text out = bs_text_in(line, sizeof line);
-    bs_put(&out, "the last fault: exception ");
-    bs_put_unsigned(&out, fault->exception);
-    bs_put(&out, " pc ");
-    lg_put_hex(&out, fault->pc);
-    bs_put(&out, " lr ");
-    lg_put_hex(&out, fault->lr);
-    bs_put(&out, " cfsr ");
-    lg_put_hex(&out, fault->cfsr);
-    bs_put(&out, " hfsr ");
-    lg_put_hex(&out, fault->hfsr);
-    bs_put(&out, " address ");
-    lg_put_hex(&out, fault->address);
-    say(PORT_LOG_ERROR, line, "");
-}
-
-// Identities are the gateway's to choose, and may be any bytes.
-static void say_identity(void) {
-    char text[PV_IDENTITY_BYTES_MAX + 1];
-    const provisioning* p = &node.provisioning;
-    for (size_t i = 0; i < p->identity_size; ++i)
-        text[i] = p->identity[i] > ' ' && p->identity[i] < 0x7f ? (char)p->identity[i] : '?';
-    text[p->identity_size] = '\0';
-    say(PORT_LOG_INFO, "identity: ", text);
-    say(PORT_LOG_INFO, "gateway: ", p->gateway);
-}
-
-static void say_cost(void) {
-    char line[LG_LINE_BYTES];
-    bs_text out = bs_text_in(line, sizeof line);
-    bs_put(&out, "cost: stack ");
-    bs_put_unsigned(&out, bd_stack_used());
-    bs_put(&out, " bytes, TLS pool ");
-    bs_put_unsigned(&out, (uint32_t)node.dtls.pool.peak_bytes);
-    bs_put(&out, " bytes");
-    say(PORT_LOG_INFO, line, "");
-}
-
 static void start(bd_boot boot) {
-    say(PORT_LOG_INFO, "narrowgate-node on ", bd_name);
-    say(PORT_LOG_INFO, "boot: ", boot_text(boot));
     const port_table* port = bd_port();
     cr_fault fault;
-    const bool fell = cr_find(port->retained(port->self), &fault);
-    if (fell) say_fault(&fault);
+    uint8_t* retained = port->retained(port->self);
+    bool fell = cr_find(retained, &fault);
+    if (!fell && boot == BD_WATCHDOG) {
+        fault = (cr_fault){.exception = CR_WATCHDOG};
+        fell = true;
+    }
+    cs_say_start(boot, fell ? &fault : NULL);
     nd_init(&node, port, bd_sensors());
-    if (node.state == ND_RUNNING || node.state == ND_STOPPED) say_identity();
+    if (node.state == ND_RUNNING || node.state == ND_STOPPED) cs_say_identity(&node);
+    if (fell && nd_report_fault(&node, fault.exception, fault.pc, fault.lr, fault.cfsr)) cr_forget(retained);
 }
 
-static void turn(void) {
-    const port_table* port = bd_port();
-    uint32_t wait = nd_step(&node);
-    bd_turn();
-    if (wait >= STANDBY_MS_MIN && nd_may_sleep(&node)) {
-        say_cost();
-        char line[LG_LINE_BYTES];
+static void complain(uint32_t now) {
+    static uint32_t next = COMPLAIN_MS;
+    if (node.state != ND_UNPROVISIONED || !port_reached(now, next)) return;
+    next = now + COMPLAIN_MS;
+    cs_say_provisioning(&node);
+}
+
+static void show_lights(uint32_t now) {
+    static uint32_t acknowledged, until;
+    if (node.counts.acknowledged != acknowledged) until = now + DELIVERED_MS;
+    acknowledged = node.counts.acknowledged;
+    bd_show(lt_pattern_of(&node, acknowledged != 0 && !port_reached(now, until)));
+}
+
+static void rest(const port_table* port, uint32_t wait) {
+    const bool quiet = nd_may_sleep(&node) && !bd_stays_awake();
+    if (quiet && wait >= STANDBY_MS_MIN) {
+        cs_say_cost(&node);
+        char line[40];
         bs_text out = bs_text_in(line, sizeof line);
+        bs_put(&out, "standby for ");
         bs_put_unsigned(&out, wait / 1000);
         bs_put(&out, " s");
-        say(PORT_LOG_INFO, "standby for ", line);
+        port->log(port->self, PORT_LOG_INFO, line);
         nd_sleep(&node, wait);
-        return;
+    } else if (wait > 0) {
+        port->sleep(port->self, quiet && wait >= STOP_MS_MIN ? PORT_SLEEP_STOP : PORT_SLEEP_IDLE,
+                    wait < TURN_MS_MAX ? wait : TURN_MS_MAX);
     }
-    if (wait > TURN_MS_MAX) wait = TURN_MS_MAX;
-    if (wait > 0) port->sleep(port->self, PORT_SLEEP_IDLE, wait);
 }
 
 int main(void) {
     start(bd_start());
-    for (;;)
-        turn();
+    const port_table* port = bd_port();
+    for (;;) {
+        const uint32_t wait = nd_step(&node);
+        const uint32_t now = port->millis(port->self);
+        cs_turn(&node);
+        complain(now);
+        show_lights(now);
+        bd_turn();
+        rest(port, wait);
+    }
 }

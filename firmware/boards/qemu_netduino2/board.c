@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "boards/common/board.h"
-#include "boards/common/log.h"
+#include "boards/common/console.h"
 #include "boards/qemu_netduino2/semihosting.h"
 #include "boards/stm32f207/registers.h"
 #include "boards/stm32f207/startup.h"
@@ -148,12 +148,6 @@ static void modem_pin(void* self, bool on) {
     (void)on;
 }
 
-static void log_line(void* self, port_level level, const char* text) {
-    (void)self;
-    char line[LG_LINE_BYTES];
-    bd_console_write(line, lg_compose(line, ticks, level, text));
-}
-
 static const port_table kPort = {
     .uart_write = uart_write,
     .uart_read = uart_read,
@@ -168,7 +162,7 @@ static const port_table kPort = {
     .reset = reset,
     .modem_power = modem_pin,
     .modem_reset = modem_pin,
-    .log = log_line,
+    .log = cs_log,
 };
 
 const port_table* bd_port(void) {
@@ -202,8 +196,12 @@ size_t bd_console_read(uint8_t* bytes, size_t size) {
     return st_usart_read(&console, bytes, size);
 }
 
-void bd_leds(unsigned lit) {
-    (void)lit;
+void bd_show(lt_pattern pattern) {
+    (void)pattern;
+}
+
+bool bd_stays_awake(void) {
+    return false;
 }
 
 uint32_t bd_stack_used(void) {

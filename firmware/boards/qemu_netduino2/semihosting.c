@@ -37,8 +37,10 @@ bool sh_argument(const char* key, uint32_t* value) {
     } arguments = {line, sizeof line};
     if (line[0] == '\0' && call(SYS_GET_CMDLINE, &arguments) != 0) return false;
     const size_t size = strlen(key);
-    for (const char* at = line; (at = strstr(at, key)) != NULL; at += size) {
-        if (at == line || at[-1] != ' ' || at[size] != '=') continue;
+    // The first one is the program's name.
+    for (const char* at = line; (at = strchr(at, ' ')) != NULL;) {
+        ++at;
+        if (strncmp(at, key, size) != 0 || at[size] != '=') continue;
         *value = 0;
         for (at += size + 1; *at >= '0' && *at <= '9'; ++at)
             *value = *value * 10 + (uint32_t)(*at - '0');

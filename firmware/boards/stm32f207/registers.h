@@ -266,6 +266,10 @@ static inline void st_enable_interrupt(uint32_t irq) {
 #define ST_PROVISIONING_BYTES UINT32_C(0x20000)
 #define ST_BACKUP_SRAM UINT32_C(0x40024000)  // 4 KB: RM0033, memory map
 
+// Where a chip of this family has its calibration words: reference, temperature at 30 and at 110 degrees.
+// They are documented for the STM32F4; of an STM32F207 they are believed when they are possible.
+#define ST_CALIBRATION UINT32_C(0x1fff7a2a)
+
 #ifdef __cplusplus
 }
 #endif
