@@ -99,11 +99,11 @@ class World:
 
     def __init__(self, stage):
         self.stage = stage
-        pki = Pki(stage.folder / "pki")
-        self.broker = Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
+        self.pki = Pki(stage.folder / "pki")
+        self.broker = Broker(stage, self.pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
         self.broker.start()
         # The other upstream is away, as it may be.
-        self.gateway = Gateway(stage, pki, {"aws": self.broker.url, "pelion": f"mqtts://localhost:{free_port()}"},
+        self.gateway = Gateway(stage, self.pki, {"aws": self.broker.url, "pelion": f"mqtts://localhost:{free_port()}"},
                                fleet_overrides={"route.resource": '"t"', "route.topic": '"dt/{device}/{resource}"',
                                                 "fleet.ack_timeout": '"2s"'})
         self.gateway.import_devices([(IDENTITY, key) for _, key in make_devices(1)])
