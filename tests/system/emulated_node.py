@@ -72,26 +72,38 @@ class Modem:
 
 
 def records(entry):
-    """(content type, epoch, content) of each DTLS record of a datagram."""
+    """(content type, epoch, sequence number, content) of each DTLS record of a datagram."""
     datagram, found = bytes.fromhex(entry["hex"]), []
     while datagram:
         head = 11 + (CID_BYTES if entry["what"] == "up" and datagram[0] == CONNECTION_ID_RECORD else 0)
         check(len(datagram) >= head + 2, f"not DTLS: {entry}")
         size = int.from_bytes(datagram[head:head + 2], "big")
-        found.append((datagram[0], int.from_bytes(datagram[3:5], "big"), datagram[head + 2:head + 2 + size]))
+        found.append((datagram[0], int.from_bytes(datagram[3:5], "big"), int.from_bytes(datagram[5:11], "big"),
+                      datagram[head + 2:head + 2 + size]))
         datagram = datagram[head + 2 + size:]
     return found
 
 
 def is_of_handshake(entry):
-    return any(kind in (HANDSHAKE, CHANGE_CIPHER_SPEC) for kind, _, _ in records(entry))
+    return any(kind in (HANDSHAKE, CHANGE_CIPHER_SPEC) for kind, _, _, _ in records(entry))
 
 
 def begins_handshake(entry):
     """Whether it is a ClientHello with message_seq 0; its repetitions are too."""
     return entry["what"] == "up" and any(
         kind == HANDSHAKE and epoch == 0 and content[0] == CLIENT_HELLO and content[4:6] == b"\0\0"
-        for kind, epoch, content in records(entry))
+        for kind, epoch, _, content in records(entry))
+
+
+def check_nonces(air):
+    """P3, for the air of one session: no number of an encrypted record is there twice with another content."""
+    seen = {}
+    for entry in air:
+        for _, epoch, number, content in records(entry):
+            if epoch > 0:
+                check(seen.setdefault((entry["what"], epoch, number), content) == content,
+                      f"number {number} {entry['what']} was used twice")
+    check(len(seen) > 4, "there was something to look at")
 
 
 class World:

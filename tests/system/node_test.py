@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's cross-compiled image in QEMU, the simulated SARA-N2 at its serial port, the real gateway and a real broker.
 
-P1 and P2 as a node sees them: what it measured arrives, and sleep, reset, a killed gateway, a new address and a modem
-that restarts cost no handshake.
+P1, P2 and P3 as a node sees them: what it measured arrives, no nonce is used twice, and sleep, reset, a killed gateway,
+a new address and a modem that restarts cost no handshake.
 """
 
 import struct
 import zlib
 
-from emulated_node import IDENTITY, EmulatedNode, Modem, World, begins_handshake, is_of_handshake, provision
+from emulated_node import IDENTITY, EmulatedNode, Modem, World, begins_handshake, check_nonces, is_of_handshake, provision
 from stage import check, play, wait_for
 
 # Power saving 2 s after the connection is released; an acknowledgement is waited for 2 s at first.
@@ -78,6 +78,7 @@ def one_handshake_for_all_that_happens(stage):
     check(sum(begins_handshake(entry) for entry in air) == 1, "the node began one handshake")
     first_reading = next(n for n, entry in enumerate(air) if not is_of_handshake(entry))
     check(not any(is_of_handshake(entry) for entry in air[first_reading:]), "nothing of a handshake after the first")
+    check_nonces(air)
     world.gateway.stop()
 
 
