@@ -180,6 +180,17 @@ static void sample(nd_node* node, uint32_t now_s) {
     nd_log_count(node, "readings: one more, ", node->ring.count, " to send");
 }
 
+// A node that falls again and again must not fill its ring with that.
+static bool waits_already(const nd_node* node, const rg_reading* fault) {
+    for (uint32_t i = 0; i < node->ring.count; ++i) {
+        const rg_reading* reading = rg_peek(&node->ring, i);
+        if (memcmp(reading->channels, fault->channels, sizeof fault->channels) == 0 &&
+            memcmp(reading->mantissas, fault->mantissas, sizeof fault->mantissas) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool nd_report_fault(nd_node* node, uint32_t exception, uint32_t pc, uint32_t lr, uint32_t status) {
     if (node->state != ND_RUNNING && node->state != ND_STOPPED) return false;
     const rg_reading reading = {
@@ -188,7 +199,7 @@ bool nd_report_fault(nd_node* node, uint32_t exception, uint32_t pc, uint32_t lr
         .channels = {ND_FAULT, ND_FAULT_PC, ND_FAULT_LR, ND_FAULT_STATUS},
         .mantissas = {(int32_t)exception, (int32_t)pc, (int32_t)lr, (int32_t)status},
     };
-    rg_put(&node->ring, &reading);
+    if (!waits_already(node, &reading)) rg_put(&node->ring, &reading);
     return true;
 }
 

@@ -105,7 +105,7 @@ void nd_init(nd_node* node, const port_table* port, const nd_sensors* sensors);
 uint32_t nd_step(nd_node* node);
 
 // A fault that the board has kept over its reset goes to the gateway as a reading of its own (ND_FAULT in
-// sensors.h). False: this node sends nothing.
+// sensors.h), unless the same one waits there already. False: this node sends nothing.
 bool nd_report_fault(nd_node* node, uint32_t exception, uint32_t pc, uint32_t lr, uint32_t status);
 
 // Nothing is under way: what happens next is the next sample, or the end of a wait.

@@ -245,7 +245,8 @@ static void identified(sara_n2* sn) {
         return;
     }
     sn_log(sn, PORT_LOG_INFO, "is a ", sn->model);
-    sn_log(sn, PORT_LOG_INFO, "its firmware is ", sn->firmware);
+    sn_log(sn, PORT_LOG_INFO, sn->firmware[0] != '\0' ? "its firmware is " : "does not name its firmware",
+           sn->firmware);
     sn_enter(sn, sn->configure_anew ? SN_CONFIGURING : SN_CHECKING);
 }
 

@@ -66,10 +66,15 @@ static void put_integer(sm_writer* writer, int64_t value) {
         put_head(writer, MAJOR_UNSIGNED, (uint64_t)value);
 }
 
+// Dividing 64 bits takes a library of 900 bytes on a Cortex-M3, and no sensor gives so many.
+static bool is_divisible_by_10(int64_t mantissa) {
+    return mantissa >= INT32_MIN && mantissa <= INT32_MAX && (int32_t)mantissa % 10 == 0;
+}
+
 static void put_decimal(sm_writer* writer, sm_decimal number) {
     // Trailing zeros say nothing and cost bytes: 2500e-2 is 25.
-    while (number.exponent < 0 && number.mantissa % 10 == 0) {
-        number.mantissa /= 10;
+    while (number.exponent < 0 && is_divisible_by_10(number.mantissa)) {
+        number.mantissa = (int32_t)number.mantissa / 10;
         ++number.exponent;
         if (number.mantissa == 0) number.exponent = 0;
     }

@@ -52,6 +52,37 @@ TEST_F(NodeTest, AGatewayWithoutTheTimeGetsRelativeTimes) {
     EXPECT_NEAR(world_.records[0].at("t").get<double>(), static_cast<double>(wall), 8);
 }
 
+// Registers are unsigned numbers, also those above 2^31.
+TEST_F(NodeTest, AFaultIsReportedByTheNextUplinkOnce) {
+    ASSERT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001234, 0xfffffff9, 0x10000));
+    ASSERT_TRUE(world_.run(600'000, [&] { return world_.records.size() >= 6; }));
+    ASSERT_TRUE(world_.run(600'000, [&] { return nd_may_sleep(world_.node.get()); }));
+    world_.sleeps(kHour);
+    ASSERT_TRUE(world_.delivers(4));
+    std::map<std::string, std::vector<double>> values;
+    for (const auto& record : world_.records)
+        values[record.at("n").get<std::string>()].push_back(record.at("v").get<double>());
+    EXPECT_EQ(values["fx"], std::vector<double>{6});
+    EXPECT_EQ(values["fp"], std::vector<double>{0x08001234});
+    EXPECT_EQ(values["fl"], std::vector<double>{0xfffffff9});
+    EXPECT_EQ(values["fs"], std::vector<double>{0x10000});
+    EXPECT_EQ(values["t"].size(), 2U);
+}
+
+TEST_F(NodeTest, ANodeThatFallsAgainAndAgainKeepsItsReadings) {
+    for (std::uint32_t i = 0; i < 2 * RG_SLOTS; ++i)
+        EXPECT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001234, 0, 0x10000));
+    EXPECT_EQ(world_.node->ring.count, 1U);
+    EXPECT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001238, 0, 0x10000));
+    EXPECT_EQ(world_.node->ring.count, 2U);
+}
+
+TEST_F(NodeTest, ANodeThatSendsNothingDoesNotTakeAFault) {
+    world_.provision({{PV_IDENTITY, "node-0001"}});
+    world_.boots_up();
+    EXPECT_FALSE(nd_report_fault(world_.node.get(), 6, 1, 2, 3));
+}
+
 // P2 from the node's side, and the budget: waking up costs nothing, a reading one datagram.
 TEST_F(NodeTest, ADayOfSleepCostsNoHandshakeAndOneDatagramAReading) {
     ASSERT_TRUE(world_.delivers(1));

@@ -13,6 +13,10 @@
 #include "boards/common/lights.h"
 #include "port/port.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Why it starts.
 typedef enum bd_boot {
     BD_POWER_ON,
@@ -48,5 +52,9 @@ void bd_turn(void);
 
 // The most that the stack has held since the start, in bytes.
 uint32_t bd_stack_used(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

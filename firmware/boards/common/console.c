@@ -57,7 +57,7 @@ void cs_say_identity(const nd_node* node) {
     char text[PV_IDENTITY_BYTES_MAX + 1];
     // It is the gateway's to choose, and may be any bytes.
     for (size_t i = 0; i < p->identity_size; ++i)
-        text[i] = p->identity[i] > ' ' && p->identity[i] < 0x7f ? (char)p->identity[i] : '?';
+        text[i] = (char)(p->identity[i] > ' ' && p->identity[i] < 0x7f ? p->identity[i] : '?');
     text[p->identity_size] = '\0';
     say_two("identity: ", text);
     bs_text out = bs_text_in(text, sizeof text);

@@ -41,6 +41,7 @@ static st_usart console, modem;
 static volatile uint32_t ticks;  // milliseconds
 static volatile uint32_t fed_at;
 static uint32_t faults_at;  // a fault for a test: then; 0: none
+static uint32_t hangs_at;   // the same for a loop that does not turn any more
 static bool no_entropy;
 
 static _Noreturn void reset_because(bd_boot why) {
@@ -211,6 +212,8 @@ uint32_t bd_stack_used(void) {
 // The first instruction that no core has.
 void bd_turn(void) {
     if (faults_at != 0 && port_reached(ticks, faults_at)) __asm volatile("udf #0");
+    while (hangs_at != 0 && port_reached(ticks, hangs_at))
+        wait_for_interrupt();
 }
 
 static bd_boot why_it_starts(void) {
@@ -237,5 +240,6 @@ bd_boot bd_start(void) {
     no_entropy = sh_argument("no-entropy", &value) && value != 0;
     // Once: the arguments are the same after the reset.
     if (boot == BD_POWER_ON && sh_argument("crash", &value)) faults_at = value * 1000;
+    if (boot == BD_POWER_ON && sh_argument("hang", &value)) hangs_at = value * 1000;
     return boot;
 }

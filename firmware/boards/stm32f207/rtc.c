@@ -38,6 +38,7 @@ static bool is_lsi(void) {
     return (st_read(RCC_BDCR) & RCC_BDCR_RTCSEL) == RCC_BDCR_RTCSEL_LSI;
 }
 
+// Each reset switches it off, the choice of it stays.
 static bool start_lsi(void) {
     st_set(RCC_CSR, RCC_CSR_LSION);
     return st_wait(RCC_CSR, RCC_CSR_LSIRDY, RCC_CSR_LSIRDY, SHORT_READS);
@@ -81,7 +82,6 @@ st_rtc_source st_rtc_start(void) {
         st_rtc_resync();
         return ST_RTC_LSE;
     }
-    // A reset has switched the chip's own oscillator off.
     if (runs && is_lsi() && start_lsi()) {
         st_rtc_resync();
         return ST_RTC_LSI;
@@ -120,6 +120,7 @@ uint32_t st_rtc_seconds(void) {
 }
 
 bool st_rtc_wake_after(uint32_t ms) {
+    if (is_lsi() && !start_lsi()) return false;
     uint32_t clock = RTC_CR_WUCKSEL_DIV16;
     uint32_t count = 0;
     if (ms <= SHORT_WAKE_MS) {
