@@ -67,9 +67,9 @@ def run_node(stage):
     world = World(stage)
     modem = Modem(stage)
     node = EmulatedNode.with_modem(stage, modem, provision(world, **SETTINGS))
-    node.wait_for("standby for", 60)
+    node.wait_for("standby for")
     first = modem.air()
-    node.wait_for("standby for", 60, times=1 + WAKE_UPS)
+    node.wait_for("standby for", 90, times=1 + WAKE_UPS)
     node.stop()
     later = modem.air()[len(first):]
     world.gateway.stop()

@@ -8,8 +8,7 @@ import pathlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 from stage import check, must  # noqa: E402
 
-FLASH_SECTIONS = (".vectors", ".text", ".ARM.exidx", ".data")
-RAM_SECTIONS = (".stack", ".data", ".bss")
+RAM_START = 0x20000000
 # Which object files are which component, the first that fits.
 COMPONENTS = [
     ("DTLS client", r"firmware_dtls\.a\((client|pool|stored)\.c|/dtls/pool\.c"),
@@ -32,8 +31,15 @@ def tool(name, *arguments):
 
 
 def sections(image):
-    """Size of each section of the file."""
-    return {name: int(size) for name, size in re.findall(r"^(\.\S+)\s+(\d+)\s+\d+$", tool("size", "-A", image), re.M)}
+    """{section: bytes} of those in flash, and of those in RAM; variables with a first value are in both."""
+    flash, ram = {}, {}
+    for name, size, address, flags in re.findall(r"^ +\d+ (\S+) +(\w+) +(\w+) +.*\n +(.*)$", tool("objdump", "-h", image), re.M):
+        if "ALLOC" in flags:
+            if "LOAD" in flags.split(", "):
+                flash[name] = int(size, 16)
+            if int(address, 16) >= RAM_START:
+                ram[name] = int(size, 16)
+    return flash, ram
 
 
 def inputs(map_file):
@@ -57,29 +63,25 @@ def component_of(object_file):
 
 def by_component(image, map_file):
     """{component: (flash, RAM)}; their sums are the sections' sizes, to the byte."""
-    sizes, flash, ram = sections(image), {}, {}
-    rest = dict(sizes)
+    in_flash, in_ram = sections(image)
+    flash, ram = {}, {"stack": in_ram[".stack"]}
     for output, size, object_file in inputs(map_file):
         name = component_of(object_file)
-        check(name != "other" or size == 0, f"{object_file} belongs to no component")
-        if output in FLASH_SECTIONS:
+        check(name != "other" or output not in in_flash | in_ram, f"{object_file} belongs to no component")
+        if output in in_flash:
             flash[name] = flash.get(name, 0) + size
-        if output in RAM_SECTIONS:
+        if output in in_ram:
             ram[name] = ram.get(name, 0) + size
-        if output in rest:
-            rest[output] -= size
-    ram["stack"] = sizes[".stack"]
-    for output in (*FLASH_SECTIONS, ".bss"):
-        check(0 <= rest[output] < 1024, f"{output}: {rest[output]} bytes are nobody's")
-    flash["alignment"] = sum(rest[output] for output in FLASH_SECTIONS)
-    ram["alignment"] = sum(rest[output] for output in (".data", ".bss"))
+    for found, sizes in ((flash, in_flash), (ram, in_ram)):
+        rest = sum(sizes.values()) - sum(found.values())
+        check(0 <= rest < 256, f"{rest} bytes of {image} are nobody's: {sizes}")
+        found["alignment"] = rest
     return {name: (flash.get(name, 0), ram.get(name, 0)) for name in {**flash, **ram}}
 
 
 def totals(image):
     """(flash, static RAM with the stack's reserve)."""
-    sizes = sections(image)
-    return sum(sizes[name] for name in FLASH_SECTIONS), sum(sizes[name] for name in RAM_SECTIONS)
+    return tuple(sum(sizes.values()) for sizes in sections(image))
 
 
 def members(debug_information, struct):

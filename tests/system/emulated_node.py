@@ -140,7 +140,7 @@ class World:
         number = values.get("n")
         check(found.setdefault(number, values) == values, f"two readings of number {number}: {found[number]}, {values}")
 
-    def wait_for_reading(self, number, seconds=20):
+    def wait_for_reading(self, number, seconds=40):
         wait_for(lambda: number in self.readings(), seconds, f"reading {number} at the broker")
 
     def device(self):
@@ -196,7 +196,7 @@ class EmulatedNode:
     def console(self):
         return self.console_log.read_text(errors="replace") if self.console_log.exists() else ""
 
-    def wait_for(self, text, seconds=20, times=1):
+    def wait_for(self, text, seconds=40, times=1):
         """Until the console has said `text` so often."""
         def said():
             check(self.process.poll() is None, f"QEMU ended by itself:\n{tail(self.log)}")
