@@ -107,9 +107,9 @@ def check_nonces(air):
 
 
 class World:
-    """A broker, the gateway, and a device that it knows."""
+    """A broker, the gateway, and the devices node-0001 and so on that it knows."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, devices=1):
         self.stage = stage
         self.pki = Pki(stage.folder / "pki")
         self.broker = Broker(stage, self.pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
@@ -118,14 +118,15 @@ class World:
         self.gateway = Gateway(stage, self.pki, {"aws": self.broker.url, "pelion": f"mqtts://localhost:{free_port()}"},
                                fleet_overrides={"route.resource": '"t"', "route.topic": '"dt/{device}/{resource}"',
                                                 "fleet.ack_timeout": '"2s"'})
-        self.gateway.import_devices([(IDENTITY, key) for _, key in make_devices(1)])
+        self.gateway.import_devices(make_devices(devices, prefix="node"))
         self.gateway.start()
 
     def readings(self):
-        """Of the node at the broker: number -> values by name; a number that comes with others is a failure."""
+        """Of the first node at the broker: number -> values by name; a number that comes with others is a failure."""
         found = {}
         for _, _, envelope in self.broker.readings():
-            check(envelope["device"] == IDENTITY, f"somebody else's: {envelope}")
+            if envelope["device"] != IDENTITY:
+                continue
             values = {}
             for record in envelope["senml"]:
                 if record["n"] in values:  # the next reading of the same message
@@ -149,13 +150,13 @@ class World:
         return json.loads(output)
 
 
-def provision(world, **options):
+def provision(world, identity=IDENTITY, **options):
     """The file with the node's provisioning page, by the tool, from what the gateway exports."""
     status, export = world.gateway.command("device", "export", "--with-keys")
     check(status == 0, f"the devices could not be exported ({status}):\n{export}")
-    page = world.stage.folder / "page.bin"
+    page = world.stage.folder / f"{identity}.bin"
     host, port = world.gateway.address.split(":")
-    command = [PROVISION, "--identity", IDENTITY, "--gateway", host, "--gateway-port", port, "--binary", "-o", page]
+    command = [PROVISION, "--identity", identity, "--gateway", host, "--gateway-port", port, "--binary", "-o", page]
     for option, value in options.items():
         command += ["--" + option.replace("_", "-"), str(value)]
     done = subprocess.run(command, input=export, text=True, capture_output=True, timeout=20)
