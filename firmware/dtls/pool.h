@@ -14,7 +14,9 @@ extern "C" {
 #endif
 
 // A handshake and the loading of a kept context fit with room to spare, with pointers of 64 bits too.
+#ifndef DT_POOL_BYTES  // a benchmark's client with certificates needs more
 #define DT_POOL_BYTES 4096u
+#endif
 
 // Members are dt_pool_'s own, but for the figures.
 typedef struct dt_pool {

@@ -136,6 +136,16 @@ TEST_F(NodeModemTest, AModemThatSleepsIsWokenThoughTheFirstByteIsLost) {
     EXPECT_EQ(bench_.sn.counts.resets, 0U);
 }
 
+// Each "AT" came a second after the one before, when the modem slept again: it lost the first byte of all.
+TEST_F(NodeModemTest, AModemThatSleepsAgainAfterHalfASecondIsWoken) {
+    bench_.script = [this, last = bench_.board.now - 1'000](std::string_view) mutable -> Answer {
+        const std::uint32_t silence = bench_.board.now - std::exchange(last, bench_.board.now);
+        return silence >= 500 ? Answer("") : std::nullopt;
+    };
+    ASSERT_TRUE(bench_.starts());
+    EXPECT_EQ(bench_.sn.counts.resets, 0U);
+}
+
 TEST_F(NodeModemTest, AModemThatWasOffSaysItsFirstWordsAndIsNotTakenForCrashed) {
     bench_.silent = true;
     sn_start(&bench_.sn, SN_NO_SOCKET);
