@@ -17,7 +17,7 @@ endif()
 # What Debian builds its packages with (dpkg-buildflags --export with hardening=+all), for all that goes into the
 # gateway's binary: what is tested is what is shipped. Position independence is the compiler's default there.
 add_library(narrowgate_hardened INTERFACE)
-if(NOT NARROWGATE_SANITIZE)
+if(NARROWGATE_HARDENED AND NOT NARROWGATE_SANITIZE)
     target_compile_options(narrowgate_hardened INTERFACE -fstack-protector-strong -fstack-clash-protection
         $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
         $<$<CONFIG:RelWithDebInfo,Release>:-D_FORTIFY_SOURCE=2>)
