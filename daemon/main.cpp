@@ -35,6 +35,7 @@
 #include "daemon/watchdog.hpp"
 #include "narrowgate/io/event_loop.hpp"
 #include "narrowgate/io/service_manager.hpp"
+#include "narrowgate/io/udp_keeper.hpp"
 #include "narrowgate/store/store.hpp"
 
 namespace narrowgate::daemon {
@@ -68,6 +69,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     };
     const SystemClock clock;
     const io::ServiceManager service_manager;
+    // Before any thread too: it changes the environment.
+    io::UdpKeeper sockets(service_manager, service_manager.take_kept());
     auto loop = io::EventLoop::create();
     if (!loop) return give_up(loop.error());
 
@@ -101,8 +104,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
                                       .store = **store,
                                       .log = log,
                                       .admission = config.admission,
-                                      .offence = on_offence});
+                                      .offence = on_offence,
+                                      .sockets = &sockets});
     if (!shards) return give_up(shards.error());
+    sockets.finish();
     const auto loader = Loader::prepare({**store, credentials, **shards, clock, log});
     if (!loader) return give_up(loader.error());
 

@@ -16,8 +16,8 @@ namespace {
 
 constexpr const char* kFooter =
     "First steps:\n"
+    "  narrowgate init                                    a configuration, and a first device\n"
     "  narrowgate check                                   is the configuration right?\n"
-    "  narrowgate device add wm-0001 --fleet water-meters --generate\n"
     "  narrowgate run                                     serve in the foreground\n"
     "  narrowgate status                                  how it is doing\n"
     "\n"
@@ -93,6 +93,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_dead_letters_command(top, invocation);
     add_device_command(top, invocation);
     add_diagnose_command(top, invocation);
+    add_init_command(top, invocation);
     add_sessions_command(top, invocation);
     add_status_command(top, invocation);
     add_store_command(top, invocation);

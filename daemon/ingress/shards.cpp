@@ -21,6 +21,8 @@ constexpr std::uint8_t kShardNibble = 0x0f;
 
 // Between two attempts to tell a shard whose loop takes no more.
 constexpr milliseconds kTellAgain{10};
+// For handing on what waits in sockets of shards that are no more.
+constexpr seconds kSurplusPatience{5};
 
 io::UdpSteering steering_of(const dtls::Options& options) {
     return {.marked = kCidRecord,
@@ -36,6 +38,16 @@ std::array<std::uint8_t, 16> random_key() {
     return key;
 }
 
+void warn_of_small_buffers(const io::UdpSocket& socket, Log& log) {
+    const int given = socket.receive_buffer_bytes();
+    if (given >= io::kReceiveBufferBytes) return;
+    log.warning(
+        "the kernel gives {} a receive buffer of {} KiB, not {}: datagrams that come during a slow commit or "
+        "a "
+        "restart may be lost, and nodes send them again; sysctl -w net.core.rmem_max={}",
+        socket.local().text(), given / 1024, io::kReceiveBufferBytes / 1024, io::kReceiveBufferBytes);
+}
+
 }  // namespace
 
 Shards::Shards(std::uint8_t count, CredentialDirectory& credentials)
@@ -48,9 +60,17 @@ Shards::~Shards() {
 Expected<std::unique_ptr<Shards>> Shards::open(Parts parts) {
     const std::uint8_t count = parts.options.shards;
     std::vector<std::vector<io::UdpSocket>> sockets(count);
+    std::vector<Surplus> surplus;
     for (const Address& address : parts.listen) {
-        auto group = io::open_udp_group({.listen = address}, count, steering_of(parts.options));
+        std::vector<io::UdpSocket> kept;
+        if (parts.sockets != nullptr) kept = parts.sockets->take(address);
+        const std::size_t known = std::min<std::size_t>(kept.size(), count);
+        auto group = io::open_udp_group({.listen = address}, count, steering_of(parts.options), kept);
         if (!group) return std::unexpected(group.error());
+        if (parts.sockets != nullptr) parts.sockets->keep(*group, known);
+        warn_of_small_buffers(group->front(), parts.log);
+        for (std::size_t i = 0; i < kept.size(); ++i)
+            surplus.push_back({.socket = std::move(kept[i]), .number = count + i});
         for (std::size_t i = 0; i < count; ++i)
             sockets[i].push_back(std::move((*group)[i]));
     }
@@ -58,6 +78,8 @@ Expected<std::unique_ptr<Shards>> Shards::open(Parts parts) {
     crypto::fill_random(cookie_key);
 
     std::unique_ptr<Shards> shards(new Shards(count, parts.credentials));
+    shards->sockets_ = parts.sockets;
+    shards->surplus_ = std::move(surplus);
     for (std::uint8_t i = 0; i < count; ++i) {
         dtls::Options options = parts.options;
         options.shard = i;
@@ -84,6 +106,25 @@ Expected<std::unique_ptr<Shards>> Shards::open(Parts parts) {
 void Shards::start() {
     for (const auto& shard : shards_)
         shard->start();
+    close_surplus();
+}
+
+// What waits in them goes where it belongs. From the highest number down: the kernel gives the number of a
+// socket that is closed to the last one of its group.
+void Shards::close_surplus() {
+    const SteadyTime deadline = std::chrono::steady_clock::now() + kSurplusPatience;
+    const auto in_time = [&] { return std::chrono::steady_clock::now() < deadline; };
+    const auto hand_on = [&](ByteView datagram, const Path& path) {
+        Shard& owner = *shards_[map_.owner_of(datagram, path)];
+        while (!owner.take(path, datagram) && in_time())
+            std::this_thread::sleep_for(kTellAgain);
+    };
+    for (; !surplus_.empty(); surplus_.pop_back()) {
+        auto& [socket, number] = surplus_.back();
+        sockets_->release(socket, number);
+        while (socket.receive(hand_on) == io::UdpSocket::kBatch && in_time()) {
+        }
+    }
 }
 
 void Shards::stop(milliseconds patience) {

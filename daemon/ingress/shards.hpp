@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/ingress/shard.hpp"
+#include "narrowgate/io/udp_keeper.hpp"
 
 namespace narrowgate::daemon {
 
@@ -30,6 +31,7 @@ public:
         Log& log;
         AdmissionLimits admission{};                    // of all together
         std::function<void(const Offence&)> offence{};  // called in any shard's thread
+        io::UdpKeeper* sockets = nullptr;               // of earlier processes, and for later ones
     };
 
     // Opens all sockets; nothing is read from them before start().
@@ -63,11 +65,19 @@ private:
     bool hand_over(std::uint8_t owner, const Path& path, ByteView datagram) override;
     void tell_others(std::uint8_t shard, const NewerSession& newer) override;
     void retired(store::CredentialId credential) override;
+    void close_surplus();
 
     const dtls::ShardMap map_;
     dtls::EstablishmentOrder order_;
     CredentialDirectory& credentials_;
     std::vector<std::unique_ptr<Shard>> shards_;  // by number
+    // Sockets of a group of more shards than there are now, by number; none once started.
+    struct Surplus {
+        io::UdpSocket socket;
+        std::size_t number;
+    };
+    std::vector<Surplus> surplus_;
+    io::UdpKeeper* sockets_ = nullptr;
 };
 
 }  // namespace narrowgate::daemon

@@ -7,8 +7,10 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 namespace narrowgate::io {
@@ -68,20 +70,25 @@ void attach_filter(const UdpSocket& socket, const UdpSteering& steering) {
 }  // namespace
 
 Expected<std::vector<UdpSocket>> open_udp_group(const UdpOptions& options, std::size_t count,
-                                                const UdpSteering& steering) {
-    // The first one binds alone, so that the address of another program is an error and not half ours. Only
-    // then does it let others in.
+                                                const UdpSteering& steering, std::vector<UdpSocket>& kept) {
+    std::vector<UdpSocket> group;
+    const auto taken = static_cast<std::ptrdiff_t>(std::min(count, kept.size()));
+    std::move(kept.begin(), kept.begin() + taken, std::back_inserter(group));
+    kept.erase(kept.begin(), kept.begin() + taken);
     UdpOptions wanted = options;
-    wanted.share_address = false;
-    auto first = UdpSocket::open(wanted);
-    if (!first) return std::unexpected(first.error());
+    if (group.empty()) {
+        // The first one binds alone, so that the address of another program is an error and not half ours.
+        // Only then does it let others in.
+        wanted.share_address = false;
+        auto first = UdpSocket::open(wanted);
+        if (!first) return std::unexpected(first.error());
+        group.push_back(std::move(*first));
+    }
     const int on = 1;
-    if (count > 1 && setsockopt(first->fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+    if (count > 1 && setsockopt(group.front().fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
         return failure("cannot share " + options.listen.text() + " among threads: " + system_message(errno),
                        "set [dtls] shards to 1");
     }
-    std::vector<UdpSocket> group;
-    group.push_back(std::move(*first));
 
     wanted.share_address = true;
     wanted.listen.port = group.front().local().port;
@@ -90,10 +97,16 @@ Expected<std::vector<UdpSocket>> open_udp_group(const UdpOptions& options, std::
         if (!next) return std::unexpected(next.error());
         group.push_back(std::move(*next));
     }
-    if (count > 1) attach_choice(group.front(), count, steering);
+    if (count > 1 || !kept.empty()) attach_choice(group.front(), count, steering);
     for (const UdpSocket& socket : group)
         attach_filter(socket, steering);
     return group;
+}
+
+Expected<std::vector<UdpSocket>> open_udp_group(const UdpOptions& options, std::size_t count,
+                                                const UdpSteering& steering) {
+    std::vector<UdpSocket> kept;
+    return open_udp_group(options, count, steering, kept);
 }
 
 }  // namespace narrowgate::io

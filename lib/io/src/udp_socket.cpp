@@ -9,8 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include "narrowgate/io/file_descriptor.hpp"
+#include <utility>
 
 namespace narrowgate::io {
 namespace {
@@ -109,6 +108,20 @@ Error bind_error(const Address& listen, int error_number) {
     }
 }
 
+// What every socket of ours has, whoever opened it.
+bool prepare(int fd, bool v4, int receive_buffer_bytes) {
+    // The kernel caps this silently; a smaller buffer costs datagrams under load, not correctness.
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    return v4 ? switch_on(fd, IPPROTO_IP, IP_PKTINFO) : switch_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+}
+
+std::optional<Address> bound_address(int fd) {
+    sockaddr_storage name{};
+    socklen_t bytes = sizeof name;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return std::nullopt;
+    return Address::from_sockaddr(name);
+}
+
 }  // namespace
 
 struct UdpSocket::Impl {
@@ -134,27 +147,37 @@ Expected<UdpSocket> UdpSocket::open(const UdpOptions& options) {
     const int fd = impl->fd.get();
     if (fd < 0) return std::unexpected(bind_error(options.listen, errno));
 
-    const bool ready =
-        impl->v4 ? switch_on(fd, IPPROTO_IP, IP_PKTINFO) : switch_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
     const int off = 0;
-    if (!ready || (!impl->v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
+    if (!prepare(fd, impl->v4, options.receive_buffer_bytes) ||
+        (!impl->v4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
         (options.share_address && !switch_on(fd, SOL_SOCKET, SO_REUSEPORT))) {
         return std::unexpected(bind_error(options.listen, errno));
     }
-    // The kernel caps this silently; a smaller buffer costs datagrams under load, not correctness.
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,
-                     sizeof options.receive_buffer_bytes);
 
     sockaddr_storage name{};
-    socklen_t name_bytes = options.listen.to_sockaddr(name, impl->v4);
+    const socklen_t name_bytes = options.listen.to_sockaddr(name, impl->v4);
     if (bind(fd, reinterpret_cast<const sockaddr*>(&name), name_bytes) != 0) {
         return std::unexpected(bind_error(options.listen, errno));
     }
-    name_bytes = sizeof name;
-    if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_bytes) != 0) {
-        return std::unexpected(bind_error(options.listen, errno));
-    }
-    impl->local = Address::from_sockaddr(name).value_or(options.listen);
+    const auto bound = bound_address(fd);
+    if (!bound) return std::unexpected(bind_error(options.listen, errno));
+    impl->local = *bound;
+    return UdpSocket(std::move(impl));
+}
+
+std::optional<UdpSocket> UdpSocket::adopt(FileDescriptor socket, int receive_buffer_bytes) {
+    const int fd = socket.get();
+    int type = 0;
+    int family = 0;
+    socklen_t bytes = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) != 0 || type != SOCK_DGRAM) return std::nullopt;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) != 0) return std::nullopt;
+    const auto bound = bound_address(fd);
+    if (!bound || !prepare(fd, family == AF_INET, receive_buffer_bytes)) return std::nullopt;
+    auto impl = std::make_unique<Impl>();
+    impl->v4 = family == AF_INET;
+    impl->local = *bound;
+    impl->fd = std::move(socket);
     return UdpSocket(std::move(impl));
 }
 
@@ -164,6 +187,13 @@ int UdpSocket::fd() const {
 const Address& UdpSocket::local() const {
     return impl_->local;
 }
+int UdpSocket::receive_buffer_bytes() const {
+    int doubled = 0;  // socket(7), SO_RCVBUF
+    socklen_t bytes = sizeof doubled;
+    (void)getsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &doubled, &bytes);
+    return doubled / 2;
+}
+
 const UdpCounters& UdpSocket::counters() const {
     return impl_->counters;
 }

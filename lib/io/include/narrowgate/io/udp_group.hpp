@@ -28,7 +28,13 @@ struct UdpSteering {
 //
 // The kernel needs no privilege for this, but where it refuses to steer or to drop (a seccomp filter, say)
 // the group works without: whoever reads must hand on what is not his, and survive what is too short. Keep
-// all sockets open together: closing one renumbers those behind it.
+// all sockets open together: closing one gives its number to the last.
+//
+// `kept` are the first ones of a group on the same address, in order, from an earlier process. As many as are
+// wanted are taken from its front, and the others opened. What is left in it is still a part of the group and
+// still gets some datagrams: read it empty, and close it from its back.
+Expected<std::vector<UdpSocket>> open_udp_group(const UdpOptions& options, std::size_t count,
+                                                const UdpSteering& steering, std::vector<UdpSocket>& kept);
 Expected<std::vector<UdpSocket>> open_udp_group(const UdpOptions& options, std::size_t count,
                                                 const UdpSteering& steering);
 

@@ -7,18 +7,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/error.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
 
 namespace narrowgate::io {
 
+inline constexpr int kReceiveBufferBytes = 4 * 1024 * 1024;
+
 struct UdpOptions {
     Address listen;
-    // Wanted size of the kernel's receive buffer in bytes: what arrives during a commit or a restart waits
-    // there. The kernel gives at most net.core.rmem_max.
-    int receive_buffer_bytes = 4 * 1024 * 1024;
+    // Wanted size of the kernel's receive buffer: what arrives during a commit or a restart waits there. The
+    // kernel gives at most net.core.rmem_max, and doubles it to pay for its own accounts: a datagram of up to
+    // 200 bytes is charged 768, so 4 MiB hold 10 900 of them. That is 5 s of 2 000 a second, and a restart
+    // takes less than one (docs/operating.md).
+    int receive_buffer_bytes = kReceiveBufferBytes;
     // Joins the group of sockets that has this address (SO_REUSEPORT; udp_group.hpp).
     bool share_address = false;
 };
@@ -41,6 +47,9 @@ public:
 
     // Fails with words and a cure when the address is in use, not ours, or of a family the machine lacks.
     static Expected<UdpSocket> open(const UdpOptions& options);
+    // Takes over one that open() made in an earlier process, with the datagrams that wait in it. Nothing when
+    // it is no such socket.
+    static std::optional<UdpSocket> adopt(FileDescriptor socket, int receive_buffer_bytes);
     ~UdpSocket();
     UdpSocket(UdpSocket&& other) noexcept;
     UdpSocket& operator=(UdpSocket&& other) noexcept;
@@ -48,6 +57,8 @@ public:
     int fd() const;
     // The address that is bound, with the port that the kernel chose when 0 was asked for.
     const Address& local() const;
+    // What the kernel gave of UdpOptions::receive_buffer_bytes, in the same terms.
+    int receive_buffer_bytes() const;
 
     // Hands up to kBatch waiting datagrams to `take`; their bytes are valid during the call only. Returns
     // how many there were: kBatch means that more may wait.
