@@ -15,6 +15,8 @@ find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(COAP REQUIRED IMPORTED_TARGET libcoap-3-notls)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 pkg_check_modules(CBOR REQUIRED IMPORTED_TARGET libcbor)
 
 set(NARROWGATE_DEPS ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where scripts/setup installed mbedTLS 3.6")

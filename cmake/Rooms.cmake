@@ -47,6 +47,7 @@ set(NARROWGATE_BELOW_coap base)
 set(NARROWGATE_BELOW_payload base)
 set(NARROWGATE_BELOW_store base io)
 set(NARROWGATE_BELOW_mqtt base io)
+set(NARROWGATE_BELOW_ops base io)
 
 # narrowgate_room(NAME SOURCES file... [USES room...] [LIBRARIES target...])
 #   USES       rooms of a lower layer, part of this room's promise

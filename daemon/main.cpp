@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/allocator.hpp"
+#include "daemon/api/api.hpp"
 #include "daemon/commands/command_line.hpp"
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
@@ -165,6 +166,17 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         reloader.reload((*loop)->now().wall);
         service_manager.ready();
     });
+
+    Tail tail(**store);
+    ops::HttpServerOptions http;
+    http.socket = config.gateway.api_socket();
+    http.loopback_port = config.gateway.http_port;
+    const auto api = Api::open(http, {.loop = **loop,
+                                      .calls = calls,
+                                      .status = [&] { return status.collect(); },
+                                      .reload = [&] { return reloader.reload((*loop)->now().wall); },
+                                      .tail = tail});
+    if (!api) return give_up(api.error());
 
     Watchdog watchdog(**loop, service_manager, log);
     for (std::size_t i = 0; i < (*shards)->all().size(); ++i) {

@@ -108,17 +108,20 @@ std::set<std::string> names_of(const std::vector<Fleet>& fleets) {
 Reloader::Reloader(std::filesystem::path file, Config running, Targets targets)
     : file_(std::move(file)), running_(std::move(running)), targets_(targets) {}
 
-void Reloader::reload(WallTime now) {
+std::optional<std::string> Reloader::reload(WallTime now) {
     auto wanted = load_config(file_, now);
     if (!wanted) {
-        for (const Mistake& mistake : wanted.error())
+        std::string mistakes;
+        for (const Mistake& mistake : wanted.error()) {
             targets_.log.error("not reloaded: {}", mistake.text());
-        return;
+            mistakes += mistake.text() + '\n';
+        }
+        return mistakes;
     }
     const bool all_loaded = !targets_.credentials.loading();
     if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets(), all_loaded); !fits) {
         targets_.log.error("not reloaded: {}", fits.error().text());
-        return;
+        return fits.error().text();
     }
     for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
         targets_.log.warning("{} has changed and waits for a restart", setting);
@@ -132,6 +135,7 @@ void Reloader::reload(WallTime now) {
     // What waits for a restart keeps being compared with what runs.
     running_.fleets = std::move(wanted->fleets);
     targets_.log.info("reloaded: {} fleet{}", running_.fleets.size(), running_.fleets.size() == 1 ? "" : "s");
+    return std::nullopt;
 }
 
 }  // namespace narrowgate::daemon

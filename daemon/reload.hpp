@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,8 +49,9 @@ public:
     // `running` is what `file` said at the start.
     Reloader(std::filesystem::path file, Config running, Targets targets);
 
-    // Reads the file again. Whatever is wrong with it is logged, and nothing changes.
-    void reload(WallTime now);
+    // Reads the file again. Whatever is wrong with it is logged and returned, a line a mistake, and nothing
+    // changes.
+    std::optional<std::string> reload(WallTime now);
 
 private:
     const std::filesystem::path file_;

@@ -8,10 +8,14 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
+#include "narrowgate/base/histogram.hpp"
+#include "narrowgate/mqtt/reason_code.hpp"
+#include "narrowgate/store/status.hpp"
 
 namespace narrowgate::daemon {
 
@@ -43,11 +47,12 @@ struct UpstreamState {
     std::uint64_t dead_letters = 0;
     std::uint64_t dropped = 0;
     std::uint64_t reconnects = 0;
-    std::uint64_t messages = 0;          // published, repeats included
-    std::uint64_t message_readings = 0;  // in them
-    std::uint64_t metered_units = 0;     // of 5 KB begun, as clouds meter them
-    std::uint64_t units_alone = 0;       // at least so many, had each reading been a message
-    std::uint64_t unmapped = 0;          // readings of which nothing was for it
+    std::uint64_t messages = 0;                         // published, repeats included
+    std::uint64_t message_readings = 0;                 // in them
+    std::uint64_t metered_units = 0;                    // of 5 KB begun, as clouds meter them
+    std::uint64_t units_alone = 0;                      // at least so many, had each reading been a message
+    std::uint64_t unmapped = 0;                         // readings of which nothing was for it
+    std::map<mqtt::ReasonCode, std::uint64_t> answers;  // PUBACKs, those above 0; not in the JSON form
     bool backlog_full = false;
     TranslatorState translator;
     // When the first certificate of our chain ends, and the last root that we trust; of the files in use.
@@ -101,6 +106,27 @@ struct LoadState {
     std::uint64_t sessions_total = 0;
 };
 
+// What metrics show beside the status; not in its JSON form. Counts are since start.
+struct Measures {
+    // A handshake's end as metrics name it: {"timed_out", "finished"}, what became of it and what it waited
+    // for.
+    std::map<std::pair<std::string, std::string>, std::uint64_t> handshakes;
+    std::map<std::uint8_t, std::uint64_t> answers;  // by CoAP code
+    Histogram answer_times{kDurationBounds};  // microseconds from a record's arrival to its answer, durable
+    Histogram commit_times{kDurationBounds};  // microseconds
+    Histogram commit_sizes{store::kCommitSizeBounds};  // units
+    std::uint64_t flights_retransmitted = 0;
+    std::uint64_t address_moves = 0;  // sessions that came on with another address: NAT rebindings, mostly
+    std::map<std::string, std::uint64_t> sessions_ended;  // by reason
+    std::uint64_t sessions_restored = 0;
+    std::uint64_t datagrams_received = 0;
+    std::uint64_t datagrams_sent = 0;
+    std::uint64_t kernel_drops = 0;    // datagrams for which a socket had no room
+    std::uint64_t queue_refusals = 0;  // of the store's writer
+    std::uint64_t readings_dropped = 0;
+    std::uint64_t wal_bytes = 0;
+};
+
 struct GatewayStatus {
     std::string gateway;
     std::string version;
@@ -117,6 +143,7 @@ struct GatewayStatus {
     double readings_per_minute = 0;  // over the last minute
     StoreState store;
     std::vector<UpstreamState> upstreams;
+    Measures measures;
 };
 
 // Whole days until `end`; below 0 when it has passed.

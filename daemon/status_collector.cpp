@@ -2,6 +2,7 @@
 #include "daemon/status_collector.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace narrowgate::daemon {
@@ -11,7 +12,41 @@ constexpr seconds kSampleInterval{5};
 constexpr seconds kWindow{60};
 constexpr milliseconds kPatience{500};
 
+// As metrics name them.
+constexpr std::array<const char*, dtls::kHandshakeOutcomes> kOutcomes = {"established", "timed_out",
+                                                                         "refused", "displaced", "revoked"};
+constexpr std::array<const char*, dtls::kHandshakeSteps> kSteps = {"client_hello", "client_key_exchange",
+                                                                   "finished", "commit"};
+
+void add(Measures& measures, const ShardSnapshot& shard) {
+    for (std::size_t outcome = 0; outcome < dtls::kHandshakeOutcomes; ++outcome) {
+        for (std::size_t step = 0; step < dtls::kHandshakeSteps; ++step) {
+            const std::uint64_t count = shard.ingress.handshakes[outcome][step];
+            if (count != 0) measures.handshakes[{kOutcomes[outcome], kSteps[step]}] += count;
+        }
+    }
+    for (std::size_t code = 0; code < shard.ingress.answers.size(); ++code) {
+        const std::uint64_t count = shard.ingress.answers[code];
+        if (count != 0) measures.answers[static_cast<std::uint8_t>(code)] += count;
+    }
+    for (std::size_t reason = 0; reason < dtls::kEndReasons; ++reason) {
+        const std::uint64_t count = shard.dtls.sessions_ended[reason];
+        if (count != 0) {
+            measures.sessions_ended[std::string(dtls::name_of(static_cast<dtls::EndReason>(reason)))] +=
+                count;
+        }
+    }
+    measures.answer_times.merge(shard.ingress.answer_times);
+    measures.flights_retransmitted += shard.dtls.flights_retransmitted;
+    measures.address_moves += shard.dtls.address_moves;
+    measures.sessions_restored += shard.dtls.sessions_restored;
+    measures.datagrams_received += shard.udp.received;
+    measures.datagrams_sent += shard.udp.sent;
+    measures.kernel_drops += shard.kernel_drops;
+}
+
 void add(GatewayStatus& status, const ShardSnapshot& shard) {
+    add(status.measures, shard);
     status.shards.push_back({.sessions = shard.sessions,
                              .handshakes_in_progress = shard.handshakes,
                              .received = shard.udp.received,
@@ -112,6 +147,11 @@ GatewayStatus StatusCollector::collect() {
     const store::Status store = sources_.store.status();
     status.devices = store.devices;
     status.store = state_of(store);
+    status.measures.commit_times = store.commit_times;
+    status.measures.commit_sizes = store.commit_sizes;
+    status.measures.queue_refusals = store.queue_refusals;
+    status.measures.readings_dropped = store.readings_dropped;
+    status.measures.wal_bytes = store.wal_bytes;
     status.readings_per_minute = readings_per_minute();
     for (UpstreamState& upstream : sources_.upstreams.states()) {
         const auto known = std::ranges::find(store.upstreams, upstream.name, &store::UpstreamStatus::name);

@@ -97,6 +97,8 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_sessions_command(top, invocation);
     add_status_command(top, invocation);
     add_store_command(top, invocation);
+    add_upstreams_command(top, invocation);
+    add_watch_commands(top, invocation);
     try {
         // The parser takes its arguments from the back.
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

@@ -49,6 +49,8 @@ void add_init_command(const Command& app, Invocation& invocation);
 void add_sessions_command(const Command& app, Invocation& invocation);
 void add_status_command(const Command& app, Invocation& invocation);
 void add_store_command(const Command& app, Invocation& invocation);
+void add_upstreams_command(const Command& app, Invocation& invocation);
+void add_watch_commands(const Command& app, Invocation& invocation);
 
 struct CallFailure {
     ExitCode code;

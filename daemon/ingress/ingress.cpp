@@ -11,6 +11,8 @@ namespace narrowgate::daemon {
 namespace {
 
 // Of what waits for a commit. Below the first a shard keeps up: a commit takes about so many at once.
+// RFC 7252 section 3.
+constexpr std::size_t kCodeAt = 1;
 constexpr std::size_t kKeepsUp = 256;
 constexpr std::size_t kBehind = 1024;
 
@@ -129,7 +131,14 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
     }
     if (receiving.retires) outside_.retired(*receiving.retires);
     if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
-    if (!receiving.reply.empty()) reply(receipt, receiving.reply, now);
+    if (receiving.reply.empty()) return;
+    if (receiving.asked) {
+        const auto took = now.steady - receiving.arrived;
+        counters_.answer_times.add(
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+    }
+    if (receiving.reply.size() > kCodeAt) ++counters_.answers[receiving.reply[kCodeAt]];
+    reply(receipt, receiving.reply, now);
 }
 
 void Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
@@ -154,7 +163,7 @@ void Ingress::on_established(const dtls::SessionRecord& record,
 }
 
 void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data) {
-    Receiving receiving{.receipt = receipt};
+    Receiving receiving{.receipt = receipt, .arrived = now_.steady};
     store::Unit unit;
     if (receipt.ends_session()) {
         unit.close.push_back(receipt.session);
@@ -252,6 +261,7 @@ bool Ingress::admits_handshake(const Path& path, Now now) {
 }
 
 void Ingress::on_handshake_ended(const dtls::HandshakeTrace& trace) {
+    ++counters_.handshakes[static_cast<std::size_t>(trace.outcome)][static_cast<std::size_t>(trace.step)];
     historian_.on_handshake_ended(trace);
     traces_.add(trace);
     admission_.on_handshake_ended(trace, now_);

@@ -4,6 +4,7 @@
 // exchange, resource, commit, reply. Opens no socket and reads no clock.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "daemon/ingress/resources.hpp"
 #include "daemon/ingress/trace_log.hpp"
 #include "narrowgate/base/crypto.hpp"
+#include "narrowgate/base/histogram.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/dtls/endpoint.hpp"
@@ -35,6 +37,11 @@ struct IngressCounters {
     std::uint64_t commits_failed = 0;    // records dropped because their commit failed
     std::uint64_t requests_refused = 0;  // 4.xx and 5.xx of our own
     std::uint64_t overloaded = 0;        // of these, readings that the writer's queue had no room for
+    // From the arrival of a record to its answer, durable: microseconds of requests that were answered.
+    Histogram answer_times{kDurationBounds};
+    std::array<std::uint64_t, 256> answers{};  // by CoAP code (RFC 7252 section 12.1)
+    // By outcome and by the step that was reached.
+    std::array<std::array<std::uint64_t, dtls::kHandshakeSteps>, dtls::kHandshakeOutcomes> handshakes{};
 };
 
 // A session that is durable, or confirmed by a commit: those of its credential in other shards that were
@@ -117,6 +124,7 @@ private:
     };
     struct Receiving {
         dtls::Receipt receipt;
+        SteadyTime arrived{};
         Bytes reply{};                       // sent once the receipt is durable; empty: nothing
         std::optional<coap::Asked> asked{};  // the exchange to complete, when the record was a new request
         std::optional<coap::BlockUploads::UploadId> upload{};

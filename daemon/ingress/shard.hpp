@@ -24,6 +24,7 @@ struct ShardSnapshot {
     IngressCounters ingress;
     dtls::Counters dtls;
     io::UdpCounters udp;
+    std::uint64_t kernel_drops = 0;  // datagrams for which the sockets had no room
     std::size_t sessions = 0;
     std::size_t handshakes = 0;
     std::size_t penalised = 0;             // sources whose handshakes are admitted at a lower rate

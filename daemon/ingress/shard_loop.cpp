@@ -172,6 +172,7 @@ ShardSnapshot ShardLoop::snapshot() const {
         now.udp.oversized += counters.oversized;
         now.udp.sent += counters.sent;
         now.udp.send_failures += counters.send_failures;
+        now.kernel_drops += socket.kernel_drops();
     }
     now.sessions = ingress_.endpoint().sessions();
     now.handshakes = ingress_.endpoint().handshakes();

@@ -53,6 +53,7 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
         backlog_bytes_in_flight_ -= sent.packet_bytes;
     }
 
+    ++status_.state.answers[event.code];
     if (mqtt::verdict_of(event.code) != mqtt::Verdict::kTaken) {
         refused(sent, event.code, now);
         return;

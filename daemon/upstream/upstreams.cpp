@@ -62,6 +62,8 @@ void add(UpstreamState& sum, const UpstreamState& one) {
     sum.metered_units += one.metered_units;
     sum.units_alone += one.units_alone;
     sum.unmapped += one.unmapped;
+    for (const auto& [code, count] : one.answers)
+        sum.answers[code] += count;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/io/udp_socket.hpp"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -196,6 +197,13 @@ int UdpSocket::receive_buffer_bytes() const {
 
 const UdpCounters& UdpSocket::counters() const {
     return impl_->counters;
+}
+
+std::uint64_t UdpSocket::kernel_drops() const {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> information{};
+    socklen_t bytes = sizeof information;
+    if (getsockopt(impl_->fd.get(), SOL_SOCKET, SO_MEMINFO, information.data(), &bytes) != 0) return 0;
+    return information[SK_MEMINFO_DROPS];
 }
 
 std::size_t UdpSocket::receive(const std::function<void(ByteView, const Path&)>& take) {

@@ -311,6 +311,8 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
     counters_.last_commit_units = units;
     counters_.last_commit_time = time;
     counters_.longest_commit_time = std::max(counters_.longest_commit_time, time);
+    counters_.commit_times.add(static_cast<std::uint64_t>(time.count()));
+    counters_.commit_sizes.add(units);
 }
 
 void Engine::end_sessions_of(std::span<const CredentialId> credentials) {

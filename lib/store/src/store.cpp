@@ -267,6 +267,10 @@ ReadingNumber Store::head() const {
     return impl_->engine->ledger().head();
 }
 
+void Store::set_tap(std::function<void(const NewReading&)> tap) {
+    impl_->writer.set_tap(std::move(tap));
+}
+
 void Store::on_commit(std::function<void(ReadingNumber head)> wake) {
     impl_->writer.on_commit(std::move(wake));
 }

@@ -80,6 +80,21 @@ void Writer::commit(std::span<const Unit> units) {
     turns_.fetch_add(1);
     tell(units, outcomes_);
     if (stored) wake_all();
+    if (stored && tapped_) show(units);
+}
+
+void Writer::set_tap(Tap tap) {
+    const std::lock_guard lock(tap_mutex_);
+    tap_ = std::move(tap);
+    tapped_ = static_cast<bool>(tap_);
+}
+
+void Writer::show(std::span<const Unit> units) {
+    const std::lock_guard lock(tap_mutex_);
+    if (!tap_) return;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        if (units[i].reading && outcomes_[i] == Outcome::kCommitted) tap_(*units[i].reading);
+    }
 }
 
 void Writer::wake_all() {

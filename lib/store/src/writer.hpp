@@ -20,6 +20,7 @@ class Writer {
 public:
     using Sink = std::function<void(std::vector<Completion>&&)>;
     using Wake = std::function<void(ReadingNumber)>;
+    using Tap = std::function<void(const NewReading&)>;
 
     // `engine` must outlive the writer and is the writer's from now on.
     explicit Writer(Engine& engine);
@@ -29,6 +30,7 @@ public:
 
     SinkId add_sink(Sink sink);
     void on_commit(Wake wake);
+    void set_tap(Tap tap);
     // Calls what on_commit() was given. Thread: the writer's.
     void wake_all();
     bool submit(Unit&& unit) { return inbox_.submit(std::move(unit)); }
@@ -42,6 +44,7 @@ private:
     void run();
     void commit_all(std::vector<Unit>& units);
     void commit(std::span<const Unit> units);
+    void show(std::span<const Unit> units);
     void tell(std::span<const Unit> units, const std::vector<Outcome>& outcomes);
 
     Engine& engine_;
@@ -51,6 +54,11 @@ private:
     std::mutex mutex_;  // guards the two lists; their elements stay where they are
     std::deque<Sink> sinks_;
     std::deque<Wake> wakes_;
+
+    std::mutex
+        tap_mutex_;  // held while the tap is called, so that it is not called any more once it was taken away
+    Tap tap_;
+    std::atomic<bool> tapped_ = false;
 
     std::atomic<std::uint64_t> turns_ = 0;
     std::atomic<SteadyTime::rep> commit_since_ = 0;  // 0: none in progress

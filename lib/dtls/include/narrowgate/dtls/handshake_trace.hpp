@@ -23,6 +23,7 @@ enum class HandshakeStep : std::uint8_t {
     kFinished,           // keys are known, no Finished that fits them has come
     kCommit,             // the session is being made durable
 };
+inline constexpr std::size_t kHandshakeSteps = static_cast<std::size_t>(HandshakeStep::kCommit) + 1;
 
 enum class HandshakeOutcome : std::uint8_t {
     kEstablished,
@@ -31,6 +32,7 @@ enum class HandshakeOutcome : std::uint8_t {
     kDisplaced,  // the node started again
     kRevoked,
 };
+inline constexpr std::size_t kHandshakeOutcomes = static_cast<std::size_t>(HandshakeOutcome::kRevoked) + 1;
 
 struct HandshakeTrace {
     Path path;

@@ -70,6 +70,8 @@ public:
     void flush();
 
     const UdpCounters& counters() const;
+    // Datagrams that the kernel dropped because the receive buffer was full, since the socket is open.
+    std::uint64_t kernel_drops() const;
 
 private:
     struct Impl;

@@ -3,6 +3,7 @@
 // How the store is doing: a snapshot for `status`, metrics and the watchdog.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -10,9 +11,13 @@
 #include <vector>
 
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/histogram.hpp"
 #include "narrowgate/store/types.hpp"
 
 namespace narrowgate::store {
+
+// Units of a commit.
+inline constexpr std::array<std::uint64_t, 10> kCommitSizeBounds = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
 struct UpstreamStatus {
     UpstreamId id = 0;
@@ -55,6 +60,8 @@ struct Status {
     std::uint64_t last_commit_units = 0;
     std::chrono::microseconds last_commit_time{0};  // with its fsync
     std::chrono::microseconds longest_commit_time{0};
+    Histogram commit_times{kDurationBounds};    // microseconds, each with its fsync
+    Histogram commit_sizes{kCommitSizeBounds};  // units
     std::uint64_t wal_bytes = 0;
 };
 

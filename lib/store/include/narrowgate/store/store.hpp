@@ -151,6 +151,9 @@ public:
     // `wake` is called on the writer thread after each commit that holds readings, and when dead letters have
     // come back. It must not wait.
     void on_commit(std::function<void(ReadingNumber head)> wake);
+    // `tap` is called on the writer thread with each reading once it is on disk. It must not wait. An empty
+    // function ends that; the former one is not called any more when this returns.
+    void set_tap(std::function<void(const NewReading& reading)> tap);
 
     // --- Looking in ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "narrowgate/ops/http_client.hpp"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <iterator>
+#include <utility>
+
+#include "socket_path.hpp"
+
+namespace narrowgate::ops {
+namespace {
+
+constexpr int kOk = 200;
+
+HttpFailure failure_at(const std::filesystem::path& socket) {
+    switch (state_of_socket(socket)) {
+        case SocketState::kMissing:
+        case SocketState::kStale:
+            return {HttpFailure::Kind::kNotRunning,
+                    {fmt::format("no gateway runs at {}", socket.string()),
+                     "start it: systemctl start narrowgate"}};
+        case SocketState::kForbidden:
+            return {HttpFailure::Kind::kUnreachable,
+                    {fmt::format("{}: it is for the gateway's group", socket.string()),
+                     "be root, or one of the group: usermod -aG narrowgate YOU, and log in anew"}};
+        case SocketState::kServed:
+            break;
+    }
+    return {HttpFailure::Kind::kUnreachable,
+            {fmt::format("{}: the gateway does not answer in time", socket.string()),
+             "look at its log: journalctl -u narrowgate"}};
+}
+
+HttpResponse response_of(const httplib::Response& from) {
+    return {.status = from.status,
+            .content_type = from.get_header_value("Content-Type"),
+            .body = from.body,
+            .headers = {from.headers.begin(), from.headers.end()}};
+}
+
+void prepare(httplib::ClientImpl& client, milliseconds patience) {
+    client.set_address_family(AF_UNIX);
+    client.set_default_headers({{"Host", "localhost"}});
+    client.set_connection_timeout(patience);
+    client.set_read_timeout(patience);
+    client.set_write_timeout(patience);
+}
+
+}  // namespace
+
+HttpClient::HttpClient(std::filesystem::path socket, milliseconds patience)
+    : socket_(std::move(socket)), patience_(patience) {}
+
+std::expected<HttpResponse, HttpFailure> HttpClient::get(const std::string& target) const {
+    httplib::ClientImpl client(socket_.string());
+    prepare(client, patience_);
+    const auto result = client.Get(target);
+    if (!result) return std::unexpected(failure_at(socket_));
+    return response_of(*result);
+}
+
+std::expected<HttpResponse, HttpFailure> HttpClient::post(const std::string& target) const {
+    httplib::ClientImpl client(socket_.string());
+    prepare(client, patience_);
+    const auto result = client.Post(target);
+    if (!result) return std::unexpected(failure_at(socket_));
+    return response_of(*result);
+}
+
+std::expected<HttpResponse, HttpFailure> HttpClient::stream(
+    const std::string& target, const std::function<bool(std::string_view)>& piece) const {
+    httplib::ClientImpl client(socket_.string());
+    prepare(client, patience_);
+    HttpResponse head;
+    bool stopped = false;
+    const auto result = client.Get(
+        target,
+        [&head](const httplib::Response& response) {
+            head = response_of(response);
+            return true;
+        },
+        [&](const char* bytes, std::size_t size) {
+            if (head.status != kOk) {
+                head.body.append(bytes, size);
+                return true;
+            }
+            stopped = !piece({bytes, size});
+            return !stopped;
+        });
+    if (!result && !stopped) return std::unexpected(failure_at(socket_));
+    return head;
+}
+
+std::string url_encoded(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain) {
+            out += c;
+        } else {
+            fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return out;
+}
+
+}  // namespace narrowgate::ops

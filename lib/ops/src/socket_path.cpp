@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "socket_path.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "narrowgate/io/file_descriptor.hpp"
+
+namespace narrowgate::ops {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0750;
+
+}  // namespace
+
+SocketState state_of_socket(const std::filesystem::path& socket) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (socket.native().size() >= sizeof(address.sun_path)) return SocketState::kMissing;
+    std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
+    const io::FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+        return SocketState::kServed;
+    if (errno == EACCES || errno == EPERM) return SocketState::kForbidden;
+    return errno == ENOENT || errno == ENOTDIR ? SocketState::kMissing : SocketState::kStale;
+}
+
+Expected<void> clear_socket_path(const std::filesystem::path& socket) {
+    if (socket.native().size() >= sizeof(sockaddr_un::sun_path)) {
+        return failure(fmt::format("{}: too long for a socket's name, {} bytes", socket.string(),
+                                   socket.native().size()),
+                       "set gateway.runtime_directory to a shorter path (107 bytes with the socket's name)");
+    }
+    const auto directory = socket.parent_path();
+    if (::mkdir(directory.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+        return failure(
+            fmt::format("{}: {}", directory.string(), system_message(errno)),
+            fmt::format(
+                "make it (systemd does so for RuntimeDirectory=): install -d -m 0750 -o narrowgate {}",
+                directory.string()));
+    }
+    switch (state_of_socket(socket)) {
+        case SocketState::kMissing:
+            return {};
+        case SocketState::kServed:
+            return failure(fmt::format("{}: another process serves it", socket.string()),
+                           "stop the other gateway, or give this one a gateway.runtime_directory of its own");
+        case SocketState::kStale:
+        case SocketState::kForbidden:
+            break;
+    }
+    std::error_code error;
+    if (!std::filesystem::is_socket(socket, error)) {
+        return failure(fmt::format("{}: is there and is no socket", socket.string()), "remove it");
+    }
+    if (::unlink(socket.c_str()) != 0) {
+        return failure(fmt::format("{}: {}", socket.string(), system_message(errno)), "remove it");
+    }
+    return {};
+}
+
+}  // namespace narrowgate::ops

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The name of a Unix socket in the file system.
+#pragma once
+
+#include <filesystem>
+
+#include "narrowgate/base/error.hpp"
+
+namespace narrowgate::ops {
+
+// Makes the directory when there is none, and removes a socket that nobody serves. Fails when somebody does,
+// when something else has the name, or when the name is too long for a socket.
+Expected<void> clear_socket_path(const std::filesystem::path& socket);
+
+enum class SocketState { kServed, kStale, kMissing, kForbidden };
+
+// Whether a connection is taken there at this moment.
+SocketState state_of_socket(const std::filesystem::path& socket);
+
+}  // namespace narrowgate::ops
