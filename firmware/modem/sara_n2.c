@@ -255,10 +255,18 @@ static void wake_result(sara_n2* sn, at_result result) {
     }
 }
 
+static void log_result(const sara_n2* sn) {
+    static const char* const kResults[] = {"", "", "OK", "ERROR ", "garbled", "nothing"};
+    char line[24];
+    bs_text out = bs_text_in(line, sizeof line);
+    bs_put(&out, kResults[sn->at.result]);
+    if (sn->at.result == AT_ERROR) bs_put_signed(&out, sn->at.error_code);
+    sn_log(sn, PORT_LOG_DEBUG, "< ", line);
+}
+
 static void take_result(sara_n2* sn) {
-    static const char* const kResults[] = {"", "", "OK", "ERROR", "garbled", "nothing"};
     const at_result result = sn->at.result;
-    sn_log(sn, PORT_LOG_DEBUG, "< ", kResults[result]);
+    log_result(sn);
     sn->at.result = AT_IDLE;
     if (result == AT_TIMEOUT && sn->phase != SN_WAKING) ++sn->counts.timeouts;
     if (result == AT_GARBLED) ++sn->counts.garbled;
