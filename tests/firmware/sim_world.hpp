@@ -63,8 +63,10 @@ public:
             if (until()) return true;
             SteadyTime next = end;
             if (wait != PORT_NEVER) next = std::min(next, now().steady + milliseconds(wait));
-            if (const auto deadline = modem.deadline()) next = std::min(next, *deadline);
-            if (next > now().steady || !board.incoming.empty()) passes(next);
+            if (const auto deadline = modem.deadline())
+                next = std::min(next, std::max(*deadline, now().steady + kTick));
+            if (!board.incoming.empty()) next = std::min(next, now().steady + milliseconds(1));
+            if (next > now().steady) passes(next);
         }
         return false;
     }
@@ -73,7 +75,7 @@ public:
         nd_sleep(node.get(), static_cast<std::uint32_t>(time.count()));
         const SteadyTime end = now().steady + time;
         while (now().steady < end) {
-            passes(std::min(end, modem.deadline().value_or(end)));
+            passes(std::min(end, std::max(modem.deadline().value_or(end), now().steady + kTick)));
             carries();
             board.incoming.clear();
         }
@@ -119,7 +121,8 @@ public:
 private:
     static constexpr unsigned kMostTurns = 10'000;  // of the node in one moment
     static constexpr std::uint16_t kPortsFrom = 40'000;
-    static constexpr std::size_t kReadBytes = 64;
+    // How long the board may take to see what the modem said: a dozen bytes at 9600 baud.
+    static constexpr milliseconds kTick{12};
 
     static std::string four_bytes(std::uint32_t value) {
         std::string bytes;
