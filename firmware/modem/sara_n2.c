@@ -41,6 +41,7 @@ static bool is_traffic(sn_phase phase) {
 
 static bool on_answer(void* context, const char* line) {
     sara_n2* sn = (sara_n2*)context;
+    sn_log(sn, PORT_LOG_DEBUG, "< ", line);
     return is_traffic(sn->phase) ? sn_traffic_answer(sn, line) : sn_attach_answer(sn, line);
 }
 
@@ -57,6 +58,7 @@ static bool is_up(const sara_n2* sn) {
 static void on_unsolicited(void* context, int id, const char* line) {
     sara_n2* sn = (sara_n2*)context;
     int32_t stat = 0;
+    sn_log(sn, PORT_LOG_DEBUG, "< ", line);
     switch (id) {
         case SN_INCOMING:
             sn->may_have_data = true;
@@ -143,11 +145,16 @@ bool sn_is_past_limit(const sara_n2* sn) {
     return sn->timing && port_reached(sn_now(sn), sn->deadline);
 }
 
+void sn_begin(sara_n2* sn, const at_command* command) {
+    sn_log(sn, PORT_LOG_DEBUG, "> ", command->text);
+    at_begin(&sn->at, command);
+}
+
 void sn_ask(sara_n2* sn, const char* text, const char* prefix, uint32_t timeout_ms) {
     const at_command command = {
         .text = text, .prefix = prefix, .timeout_ms = timeout_ms, .hex_field = AT_NO_FIELD};
     sn->answer_seen = false;
-    at_begin(&sn->at, &command);
+    sn_begin(sn, &command);
 }
 
 // The phase that waits keeps its step and its limit: it goes on where it was.
@@ -249,8 +256,18 @@ static void wake_result(sara_n2* sn, at_result result) {
     }
 }
 
+static void log_result(const sara_n2* sn) {
+    static const char* const kResults[] = {"", "", "OK", "ERROR ", "garbled", "nothing"};
+    char line[24];
+    bs_text out = bs_text_in(line, sizeof line);
+    bs_put(&out, kResults[sn->at.result]);
+    if (sn->at.result == AT_ERROR) bs_put_signed(&out, sn->at.error_code);
+    sn_log(sn, PORT_LOG_DEBUG, "< ", line);
+}
+
 static void take_result(sara_n2* sn) {
     const at_result result = sn->at.result;
+    log_result(sn);
     sn->at.result = AT_IDLE;
     if (result == AT_TIMEOUT && sn->phase != SN_WAKING) ++sn->counts.timeouts;
     if (result == AT_GARBLED) ++sn->counts.garbled;

@@ -27,6 +27,8 @@ void sn_enter(sara_n2* sn, sn_phase phase);
 void sn_pause(sara_n2* sn, uint32_t ms);
 void sn_limit(sara_n2* sn, uint32_t ms);
 bool sn_is_past_limit(const sara_n2* sn);
+// Starts a command, and tells the log.
+void sn_begin(sara_n2* sn, const at_command* command);
 // Starts a command whose text is in sn->text or constant.
 void sn_ask(sara_n2* sn, const char* text, const char* prefix, uint32_t timeout_ms);
 // "AT" first, then `phase`.

@@ -65,7 +65,7 @@ static void ask_to_send(sara_n2* sn) {
                                 .tail = "\"",
                                 .timeout_ms = SN_SEND_MS,
                                 .hex_field = AT_NO_FIELD};
-    at_begin(&sn->at, &command);
+    sn_begin(sn, &command);
     sn->step = DOING_SEND;
 }
 
@@ -84,7 +84,7 @@ static void ask_to_read(sara_n2* sn) {
                                 .hex_field = DATA_FIELD,
                                 .sink = sn->in,
                                 .sink_capacity = sizeof sn->in};
-    at_begin(&sn->at, &command);
+    sn_begin(sn, &command);
     sn->step = DOING_READ;
 }
 

@@ -14,3 +14,7 @@ void st_write(std::uint32_t address, std::uint32_t value) {
 void st_wait_for_event() {
     RegisterModel::current().sleep();
 }
+
+void st_wait_for_interrupt() {
+    RegisterModel::current().wait();
+}

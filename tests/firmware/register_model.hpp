@@ -45,12 +45,21 @@ public:
         if (on_sleep) on_sleep();
     }
 
+    void wait() {
+        if (on_interrupt) on_interrupt();
+    }
+
     // Where the first write of these bits is among all writes; -1: there is none.
     long position_of(std::uint32_t address, std::uint32_t bits) const {
         const auto found = std::ranges::find_if(writes, [&](const Write& write) {
             return write.address == address && (write.value & bits) == bits;
         });
         return found == writes.end() ? -1 : found - writes.begin();
+    }
+    // Both were written, the one before the other.
+    bool in_order(const Write& first, const Write& second) const {
+        const long at = position_of(first.address, first.value);
+        return at >= 0 && at < position_of(second.address, second.value);
     }
     std::vector<std::uint32_t> written_to(std::uint32_t address) const {
         std::vector<std::uint32_t> found;
@@ -64,7 +73,8 @@ public:
     std::map<std::uint32_t, std::function<std::uint32_t(std::uint32_t, std::uint32_t)>> on_write;
     // Its value; what is read.
     std::map<std::uint32_t, std::function<std::uint32_t(std::uint32_t)>> on_read;
-    std::function<void()> on_sleep;
+    std::function<void()> on_sleep;      // WFE: stop or standby
+    std::function<void()> on_interrupt;  // WFI: what comes then
     std::vector<Write> writes;
     std::uint64_t reads = 0;
     int sleeps = 0;

@@ -5,37 +5,17 @@
 
 #include "boards/stm32f207/clock.h"
 #include "boards/stm32f207/systick.h"
-#include "firmware/register_model.hpp"
+#include "firmware/stm32_chip.hpp"
 
 namespace narrowgate::firmware {
 namespace {
 
 class Stm32ClockTest : public ::testing::Test {
 protected:
-    Stm32ClockTest() {
-        chip_.values[RCC_CR] = RCC_CR_HSION | RCC_CR_HSIRDY;
-        chip_.values[RCC_PLLCFGR] = 0x24003010;  // after a reset
-        chip_.on_write[RCC_CR] = [this](std::uint32_t, std::uint32_t now) {
-            now &= ~(RCC_CR_HSERDY | RCC_CR_PLLRDY);
-            if ((now & RCC_CR_HSEON) != 0 && hse_works_) now |= RCC_CR_HSERDY;
-            const bool from_hse = (chip_.values[RCC_PLLCFGR] & RCC_PLLCFGR_SRC_HSE) != 0;
-            if ((now & RCC_CR_PLLON) != 0 && (from_hse ? locks_on_hse_ : locks_on_hsi_)) now |= RCC_CR_PLLRDY;
-            return now;
-        };
-        chip_.on_write[RCC_CFGR] = [this](std::uint32_t old, std::uint32_t now) {
-            const std::uint32_t status = switches_ ? (now & RCC_CFGR_SW) << 2 : old & RCC_CFGR_SWS;
-            return (now & ~RCC_CFGR_SWS) | status;
-        };
-    }
-
     std::uint32_t divider_m() { return chip_.values[RCC_PLLCFGR] & 0x3f; }
     bool runs_on_pll() { return (chip_.values[RCC_CFGR] & RCC_CFGR_SWS) == RCC_CFGR_SWS_PLL; }
 
-    RegisterModel chip_;
-    bool hse_works_ = true;
-    bool locks_on_hse_ = true;
-    bool locks_on_hsi_ = true;
-    bool switches_ = true;
+    Stm32Chip chip_;
 };
 
 TEST_F(Stm32ClockTest, RunsAt120MHzFromTheBoardsClock) {
@@ -50,20 +30,18 @@ TEST_F(Stm32ClockTest, RunsAt120MHzFromTheBoardsClock) {
     // A clock that stops later is noticed.
     EXPECT_NE(chip_.values[RCC_CR] & RCC_CR_CSSON, 0U);
     // It is no crystal, which must be said before it is switched on.
-    EXPECT_LT(chip_.position_of(RCC_CR, RCC_CR_HSEBYP), chip_.position_of(RCC_CR, RCC_CR_HSEON));
+    EXPECT_TRUE(chip_.in_order({RCC_CR, RCC_CR_HSEBYP}, {RCC_CR, RCC_CR_HSEON}));
 }
 
 // Otherwise the core would read rubbish from its flash.
 TEST_F(Stm32ClockTest, FlashAndBusesAreSlowedBeforeTheCoreIsFast) {
     st_clock_start();
-    const long fast = chip_.position_of(RCC_CFGR, RCC_CFGR_SW_PLL);
-    ASSERT_GT(fast, 0);
-    EXPECT_LT(chip_.position_of(FLASH_ACR, 3), fast);
-    EXPECT_LT(chip_.position_of(RCC_CFGR, RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2), fast);
+    EXPECT_TRUE(chip_.in_order({FLASH_ACR, 3}, {RCC_CFGR, RCC_CFGR_SW_PLL}));
+    EXPECT_TRUE(chip_.in_order({RCC_CFGR, RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2}, {RCC_CFGR, RCC_CFGR_SW_PLL}));
 }
 
 TEST_F(Stm32ClockTest, WithoutTheBoardsClockItMakes120MHzItself) {
-    hse_works_ = false;
+    chip_.hse_works = false;
     const st_clock clock = st_clock_start();
     EXPECT_EQ(clock.source, ST_CLOCK_HSI_PLL);
     EXPECT_EQ(clock.core_hz, 120'000'000U);
@@ -75,14 +53,14 @@ TEST_F(Stm32ClockTest, WithoutTheBoardsClockItMakes120MHzItself) {
 }
 
 TEST_F(Stm32ClockTest, AClockThatThePllDoesNotLockOnIsLeft) {
-    locks_on_hse_ = false;
+    chip_.locks_on_hse = false;
     EXPECT_EQ(st_clock_start().source, ST_CLOCK_HSI_PLL);
     EXPECT_EQ(divider_m(), 16U);
     EXPECT_TRUE(runs_on_pll());
 }
 
 TEST_F(Stm32ClockTest, WithoutAPllItRunsAt16MHzAndSaysSo) {
-    locks_on_hse_ = locks_on_hsi_ = false;
+    chip_.locks_on_hse = chip_.locks_on_hsi = false;
     const st_clock clock = st_clock_start();
     EXPECT_EQ(clock.source, ST_CLOCK_HSI);
     EXPECT_EQ(clock.core_hz, 16'000'000U);
@@ -93,10 +71,11 @@ TEST_F(Stm32ClockTest, WithoutAPllItRunsAt16MHzAndSaysSo) {
 }
 
 TEST_F(Stm32ClockTest, ACoreThatDoesNotSwitchIsBelievedToBeSlow) {
-    switches_ = false;
+    chip_.switches = false;
     const st_clock clock = st_clock_start();
     EXPECT_EQ(clock.source, ST_CLOCK_HSI);
     EXPECT_EQ(chip_.values[RCC_CFGR] & RCC_CFGR_SW, RCC_CFGR_SW_HSI);
+    EXPECT_EQ(chip_.values[RCC_CFGR] & RCC_CFGR_PRESCALERS, 0U);
 }
 
 // Stop leaves the core on its own oscillator, with everything else switched off.

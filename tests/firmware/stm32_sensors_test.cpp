@@ -70,15 +70,19 @@ TEST_F(Stm32SensorsTest, AConverterThatDoesNotEndGivesNoValue) {
 }
 
 TEST_F(Stm32SensorsTest, CalibrationIsBelievedWhenItIsPossible) {
-    const std::array<std::uint16_t, 3> possible = {1'520, 970, 1'210};
-    const st_calibration taken = st_calibration_of(possible.data());
+    const auto read = [&](std::uint32_t reference, std::uint32_t at_30, std::uint32_t at_110) {
+        chip_.values[ST_CALIBRATION(0)] = reference << 16 | 0xabcd;
+        chip_.values[ST_CALIBRATION(1)] = at_110 << 16 | at_30;
+        return st_calibration_read();
+    };
+    const st_calibration taken = read(1'520, 970, 1'210);
     EXPECT_EQ(taken.reference, 1'520);
     EXPECT_EQ(taken.temperature_30, 970);
     EXPECT_EQ(taken.temperature_110, 1'210);
-    const std::array<std::uint16_t, 3> impossible[] = {
+    const std::array<std::uint32_t, 3> impossible[] = {
         {0xffff, 0xffff, 0xffff}, {0, 0, 0}, {1'600, 1'210, 970}, {1'400, 970, 970}, {1'600, 958, 2'000}};
-    for (const auto& words : impossible) {
-        const st_calibration typical = st_calibration_of(words.data());
+    for (const auto& [reference, at_30, at_110] : impossible) {
+        const st_calibration typical = read(reference, at_30, at_110);
         EXPECT_EQ(typical.reference, kStTypical.reference);
         EXPECT_EQ(typical.temperature_30, kStTypical.temperature_30);
         EXPECT_EQ(typical.temperature_110, kStTypical.temperature_110);

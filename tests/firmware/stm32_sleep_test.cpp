@@ -8,79 +8,33 @@
 #include "boards/stm32f207/power.h"
 #include "boards/stm32f207/rtc.h"
 #include "boards/stm32f207/watchdog.h"
-#include "firmware/register_model.hpp"
+#include "firmware/stm32_chip.hpp"
 
 namespace narrowgate::firmware {
 namespace {
 
 class Stm32SleepTest : public ::testing::Test {
 protected:
-    Stm32SleepTest() {
-        chip_.on_write[PWR_CSR] = follows(PWR_CSR_BRE, PWR_CSR_BRR, regulator_works_);
-        chip_.on_write[RCC_BDCR] = [this](std::uint32_t old, std::uint32_t now) {
-            if ((now & RCC_BDCR_BDRST) != 0) return RCC_BDCR_BDRST;
-            // The source of the clock is chosen once.
-            if ((old & RCC_BDCR_RTCSEL) != 0) now = (now & ~RCC_BDCR_RTCSEL) | (old & RCC_BDCR_RTCSEL);
-            return follows(RCC_BDCR_LSEON, RCC_BDCR_LSERDY, lse_works_)(old, now);
-        };
-        chip_.on_write[RCC_CSR] = follows(RCC_CSR_LSION, RCC_CSR_LSIRDY, lsi_works_);
-        chip_.on_write[RTC_WPR] = [this](std::uint32_t, std::uint32_t key) {
-            unlocked_ = key == 0x53 && last_key_ == 0xca;
-            last_key_ = key;
-            return key;
-        };
-        chip_.on_write[RTC_ISR] = [this](std::uint32_t old, std::uint32_t now) {
-            if (!unlocked_) return old;
-            // Flags go by 0 and do not come by 1.
-            std::uint32_t flags = old & now & (RTC_ISR_WUTF | RTC_ISR_RSF | RTC_ISR_INITS);
-            if (synchronises_) flags |= RTC_ISR_RSF;
-            if ((now & RTC_ISR_INIT) != 0 && takes_dates_) flags |= RTC_ISR_INIT | RTC_ISR_INITF;
-            return flags | (old & RTC_ISR_WUTWF);
-        };
-        chip_.on_write[RTC_CR] = [this](std::uint32_t old, std::uint32_t now) {
-            if (!unlocked_) return old;
-            const bool off = (now & RTC_CR_WUTE) == 0;
-            if (off && timer_works_)
-                chip_.values[RTC_ISR] |= RTC_ISR_WUTWF;
-            else
-                chip_.values[RTC_ISR] &= ~RTC_ISR_WUTWF;
-            return now;
-        };
-        for (const std::uint32_t address : {RTC_TR, RTC_DR, RTC_PRER})
-            chip_.on_write[address] = [this, address](std::uint32_t old, std::uint32_t now) {
-                const bool may = unlocked_ && (chip_.values[RTC_ISR] & RTC_ISR_INITF) != 0;
-                if (may && address == RTC_DR) chip_.values[RTC_ISR] |= RTC_ISR_INITS;
-                return may ? now : old;
-            };
-        chip_.on_write[RTC_WUTR] = [this](std::uint32_t old, std::uint32_t now) {
-            return unlocked_ && (chip_.values[RTC_ISR] & RTC_ISR_WUTWF) != 0 ? now : old;
-        };
-    }
-
     std::uint32_t seconds_at(std::uint32_t date, std::uint32_t time) {
         chip_.values[RTC_DR] = date;
         chip_.values[RTC_TR] = time;
         return st_rtc_seconds();
     }
 
-    RegisterModel chip_;
-    bool regulator_works_ = true, lse_works_ = true, lsi_works_ = true;
-    bool takes_dates_ = true, synchronises_ = true, timer_works_ = true;
-    bool unlocked_ = false;
-    std::uint32_t last_key_ = 0;
+    Stm32Chip chip_;
 };
 
 TEST_F(Stm32SleepTest, TheBackupDomainIsOpenedAndItsMemorySupplied) {
     st_backup_open();
     EXPECT_TRUE(st_backup_start());
     // Power control has a clock before it is spoken to.
-    EXPECT_LT(chip_.position_of(RCC_APB1ENR, RCC_APB1ENR_PWR), chip_.position_of(PWR_CR, PWR_CR_DBP));
-    EXPECT_LT(chip_.position_of(PWR_CR, PWR_CR_DBP), chip_.position_of(PWR_CSR, PWR_CSR_BRE));
+    EXPECT_TRUE(chip_.in_order({RCC_APB1ENR, RCC_APB1ENR_PWR}, {PWR_CR, PWR_CR_DBP}));
+    EXPECT_TRUE(chip_.in_order({PWR_CR, PWR_CR_DBP}, {PWR_CSR, PWR_CSR_BRE}));
     EXPECT_NE(chip_.values[RCC_AHB1ENR] & RCC_AHB1ENR_BKPSRAM, 0U);
 }
 
 TEST_F(Stm32SleepTest, ARegulatorThatIsNotReadyIsSaid) {
-    regulator_works_ = false;
+    chip_.regulator_works = false;
     st_backup_open();
     EXPECT_FALSE(st_backup_start());
 }
@@ -100,13 +54,14 @@ TEST_F(Stm32SleepTest, TheClockIsSetGoingByTheCrystal) {
     EXPECT_EQ(st_rtc_start(), ST_RTC_LSE);
     EXPECT_EQ(chip_.values[RCC_BDCR] & (RCC_BDCR_RTCSEL | RCC_BDCR_RTCEN),
               RCC_BDCR_RTCSEL_LSE | RCC_BDCR_RTCEN);
-    EXPECT_EQ(chip_.values[RTC_PRER], 127U << 16 | 255U);  // 32 768 Hz / 128 / 256
+    // 32 768 Hz / 128 / 256, in the two writes that it asks for.
+    EXPECT_EQ(chip_.written_to(RTC_PRER), (std::vector<std::uint32_t>{255, 127U << 16 | 255U}));
     EXPECT_EQ(st_rtc_seconds(), 0U);
-    EXPECT_FALSE(unlocked_);
+    EXPECT_FALSE(chip_.unlocked());
 }
 
 TEST_F(Stm32SleepTest, WithoutItByTheChipsOwnOscillator) {
-    lse_works_ = false;
+    chip_.lse_works = false;
     EXPECT_EQ(st_rtc_start(), ST_RTC_LSI);
     EXPECT_EQ(chip_.values[RCC_BDCR] & RCC_BDCR_RTCSEL, RCC_BDCR_RTCSEL_LSI);
     EXPECT_EQ(chip_.values[RCC_BDCR] & RCC_BDCR_LSEON, 0U);
@@ -115,10 +70,10 @@ TEST_F(Stm32SleepTest, WithoutItByTheChipsOwnOscillator) {
 }
 
 TEST_F(Stm32SleepTest, WithoutEitherThereIsNoClock) {
-    lse_works_ = lsi_works_ = false;
+    chip_.lse_works = chip_.lsi_works = false;
     EXPECT_EQ(st_rtc_start(), ST_RTC_NONE);
-    lsi_works_ = true;
-    takes_dates_ = false;
+    chip_.lsi_works = true;
+    chip_.takes_dates = false;
     EXPECT_EQ(st_rtc_start(), ST_RTC_NONE);
 }
 
@@ -133,7 +88,7 @@ TEST_F(Stm32SleepTest, AResetDoesNotMoveAClockThatRuns) {
 
 // The choice of LSI survives a reset, its oscillator does not.
 TEST_F(Stm32SleepTest, AResetDoesNotStopAClockOfTheChipsOwnOscillator) {
-    lse_works_ = false;
+    chip_.lse_works = false;
     st_rtc_start();
     chip_.values[RCC_CSR] = 0;
     chip_.writes.clear();
@@ -144,7 +99,7 @@ TEST_F(Stm32SleepTest, AResetDoesNotStopAClockOfTheChipsOwnOscillator) {
 
 TEST_F(Stm32SleepTest, ACrystalThatDiedIsReplacedWithWhatTheDomainRemembersOfIt) {
     st_rtc_start();
-    lse_works_ = false;
+    chip_.lse_works = false;
     chip_.values[RCC_BDCR] &= ~RCC_BDCR_LSERDY;
     EXPECT_EQ(st_rtc_start(), ST_RTC_LSI);
     EXPECT_EQ(chip_.values[RCC_BDCR] & RCC_BDCR_RTCSEL, RCC_BDCR_RTCSEL_LSI);
@@ -179,7 +134,7 @@ TEST_F(Stm32SleepTest, TheTimerTakesMillisecondsAndDays) {
         EXPECT_EQ(chip_.values[RTC_CR] & RTC_CR_WUCKSEL, clock) << ms;
         EXPECT_EQ(chip_.values[RTC_WUTR], count) << ms;
         EXPECT_EQ(chip_.values[RTC_CR] & (RTC_CR_WUTE | RTC_CR_WUTIE), RTC_CR_WUTE | RTC_CR_WUTIE);
-        EXPECT_FALSE(unlocked_);
+        EXPECT_FALSE(chip_.unlocked());
     }
 }
 
@@ -192,11 +147,23 @@ TEST_F(Stm32SleepTest, AnOldFlagDoesNotHideTheNextOne) {
     EXPECT_FALSE(st_rtc_is_time());
 }
 
+// Standby begins right after a reset, which has switched that oscillator off.
+TEST_F(Stm32SleepTest, TheTimerGetsItsOscillatorBack) {
+    chip_.lse_works = false;
+    st_rtc_start();
+    chip_.values[RCC_CSR] = 0;
+    ASSERT_TRUE(st_rtc_wake_after(1'000));
+    EXPECT_NE(chip_.values[RCC_CSR] & RCC_CSR_LSION, 0U);
+    EXPECT_EQ(chip_.values[RTC_WUTR], 1'999U);  // 32 kHz / 16
+    chip_.lsi_works = false;
+    EXPECT_FALSE(st_rtc_wake_after(1'000));
+}
+
 TEST_F(Stm32SleepTest, ATimerThatTakesNothingIsSaid) {
     st_rtc_start();
-    timer_works_ = false;
+    chip_.timer_works = false;
     EXPECT_FALSE(st_rtc_wake_after(1'000));
-    EXPECT_FALSE(unlocked_);
+    EXPECT_FALSE(chip_.unlocked());
 }
 
 TEST_F(Stm32SleepTest, StandbySwitchesAllOff) {

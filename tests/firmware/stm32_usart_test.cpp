@@ -157,9 +157,8 @@ TEST_F(Stm32GpioTest, APinOfTheLowerHalfToo) {
 TEST_F(Stm32GpioTest, AnOutputHasItsLevelBeforeItDrives) {
     const std::uint32_t port = GPIO_BASE(5);
     st_pin_output({5, 12}, ST_OPEN_DRAIN, true);
-    EXPECT_LT(chip_.position_of(port + GPIO_BSRR, 1U << 12), chip_.position_of(port + GPIO_MODER, 1U << 24));
-    EXPECT_LT(chip_.position_of(port + GPIO_OTYPER, 1U << 12),
-              chip_.position_of(port + GPIO_MODER, 1U << 24));
+    EXPECT_TRUE(chip_.in_order({port + GPIO_BSRR, 1U << 12}, {port + GPIO_MODER, 1U << 24}));
+    EXPECT_TRUE(chip_.in_order({port + GPIO_OTYPER, 1U << 12}, {port + GPIO_MODER, 1U << 24}));
     st_pin_set({5, 12}, false);
     EXPECT_EQ(chip_.values[port + GPIO_BSRR], 1U << 28);
 }

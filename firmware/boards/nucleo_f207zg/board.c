@@ -131,7 +131,7 @@ static void idle(uint32_t ms) {
     const uint32_t until = ticks + ms;
     while ((ms == PORT_NEVER || !port_reached(ticks, until)) && !st_usart_has_bytes(&modem) &&
            !st_usart_has_bytes(&console))
-        __asm volatile("wfi");
+        st_wait_for_interrupt();
 }
 
 static void stop(uint32_t ms) {
@@ -157,7 +157,7 @@ static void stay_awake_for(uint32_t ms) {
     const uint32_t until = ticks + ms;
     while (ms == PORT_NEVER || !port_reached(ticks, until)) {
         st_watchdog_feed();
-        __asm volatile("wfi");
+        st_wait_for_interrupt();
     }
 }
 
@@ -312,7 +312,7 @@ bd_boot bd_start(void) {
     rtc = st_rtc_start();  // takes seconds when it is first set going
     st_watchdog_start();
     st_rng_start(&rng);
-    calibration = st_calibration_of((const uint16_t*)(uintptr_t)ST_CALIBRATION);
+    calibration = st_calibration_read();
     say_troubles(kept);
     return boot_of(cause, note);
 }

@@ -116,10 +116,6 @@ static uint8_t* retained(void* self) {
     return (uint8_t*)st_kept.retained;
 }
 
-static void wait_for_interrupt(void) {
-    __asm volatile("wfi");
-}
-
 // Neither stop nor standby exists here: standby is a wait that hears nothing and ends in a reset.
 static void sleep(void* self, port_depth depth, uint32_t ms) {
     (void)self;
@@ -128,7 +124,7 @@ static void sleep(void* self, port_depth depth, uint32_t ms) {
     while ((ms == PORT_NEVER || !port_reached(ticks, until)) && (standby || !st_usart_has_bytes(&modem))) {
         if (standby) fed_at = ticks;  // it does not count in standby
         if (!standby && st_usart_has_bytes(&console)) break;
-        wait_for_interrupt();
+        st_wait_for_interrupt();
     }
     if (standby) reset_because(BD_WOKE);
 }
@@ -213,7 +209,7 @@ uint32_t bd_stack_used(void) {
 void bd_turn(void) {
     if (faults_at != 0 && port_reached(ticks, faults_at)) __asm volatile("udf #0");
     while (hangs_at != 0 && port_reached(ticks, hangs_at))
-        wait_for_interrupt();
+        st_wait_for_interrupt();
 }
 
 static bd_boot why_it_starts(void) {

@@ -24,6 +24,7 @@ extern "C" {
 uint32_t st_read(uint32_t address);
 void st_write(uint32_t address, uint32_t value);
 void st_wait_for_event(void);
+void st_wait_for_interrupt(void);
 #else
 #define ST_READS(reads) (reads)
 static inline uint32_t st_read(uint32_t address) {
@@ -35,6 +36,9 @@ static inline void st_write(uint32_t address, uint32_t value) {
 // The first WFE takes an event that is left from before, the second one sleeps.
 static inline void st_wait_for_event(void) {
     __asm volatile("sev\n wfe\n dsb\n wfe" ::: "memory");
+}
+static inline void st_wait_for_interrupt(void) {
+    __asm volatile("wfi" ::: "memory");
 }
 #endif
 
@@ -268,9 +272,10 @@ static inline void st_enable_interrupt(uint32_t irq) {
 #define ST_PROVISIONING_BYTES UINT32_C(0x20000)
 #define ST_BACKUP_SRAM UINT32_C(0x40024000)  // 4 KB: RM0033, memory map
 
-// Where a chip of this family has its calibration words: reference, temperature at 30 and at 110 degrees.
-// They are documented for the STM32F4; of an STM32F207 they are believed when they are possible.
-#define ST_CALIBRATION UINT32_C(0x1fff7a2a)
+// Where a chip of this family has its calibration, in halves of words: nothing and the reference, the
+// temperature sensor at 30 and at 110 degrees. It is documented for the STM32F4; of an STM32F207 it is
+// believed when it is possible.
+#define ST_CALIBRATION(n) (UINT32_C(0x1fff7a28) + 4u * (n))
 
 #ifdef __cplusplus
 }

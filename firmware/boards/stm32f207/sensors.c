@@ -25,15 +25,18 @@ static bool is_near(uint32_t value, uint32_t typical, uint32_t percent) {
     return value * 100u >= typical * (100u - percent) && value * 100u <= typical * (100u + percent);
 }
 
-st_calibration st_calibration_of(const uint16_t words[3]) {
+st_calibration st_calibration_read(void) {
+    const uint32_t reference = st_read(ST_CALIBRATION(0)) >> 16;
+    const uint32_t at_30 = st_read(ST_CALIBRATION(1)) & 0xffffu;
+    const uint32_t at_110 = st_read(ST_CALIBRATION(1)) >> 16;
     st_calibration calibration = kStTypical;
     // The data sheet allows 1.18 to 1.24 V.
-    if (is_near(words[0], kStTypical.reference, 3)) calibration.reference = words[0];
+    if (is_near(reference, kStTypical.reference, 3)) calibration.reference = (uint16_t)reference;
     const uint32_t span = (uint32_t)kStTypical.temperature_110 - kStTypical.temperature_30;
-    if (is_near(words[1], kStTypical.temperature_30, 10) && words[2] > words[1] &&
-        is_near((uint32_t)words[2] - words[1], span, 20)) {
-        calibration.temperature_30 = words[1];
-        calibration.temperature_110 = words[2];
+    if (is_near(at_30, kStTypical.temperature_30, 10) && at_110 > at_30 &&
+        is_near(at_110 - at_30, span, 20)) {
+        calibration.temperature_30 = (uint16_t)at_30;
+        calibration.temperature_110 = (uint16_t)at_110;
     }
     return calibration;
 }

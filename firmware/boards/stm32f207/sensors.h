@@ -21,8 +21,8 @@ typedef struct st_calibration {
 // The typical chip (data sheet DS6329: reference 1.21 V, sensor 0.76 V at 25 degrees and 2.5 mV a degree).
 extern const st_calibration kStTypical;
 
-// What is at ST_CALIBRATION, value by value, where that is possible for such a chip; else the typical one.
-st_calibration st_calibration_of(const uint16_t words[3]);
+// The chip's own, value by value, where that is possible for such a chip; else the typical one.
+st_calibration st_calibration_read(void);
 
 // In tenths of a degree Celsius. False: the converter did not come to an end.
 bool st_temperature(const st_calibration* calibration, int32_t* tenths);
