@@ -4,18 +4,18 @@
 It has the network of whoever starts it. The tree is .deps/package-root.tar, which `scripts/setup package` makes.
 """
 
+import ctypes
 import os
 import pathlib
 import secrets
 import shutil
 import signal
-import sys
 
-from stage import Failure, check, must, run, tail, wait_for
+from stage import check, must, run, tail, wait_for
 
 TREE = pathlib.Path(__file__).resolve().parents[2] / ".deps" / "package-root.tar"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-IN_OWN_NETWORK = "NARROWGATE_OWN_NETWORK"
+CLONE_NEWNET = 0x40000000  # unshare(2)
 
 # /dev has what a service may use. cgroups are of the second version without controllers: systemd needs no more to
 # know which process belongs to which service.
@@ -46,22 +46,21 @@ exec env -i PATH="$2" container=narrowgate /lib/systemd/systemd --system --show-
 UNWANTED = ("getty.target", "e2scrub_reap.service", "systemd-firstboot.service", "systemd-sysctl.service")
 
 
-def in_own_network():
-    """Goes on in a network of its own, with loopback alone; a Failure says what this machine lacks for the test."""
-    if os.environ.get(IN_OWN_NETWORK):
-        must(["ip", "link", "set", "lo", "up"])
-        return
-    if os.geteuid() != 0:
-        raise Failure("the package is tried by root alone: it needs namespaces and chroot; run ctest as root")
-    for tool in ("unshare", "nsenter", "chroot", "dpkg-deb"):
-        if not shutil.which(tool):
-            raise Failure(f"{tool} is missing: scripts/setup base installs it")
-    if not TREE.exists():
-        raise Failure(f"{TREE} is missing: scripts/setup package makes it (two to four minutes, once)")
-    status, said = run(["unshare", "--net", "--mount", "--pid", "--fork", "--cgroup", "true"])
-    if status != 0:
-        raise Failure(f"this machine lets root make no namespaces, which the test needs: {said.strip()}")
-    os.execvpe("unshare", ["unshare", "--net", "--", sys.executable, *sys.argv], {**os.environ, IN_OWN_NETWORK: "1"})
+def check_means():
+    """A Failure says what this machine lacks for the test."""
+    check(os.geteuid() == 0, "the package is tried by root alone, who may make namespaces: run ctest as root")
+    for tool in ("unshare", "nsenter", "pivot_root", "dpkg-deb", "ip"):
+        check(shutil.which(tool), f"{tool} is missing: scripts/setup base installs it")
+    check(TREE.exists(), f"{TREE} is missing: scripts/setup package makes it (one to four minutes, once)")
+    status, said = run(["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "true"])
+    check(status == 0, f"this machine lets root make no namespaces, which the test needs: {said.strip()}")
+
+
+def enter_own_network():
+    """From here on this process and what it starts have a network of their own: loopback, and all of its ports."""
+    check(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0,
+          f"no network of its own: {os.strerror(ctypes.get_errno())}")
+    must(["ip", "link", "set", "lo", "up"])
 
 
 class Machine:

@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 
-from clean_root import Machine, in_own_network
-from harness import (AWS_LIMITS, BUILD, FLEET, ROOT, Broker, Failure, Nodes, Pki, Verifier, check, make_devices, must,
+from clean_root import Machine, check_means, enter_own_network
+from harness import (AWS_LIMITS, BUILD, FLEET, ROOT, Broker, Nodes, Pki, Verifier, check, make_devices, must,
                      play, wait_for, write_devices)
 
 NODES = 20
@@ -205,10 +205,12 @@ def remove_and_purge(machine, package):
 
 
 def package(stage):
+    check_means()
+    first, later = build_package(stage)
+    enter_own_network()
     pki = Pki(stage.folder / "pki")
     broker = Broker(stage, pki, "aws", "aws-roots", "dt/#", AWS_LIMITS)
     broker.start()
-    first, later = build_package(stage)
     with Machine(stage) as machine:
         install(machine, first)
         check_installed(machine)
@@ -221,8 +223,4 @@ def package(stage):
 
 
 if __name__ == "__main__":
-    try:
-        in_own_network()
-    except Failure as failure:
-        sys.exit(f"FAILED  package: {failure}")
     sys.exit(play(package))

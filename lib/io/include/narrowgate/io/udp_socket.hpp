@@ -21,9 +21,9 @@ inline constexpr int kReceiveBufferBytes = 4 * 1024 * 1024;
 struct UdpOptions {
     Address listen;
     // Wanted size of the kernel's receive buffer: what arrives during a commit or a restart waits there. The
-    // kernel gives at most net.core.rmem_max, and doubles it to pay for its own accounts: a datagram of up to
-    // 200 bytes is charged 768, so 4 MiB hold 10 900 of them. That is 5 s of 2 000 a second, and a restart
-    // takes less than one (docs/operating.md).
+    // kernel gives at most net.core.rmem_max, and doubles it to pay for its own accounts: a datagram is
+    // charged 832 to 2 304 bytes, so 4 MiB hold 3 600 to 10 000 of them. That is 1.8 s of 2 000 a second at
+    // worst, and a restart takes less than one (docs/operating.md).
     int receive_buffer_bytes = kReceiveBufferBytes;
     // Joins the group of sockets that has this address (SO_REUSEPORT; udp_group.hpp).
     bool share_address = false;
