@@ -27,8 +27,8 @@ WAKE_UPS = 3
 # Nothing is sent twice while it is measured: an acknowledgement is waited for 10 s and more.
 SETTINGS = {"interval": 4, "active": 2, "periodic": 3600, "ack_timeout": 10000}
 
-# Bytes at most. Flash, RAM and pool leave room for four such nodes on the smallest STM32F207; those on air are what
-# an identity of 9 bytes takes, with the gateway's cookie of 8 bytes and connection ID of 6, and no MFL extension.
+# Bytes at most. Those on air are for an identity of 9 bytes, the gateway's cookie of 8 and connection ID of 6, no MFL
+# extension, and SenML names of one or two letters.
 BUDGETS = {"flash": 64 * 1024, "ram": 16 * 1024, "stack": 4096, "pool": 4096, "handshake": 540, "reading-up": 110,
            "reading-down": 45, "wake-up": 0}
 FLASH_WISHED = 48 * 1024
