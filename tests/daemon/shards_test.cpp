@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "daemon/ingress/loader.hpp"
 #include "fakes/child_process.hpp"
+#include "narrowgate/io/udp_group.hpp"
 #include "sim/node_client.hpp"
 
 namespace narrowgate::daemon {
@@ -82,7 +84,8 @@ protected:
                           .credentials = *credentials_,
                           .policies = std::make_shared<const Policies>(std::vector{fleet}, upstreams),
                           .store = *store_,
-                          .log = log_});
+                          .log = log_,
+                          .sockets = keeper_ ? &*keeper_ : nullptr});
         ASSERT_TRUE(opened) << opened.error().text();
         shards_ = std::move(*opened);
         listen_ = shards_->addresses();
@@ -161,6 +164,8 @@ protected:
     std::vector<Address> listen_{*Address::from_text("127.0.0.1:0")};
     std::unique_ptr<store::Store> store_;
     std::optional<CredentialDirectory> credentials_;
+    io::ServiceManager manager_;
+    std::optional<io::UdpKeeper> keeper_;
     std::unique_ptr<Shards> shards_;
     std::unique_ptr<Loader> loader_;
     std::vector<store::CredentialId> ids_;
@@ -188,6 +193,39 @@ TEST_F(ShardsTest, NodesGoOnOverStartsWithAnotherNumberOfShards) {
     }
     for (const auto& node : nodes_)
         EXPECT_EQ(node->client.counts().handshakes_started, 1u);
+}
+
+// What came while no process was there waits in four sockets, two of which have no shard any more: each node
+// gets its answer to the first datagram that it sent.
+TEST_F(ShardsTest, WhatWaitsInSocketsOfEarlierShardsIsAnsweredByThoseOfNow) {
+    std::vector<io::KeptDescriptor> kept;
+    {
+        const auto former = io::open_udp_group({.listen = listen_.front()}, 4, {.marked = 25, .key_at = 11});
+        ASSERT_TRUE(former) << former.error().text();
+        listen_ = {former->front().local()};
+        for (std::size_t i = 0; i < former->size(); ++i) {
+            kept.push_back(
+                {.name = "udp-" + std::to_string(i) + "-127.0.0.1." + std::to_string(listen_[0].port),
+                 .descriptor = io::FileDescriptor(dup((*former)[i].fd()))});
+        }
+    }
+    // ClientHello, the same with the cookie, then ClientKeyExchange to Finished; more: one was sent again.
+    constexpr std::uint64_t kFlights = 3;
+    for (const auto& node : nodes_) {
+        node->client.connect(clock_.now());
+        while (const auto datagram = node->client.next_datagram())
+            node->socket.send({node->socket.local(), listen_.front()}, *datagram);
+        node->socket.flush();
+    }
+    keeper_.emplace(manager_, std::move(kept));
+    start(2);
+    ASSERT_TRUE(run_until([this] {
+        return std::ranges::all_of(nodes_, [](const auto& node) { return node->client.established(); });
+    }));
+    for (const auto& node : nodes_)
+        EXPECT_EQ(node->client.counts().handshake_up.datagrams, kFlights);
+    ASSERT_TRUE(measure());
+    EXPECT_EQ(sum().sessions, kNodes);
 }
 
 // Nodes without CID reach the shard that the kernel chose, which knows nothing of their addresses' owner: a

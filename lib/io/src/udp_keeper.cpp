@@ -67,6 +67,7 @@ std::vector<UdpSocket> UdpKeeper::take(const Address& listen) {
     for (; group.size() > known; group.pop_back())
         release(group.back().socket, group.back().number);
     std::vector<UdpSocket> taken;
+    taken.reserve(group.size());
     for (Kept& kept : group)
         taken.push_back(std::move(kept.socket));
     return taken;
