@@ -42,7 +42,7 @@ static bool start_hse(void) {
 // The flash must be slow enough, and the buses too, before the core becomes fast.
 static bool switch_to_pll(void) {
     st_replace(FLASH_ACR, FLASH_ACR_LATENCY, WAIT_STATES_120_MHZ);
-    st_set(FLASH_ACR, FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN);
+    st_set(FLASH_ACR, FLASH_ACR_ICEN | FLASH_ACR_DCEN);
     if (!st_wait(FLASH_ACR, FLASH_ACR_LATENCY, WAIT_STATES_120_MHZ, PLL_READS)) return false;
     st_replace(RCC_CFGR, RCC_CFGR_PRESCALERS, RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2);
     st_replace(RCC_CFGR, RCC_CFGR_SW, RCC_CFGR_SW_PLL);

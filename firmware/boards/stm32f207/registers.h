@@ -123,7 +123,6 @@ static inline bool st_wait(uint32_t address, uint32_t mask, uint32_t wanted, uin
 // Flash interface: PM0059.
 #define FLASH_ACR UINT32_C(0x40023c00)
 #define FLASH_ACR_LATENCY 7u
-#define FLASH_ACR_PRFTEN ST_BIT(8)
 #define FLASH_ACR_ICEN ST_BIT(9)
 #define FLASH_ACR_DCEN ST_BIT(10)
 
