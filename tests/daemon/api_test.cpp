@@ -25,7 +25,7 @@ GatewayStatus some_status() {
     status.sessions = 3;
     status.uplink.readings = 40;
     status.measures.handshakes[{"timed_out", "finished"}] = 2;
-    status.upstreams.push_back({.name = "aws"});
+    status.upstreams.emplace_back().name = "aws";
     return status;
 }
 

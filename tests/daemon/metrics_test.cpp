@@ -22,7 +22,8 @@ GatewayStatus full_status() {
     status.measures.answer_times.add(700);
     status.measures.answer_times.add(2'000'000);
     status.measures.sessions_ended["close_notify"] = 1;
-    UpstreamState upstream{.name = "aws"};
+    UpstreamState upstream;
+    upstream.name = "aws";
     upstream.oldest = WallTime(seconds(999'970));
     upstream.answers[mqtt::ReasonCode::kQuotaExceeded] = 5;
     upstream.certificate_expires = WallTime(seconds(2'000'000));
