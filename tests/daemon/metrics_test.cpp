@@ -71,7 +71,7 @@ TEST(MetricsTest, AreThoseOfTheirPage) {
     ASSERT_TRUE(file);
     std::stringstream text;
     text << file.rdbuf();
-    const auto documented = names_in(text.str(), std::regex("\\| `([a-z_]+)"));
+    const auto documented = names_in(text.str(), std::regex("\n\\| `([a-z_]+)`"));
     const auto shown = names_in(page(), std::regex("# TYPE ([a-z_]+) "));
     EXPECT_EQ(documented, shown);
     for (const std::string& name : shown)

@@ -40,6 +40,9 @@ class WatchCommandsTest : public CommandTest {
 protected:
     void SetUp() override {
         store_ = open_store(directory_.path());
+        const auto upstream = store_->upstream("aws", {});
+        ASSERT_TRUE(upstream) << upstream.error().text();
+        upstream_ = *upstream;
         sink_ = store_->add_sink([this](std::vector<store::Completion>&& completions) {
             committed_.fetch_add(static_cast<int>(completions.size()));
             committed_.notify_all();
@@ -71,7 +74,7 @@ protected:
     }
 
     void commit(const std::string& device, const std::string& fleet) {
-        store::Unit unit = reading_unit(~store::UpstreamMask{0}, clock_.now().wall, sink_);
+        store::Unit unit = reading_unit(store::mask_of(upstream_), clock_.now().wall, sink_);
         unit.reading->device = device;
         unit.reading->fleet = fleet;
         unit.reading->content_format = 110;
@@ -98,6 +101,7 @@ protected:
 
     const std::filesystem::path config_ = write_gateway(directory_.path());
     std::unique_ptr<store::Store> store_;
+    store::UpstreamId upstream_{};
     store::SinkId sink_{};
     std::atomic<int> committed_ = 0;
     std::unique_ptr<Tail> tail_;
