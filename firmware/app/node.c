@@ -255,7 +255,7 @@ bool nd_may_sleep(const nd_node* node) {
     if (node->state != ND_RUNNING || nd_wants_to_send(node) || node->asking != ND_NOTHING) return false;
     size_t size = 0;
     if (dt_take(&node->dtls, &size) != NULL || node->dtls.state == DT_HANDSHAKE) return false;
-    return !node->link_started || node->link->is_quiet(node->link_self);
+    return !node->modem_started || node->link->is_quiet(node->link_self);
 }
 
 void nd_sleep(nd_node* node, uint32_t ms) {
@@ -264,7 +264,7 @@ void nd_sleep(nd_node* node, uint32_t ms) {
     kept->mark = KEPT_MARK;
     kept->provisioning_crc = node->provisioning_crc;
     kept->next_mid = node->coap.next_mid;
-    kept->link = node->link_started ? node->link->kept(node->link_self) : node->link_kept;
+    kept->link = node->modem_started ? node->link->kept(node->link_self) : node->link_kept;
     kept->sample_at_s = node->sample_at_s;
     kept->clock_set_at_s = node->clock_set_at_s;
     kept->unix_at_zero = node->time.unix_at_zero;

@@ -84,7 +84,7 @@ typedef struct nd_node {
     const nd_link* link;
     void* link_self;
     int32_t link_kept;
-    bool link_started;
+    bool modem_started;  // or whatever else the link is
     dt_client dtls;
     co_client coap;
 

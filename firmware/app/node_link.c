@@ -254,9 +254,9 @@ static uint32_t least(uint32_t a, uint32_t b) {
 }
 
 uint32_t nd_link_step(nd_node* node) {
-    if (!node->link_started) {
+    if (!node->modem_started) {
         if (!nd_wants_to_send(node)) return PORT_NEVER;
-        node->link_started = true;
+        node->modem_started = true;
         node->link->start(node->link_self, node->link_kept);
     }
     uint32_t wait = PORT_NEVER;

@@ -35,12 +35,12 @@ def wait_for_readings(fleets, more, what):
 
 
 def kill_while_asleep(fleet):
-    """kill -9 right after the last of them has fallen asleep: a node that is killed awake has no session."""
-    def all_sleep():
+    """kill -9 when all have spoken as often and sleep: a node that is killed awake has no session."""
+    def is_calm():
         totals = fleet.ask()
-        return totals["asleep"] == totals["nodes"]
-    wait_for(lambda: not all_sleep(), 20, "a node to wake", every=0.01)
-    wait_for(all_sleep, 20, "all nodes to sleep", every=0.01)
+        return totals["asleep"] == totals["nodes"] and totals["measured"] % totals["nodes"] == 0
+    wait_for(lambda: not is_calm(), 20, "a node to wake", every=0.01)
+    wait_for(is_calm, 20, "all nodes to sleep", every=0.01)
     fleet.kill()
 
 

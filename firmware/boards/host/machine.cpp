@@ -117,10 +117,12 @@ bool Machine::sample(std::uint8_t channel, std::int32_t* mantissa, std::int8_t* 
     if (!measures_) return false;
     if (channel == kNumberChannel) {
         ++state_.next_reading();
-        tell("measured", static_cast<std::int32_t>(state_.next_reading()));
+        const auto number = static_cast<std::int32_t>(state_.next_reading());
+        numbers_.push_back(number);
+        tell("measured", number);
     }
-    const auto number = static_cast<std::int32_t>(state_.next_reading());
-    *mantissa = channel == kTemperatureChannel ? 2'000 + number % 500 : number;
+    const auto latest = static_cast<std::int32_t>(state_.next_reading());
+    *mantissa = channel == kTemperatureChannel ? 2'000 + latest % 500 : latest;
     *exponent = channel == kTemperatureChannel ? std::int8_t{-2} : std::int8_t{0};
     return true;
 }
@@ -157,16 +159,17 @@ void Machine::look_for_modem(std::uint64_t now_ms) {
     if (!uart_->reopen()) look_at_ms_ = now_ms + kLookEveryMs;
 }
 
-Machine::Before Machine::before() const {
-    Before before{node_.dtls.state,     node_.ring.first,   node_.counts.acknowledged,
-                  node_.counts.refused, node_.ring.dropped, {}};
+Machine::Before Machine::before() {
+    numbers_.clear();
     for (std::uint32_t i = 0; tells_ && i < node_.ring.count; ++i)
-        before.numbers.push_back(number_of(*rg_peek(&node_.ring, i)));
-    return before;
+        numbers_.push_back(number_of(*rg_peek(&node_.ring, i)));
+    return {node_.dtls.state, node_.ring.first, node_.counts.refused, node_.ring.dropped,
+            node_.counts.handshakes};
 }
 
 void Machine::notice(const Before& before) {
-    if (before.session == DT_HANDSHAKE && node_.dtls.state == DT_ESTABLISHED) ++before_sleep_.handshakes;
+    const bool shook = before.session == DT_HANDSHAKE || node_.counts.handshakes > before.handshakes;
+    if (shook && node_.dtls.state == DT_ESTABLISHED) ++before_sleep_.handshakes;
     const std::uint8_t resends = node_.coap.retransmissions;
     if (resends > resends_seen_)
         before_sleep_.retransmissions += static_cast<std::uint64_t>(resends - resends_seen_);
@@ -176,8 +179,8 @@ void Machine::notice(const Before& before) {
     const std::uint32_t dropped = node_.ring.dropped - before.dropped;
     const std::uint32_t refused = node_.counts.refused - before.refused;
     const std::uint32_t gone = node_.ring.first - before.first;
-    for (std::uint32_t i = 0; i < gone && i < before.numbers.size(); ++i)
-        tell(i < dropped ? "dropped" : i < dropped + refused ? "refused" : "acked", before.numbers[i]);
+    for (std::uint32_t i = 0; i < gone && i < numbers_.size(); ++i)
+        tell(i < dropped ? "dropped" : i < dropped + refused ? "refused" : "acked", numbers_[i]);
 }
 
 void Machine::tell(std::string_view event, std::int32_t number) {

@@ -67,8 +67,7 @@ private:
     // What a step is compared with.
     struct Before {
         dt_state session;
-        std::uint32_t first, acknowledged, refused, dropped;
-        std::vector<std::int32_t> numbers;  // of the readings in the ring
+        std::uint32_t first, refused, dropped, handshakes;
     };
 
     Machine(Identity identity, StateFile state, const Options& options);
@@ -76,7 +75,7 @@ private:
     void boot();
     void sleep(std::uint32_t ms);
     void look_for_modem(std::uint64_t now_ms);
-    Before before() const;
+    Before before();
     void notice(const Before& before);
     void tell(std::string_view event, std::int32_t number);
     void log(port_level level, const char* text) const;
@@ -101,6 +100,9 @@ private:
     std::uint64_t look_at_ms_ = 0;  // for a modem that has gone
     std::uint8_t resends_seen_ = 0;
     Totals before_sleep_;  // sums over all resets
+    // Of the readings that were in the ring before this step, and those that it has added: a gateway may be
+    // so quick, or this machine so slow, that one step sees a reading come and go.
+    std::vector<std::int32_t> numbers_;
     std::string events_;
 };
 
