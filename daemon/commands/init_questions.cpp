@@ -47,8 +47,9 @@ bool ask_for_the_rest(const Console& console, InitArguments& arguments) {
     const auto fill = [&](std::string& value, std::string_view question, std::string_view otherwise) {
         if (!value.empty()) return true;
         auto answer = ask(console, question, otherwise);
-        if (answer) value = *std::move(answer);
-        return answer.has_value();
+        if (!answer) return false;
+        value = *std::move(answer);
+        return true;
     };
     if (!fill(arguments.name, "Name of this gateway", host_name())) return false;
     for (const Cloud& cloud : clouds()) {
