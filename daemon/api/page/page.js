@@ -115,7 +115,9 @@ function line(points, of, top, name) {
 
 function showHistory() {
   if (!history) return;
-  const points = history[period].points;
+  // One point alone is shown as a line, too.
+  const measured = history[period].points;
+  const points = measured.length === 1 ? [measured[0], measured[0]] : measured;
   const perMinute = (name) => (point) => (point.seconds > 0 ? point[name] * 60 / point.seconds : 0);
   const all = [...points.map(perMinute("readings")), ...points.map(perMinute("delivered"))];
   const top = Math.max(1, ...all);
@@ -124,8 +126,8 @@ function showHistory() {
   axis.setAttribute("d", "M0 155H720");
   at("chart").replaceChildren(axis, line(points, perMinute("readings"), top, "up"),
     line(points, perMinute("delivered"), top, "out"));
-  const sum = (name) => points.reduce((total, point) => total + point[name], 0);
-  at("chart-words").textContent = points.length === 0 ? "Nothing was measured yet." :
+  const sum = (name) => measured.reduce((total, point) => total + point[name], 0);
+  at("chart-words").textContent = measured.length === 0 ? "Nothing was measured yet." :
     `Last ${period}: ${count(sum("readings"))} readings acknowledged (line), ${count(sum("delivered"))} delivered to ` +
     `clouds (dashes), at most ${count(Math.round(top))} a minute; ${count(sum("handshakes"))} handshakes, ` +
     `${count(sum("failed"))} failed.`;
