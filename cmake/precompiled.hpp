@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compiled once for the rooms, the daemon and the simulators where NARROWGATE_PRECOMPILE asks for it. No source relies
-// on it: the builds without it say what an include is missing.
+// Compiled once for the rooms, the daemon and the simulators where NARROWGATE_PRECOMPILE asks for it. No
+// source relies on it: the builds without it say what an include is missing.
 #pragma once
 
 #include <fmt/format.h>

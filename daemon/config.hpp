@@ -6,7 +6,6 @@
 
 #include <expected>
 #include <filesystem>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -33,7 +32,7 @@ struct GatewayOptions {
     std::filesystem::path fleets_directory;   // one *.toml a fleet
     std::filesystem::path offenders_log;      // empty: none
     LogLevel log_level = LogLevel::kInfo;
-    std::optional<std::uint16_t> http_port;  // of 127.0.0.1, for the status page; none: the socket alone
+    std::uint16_t http_port = 0;  // of 127.0.0.1, for the status page; 0: the socket alone
 
     std::filesystem::path control_socket() const { return runtime_directory / "control.sock"; }
     std::filesystem::path api_socket() const { return runtime_directory / "api.sock"; }

@@ -170,7 +170,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     Tail tail(**store);
     ops::HttpServerOptions http;
     http.socket = config.gateway.api_socket();
-    http.loopback_port = config.gateway.http_port;
+    if (config.gateway.http_port != 0) http.loopback_port = config.gateway.http_port;
     const auto api = Api::open(http, {.loop = **loop,
                                       .calls = calls,
                                       .status = [&] { return status.collect(); },

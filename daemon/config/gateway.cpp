@@ -36,7 +36,7 @@ void read_gateway(TableReader& top, GatewayOptions& gateway) {
         table.read_path("fleets_directory", gateway.fleets_directory);
         table.read_path("offenders_log", gateway.offenders_log);
         table.read_choice<LogLevel>("log_level", gateway.log_level, kLogLevels);
-        if (table.has("http_port")) table.read_count("http_port", gateway.http_port.emplace(), {1, 65'535});
+        table.read_count("http_port", gateway.http_port, {1, 65'535});
     });
 }
 

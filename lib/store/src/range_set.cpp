@@ -12,8 +12,8 @@ std::uint64_t RangeSet::insert(std::uint64_t begin, std::uint64_t end) {
     const std::uint64_t before = count_within(begin, end);
     const std::uint64_t fresh = end - begin - before;
     if (fresh == 0) return 0;
-    // Everything that touches [begin, end] becomes one range: the first of it where it begins no later, which is
-    // how numbers come, one behind the other.
+    // Everything that touches [begin, end] becomes one range: the first of it where it begins no later, which
+    // is how numbers come, one behind the other.
     auto next = ranges_.upper_bound(end);
     auto first = ranges_.lower_bound(begin);
     if (first != ranges_.begin() && std::prev(first)->second >= begin) --first;

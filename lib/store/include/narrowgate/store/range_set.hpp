@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A set of numbers held as ranges: how far an upstream has got (what it acknowledged, out of order too), and what
-// is in flight there.
+// A set of numbers held as ranges: how far an upstream has got (what it acknowledged, out of order too), and
+// what is in flight there.
 #pragma once
 
 #include <cstddef>
