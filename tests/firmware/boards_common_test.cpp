@@ -128,7 +128,7 @@ TEST(BoardLightsTest, ShowsWhatTheNodeDoes) {
     EXPECT_EQ(shows(), LT_NO_RANDOM);
     node->state = ND_RUNNING;
     EXPECT_EQ(shows(), LT_WAITING);
-    node->link_started = true;
+    node->modem_started = true;
     node->modem.phase = SN_ATTACHING;
     EXPECT_EQ(shows(), LT_SEARCHING);
     node->modem.phase = SN_READY;

@@ -30,7 +30,7 @@ lt_pattern lt_pattern_of(const nd_node* node, bool delivered) {
     if (node->modem.phase == SN_UNKNOWN) return LT_UNKNOWN_MODEM;
     if (node->state == ND_STOPPED) return LT_REFUSED;
     if (delivered) return LT_DELIVERED;
-    if (node->holding_off || !node->link_started) return LT_WAITING;
+    if (node->holding_off || !node->modem_started) return LT_WAITING;
     if (node->modem.phase != SN_READY && node->modem.phase != SN_WAKING) return LT_SEARCHING;
     return LT_TALKING;
 }
