@@ -9,7 +9,7 @@ namespace narrowgate::coap {
 namespace {
 
 // A quoted-string (RFC 6690 section 2, from RFC 2616 section 2.2).
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -30,7 +30,7 @@ std::string to_link_format(std::span<const Link> links) {
         } else if (!link.content_formats.empty()) {
             fmt::format_to(std::back_inserter(out), ";ct=\"{}\"", fmt::join(link.content_formats, " "));
         }
-        if (!link.resource_type.empty()) out += ";rt=" + quoted(link.resource_type);
+        if (!link.resource_type.empty()) out += ";rt=" + in_quotes(link.resource_type);
     }
     return out;
 }
