@@ -12,8 +12,15 @@
 #define NUMBER_SHIFT 4u
 #define NUMBER_MAX UINT32_C(0xfffff)
 
+#define SMALLEST_BLOCK_BITS 4u  // 16 bytes
+
 static size_t bytes_of(uint32_t szx) {
-    return (size_t)16 << szx;
+    return (size_t)1 << (szx + SMALLEST_BLOCK_BITS);
+}
+
+// Of the block that begins behind `size` bytes.
+static size_t number_of(size_t size, uint32_t szx) {
+    return size >> (szx + SMALLEST_BLOCK_BITS);
 }
 
 static void start(co_blocks* blocks) {
@@ -33,7 +40,7 @@ void co_blocks_init(co_blocks* blocks, const co_request* request, uint8_t* out, 
 
 bool co_blocks_ask(co_blocks* blocks, co_client* client) {
     if (blocks->state != CO_BLOCKS_GOING) return false;
-    blocks->block2 = (uint32_t)(blocks->size / bytes_of(blocks->szx)) << NUMBER_SHIFT | blocks->szx;
+    blocks->block2 = (uint32_t)number_of(blocks->size, blocks->szx) << NUMBER_SHIFT | blocks->szx;
     blocks->request.block2 = &blocks->block2;
     return co_begin(client, &blocks->request);
 }
@@ -92,6 +99,6 @@ co_blocks_state co_blocks_take(co_blocks* blocks, const co_message* response) {
     if (!append(blocks, response)) return end(blocks, CO_BLOCKS_TOO_LONG);
     if ((response->block2 & MORE) == 0) return end(blocks, CO_BLOCKS_COMPLETE);
     blocks->szx = (uint8_t)(response->block2 & SZX_MASK);
-    if (blocks->size / bytes_of(blocks->szx) > NUMBER_MAX) return end(blocks, CO_BLOCKS_TOO_LONG);
+    if (number_of(blocks->size, blocks->szx) > NUMBER_MAX) return end(blocks, CO_BLOCKS_TOO_LONG);
     return blocks->state;
 }

@@ -221,7 +221,7 @@ void HttpServer::Impl::write(HttpAnswer&& answer, httplib::Response& response) {
     for (const auto& [name, value] : answer.head.headers)
         response.set_header(name, value);
     if (!answer.stream) {
-        response.set_content(std::move(answer.head.body), answer.head.content_type);
+        response.set_content(answer.head.body, answer.head.content_type);
         return;
     }
     response.set_chunked_content_provider(

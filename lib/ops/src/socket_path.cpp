@@ -26,6 +26,8 @@ SocketState state_of_socket(const std::filesystem::path& socket) {
     if (socket.native().size() >= sizeof(address.sun_path)) return SocketState::kMissing;
     std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
     const io::FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // Without a descriptor left nothing is known, and nothing is to be removed.
+    if (!probe) return SocketState::kServed;
     if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
         return SocketState::kServed;
     if (errno == EACCES || errno == EPERM) return SocketState::kForbidden;
