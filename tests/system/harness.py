@@ -347,19 +347,25 @@ class Nodes:
     """The simulated nodes' process. Options are its flags: `interval=2` is `--interval 2`, `reconnect=True` is `--reconnect`."""
 
     def __init__(self, stage, gateway_address, identities_file, seed=1, name="nodes", **options):
+        self._launch(stage, name, [NODES_BINARY, "--gateway", gateway_address, "--identities-file", identities_file,
+                                   "--seed", seed], options)
+
+    def _launch(self, stage, name, command, options):
         self.log = stage.folder / f"{name}.log"
         self.output = stage.folder / f"{name}.jsonl"
         self.events_file = stage.folder / f"{name}.events"
-        command = [NODES_BINARY, "--gateway", gateway_address, "--identities-file", identities_file,
-                   "--events", self.events_file, "--seed", seed]
-        for name, value in options.items():
-            command += ["--" + name.replace("_", "-"), *([] if value is True else [value])]
+        command = [*command, "--events", self.events_file]
+        for flag, value in options.items():
+            command += ["--" + flag.replace("_", "-"), *([] if value is True else [value])]
         with open(self.output, "wb") as out:
             self.process = stage.start(command, self.log, stdout=out)
 
+    def lines(self):
+        return self.output.read_text().split("\n")[:-1]
+
     def totals(self):
         """The latest line of totals; None before the first."""
-        lines = self.output.read_text().split("\n")[:-1]
+        lines = self.lines()
         if not lines:
             check(self.process.poll() is None, f"the nodes ended at once:\n{tail(self.log)}")
             return None

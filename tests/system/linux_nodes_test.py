@@ -77,7 +77,7 @@ def sessions_outlive_the_nodes_and_the_gateway(stage):
     gateway.kill()
     gateway.start()
     wait_for_readings(fleets, 1, "readings after the gateway was killed")
-    ends = [fleet.finish() for fleet in fleets]
+    ends = [fleet.finish(60) for fleet in fleets]
     for totals in ends:
         check(totals["handshakes_started"] == 0, f"a handshake after the gateway was killed: {totals}")
         check(totals["waiting"] == totals["dropped"] == totals["refused"] == 0, f"readings are left: {totals}")
