@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "daemon/control/calls.hpp"
-#include "daemon/control/unix_socket.hpp"
+#include "narrowgate/io/unix_socket.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -39,7 +39,7 @@ std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& sock
 // One exchange over a connected socket, within a deadline.
 class Exchange {
 public:
-    Exchange(const UnixSocket& socket, milliseconds patience)
+    Exchange(const io::UnixSocket& socket, milliseconds patience)
         : socket_(socket), deadline_(std::chrono::steady_clock::now() + patience) {}
 
     bool send_all(std::string_view text) {
@@ -86,7 +86,7 @@ private:
         return poll(&waiting, 1, static_cast<int>(rest.count())) > 0;
     }
 
-    const UnixSocket& socket_;
+    const io::UnixSocket& socket_;
     const SteadyTime deadline_;
 };
 
@@ -96,8 +96,8 @@ std::expected<nlohmann::json, ControlFailure> ask_daemon(const std::filesystem::
                                                          std::string_view call,
                                                          const nlohmann::json& arguments,
                                                          milliseconds patience) {
-    const auto address = unix_address(socket);
-    const UnixSocket connection = UnixSocket::stream();
+    const auto address = io::unix_address(socket);
+    const io::UnixSocket connection = io::UnixSocket::stream();
     if (!address || !connection) return connect_failed(socket, address ? EMFILE : ENAMETOOLONG);
     if (connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
         return connect_failed(socket, errno);

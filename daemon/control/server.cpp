@@ -9,7 +9,7 @@
 #include <list>
 #include <system_error>
 
-#include "daemon/control/unix_socket.hpp"
+#include "narrowgate/io/unix_socket.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -23,13 +23,13 @@ std::unexpected<Error> cannot(const std::filesystem::path& socket, std::string_v
 }
 
 bool is_served(const sockaddr_un& address) {
-    const UnixSocket probe = UnixSocket::stream();
+    const io::UnixSocket probe = io::UnixSocket::stream();
     return probe &&
            (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
             errno == EAGAIN);
 }
 
-Expected<UnixSocket> listen_at(const std::filesystem::path& socket) {
+Expected<io::UnixSocket> listen_at(const std::filesystem::path& socket) {
     std::error_code error;
     const auto directory = socket.parent_path();
     const bool made = !directory.empty() && std::filesystem::create_directories(directory, error);
@@ -45,7 +45,7 @@ Expected<UnixSocket> listen_at(const std::filesystem::path& socket) {
         std::filesystem::permissions(directory, perms::owner_all | perms::group_read | perms::group_exec,
                                      error);
     }
-    const auto address = unix_address(socket);
+    const auto address = io::unix_address(socket);
     if (!address) {
         return failure(fmt::format("the path {} is too long for a socket", socket.string()),
                        "choose a shorter runtime_directory");
@@ -55,7 +55,7 @@ Expected<UnixSocket> listen_at(const std::filesystem::path& socket) {
                        "stop the other narrowgate, or give this one a runtime_directory of its own");
     }
     if (unlink(socket.c_str()) != 0 && errno != ENOENT) return cannot(socket, "replace");
-    UnixSocket listener = UnixSocket::stream();
+    io::UnixSocket listener = io::UnixSocket::stream();
     // The mode is set before there is a name, so that the socket is at no moment open to others.
     if (!listener || fchmod(listener.get(), kSocketMode) != 0 ||
         bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
@@ -70,7 +70,7 @@ Expected<UnixSocket> listen_at(const std::filesystem::path& socket) {
 
 struct ControlServer::Impl {
     struct Client {
-        UnixSocket socket;
+        io::UnixSocket socket;
         io::Source ready;
         io::Source deadline;
         std::string in;
@@ -91,7 +91,7 @@ struct ControlServer::Impl {
 
     void accept_all() {
         while (true) {
-            UnixSocket socket(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            io::UnixSocket socket(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
             if (!socket) return;
             if (clients.size() >= limits.max_clients) clients.pop_front();
             clients.emplace_back();
@@ -171,7 +171,7 @@ struct ControlServer::Impl {
     const ControlCalls& calls;
     Log& log;
     const ControlLimits limits;
-    UnixSocket listener;
+    io::UnixSocket listener;
     io::Source incoming;
     Clients clients;  // oldest first
 };

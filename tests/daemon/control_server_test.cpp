@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "daemon/control/client.hpp"
-#include "daemon/control/unix_socket.hpp"
 #include "fakes/child_process.hpp"
+#include "narrowgate/io/unix_socket.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -49,14 +49,14 @@ protected:
         thread_.join();
     }
 
-    UnixSocket connected() const {
-        UnixSocket client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const auto address = unix_address(socket_);
+    io::UnixSocket connected() const {
+        io::UnixSocket client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto address = io::unix_address(socket_);
         EXPECT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)), 0);
         return client;
     }
     // What the server sends until it closes.
-    static std::string read_to_end(const UnixSocket& client) {
+    static std::string read_to_end(const io::UnixSocket& client) {
         std::string text;
         std::array<char, 4096> buffer;
         for (ssize_t count = 0; (count = recv(client.get(), buffer.data(), buffer.size(), 0)) > 0;)
@@ -107,7 +107,7 @@ TEST_F(ControlServerTest, AnAnswerThatTheSocketCannotTakeAtOnceArrivesWhole) {
 }
 
 TEST_F(ControlServerTest, GarbageIsAnsweredWithAnErrorAndTheNextIsServed) {
-    const UnixSocket client = connected();
+    const io::UnixSocket client = connected();
     const std::string garbage = "\x16\xFE\xFDGET / HTTP/1.1\r\n";
     ASSERT_GT(send(client.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL), 0);
     EXPECT_THAT(read_to_end(client), HasSubstr("no JSON object"));
@@ -116,7 +116,7 @@ TEST_F(ControlServerTest, GarbageIsAnsweredWithAnErrorAndTheNextIsServed) {
 
 // A line that never ends must not be kept.
 TEST_F(ControlServerTest, AnOversizeRequestIsRefused) {
-    const UnixSocket client = connected();
+    const io::UnixSocket client = connected();
     const std::string block(10'000, 'x');
     for (int i = 0; i < 20; ++i)
         if (send(client.get(), block.data(), block.size(), MSG_NOSIGNAL) < 0) break;
@@ -129,7 +129,7 @@ TEST_F(ControlServerTest, AnOversizeRequestIsRefused) {
 
 // Clients that connect and say nothing take the places of all; the next one pushes the oldest out.
 TEST_F(ControlServerTest, SilentClientsDoNotKeepOthersOut) {
-    std::vector<UnixSocket> silent;
+    std::vector<io::UnixSocket> silent;
     for (int i = 0; i < 32; ++i)
         silent.push_back(connected());
     EXPECT_TRUE(answers());
@@ -137,14 +137,14 @@ TEST_F(ControlServerTest, SilentClientsDoNotKeepOthersOut) {
 }
 
 TEST_F(ControlServerTest, ASilentClientIsShownTheDoor) {
-    const UnixSocket client = connected();
+    const io::UnixSocket client = connected();
     ASSERT_EQ(send(client.get(), "{", 1, MSG_NOSIGNAL), 1);
     EXPECT_EQ(read_to_end(client), "");
 }
 
 // A client that asks and does not read.
 TEST_F(ControlServerTest, AClientThatDoesNotReadIsShownTheDoor) {
-    const UnixSocket client = connected();
+    const io::UnixSocket client = connected();
     const std::string request = control_request("much", json::object()) + "\n";
     ASSERT_GT(send(client.get(), request.data(), request.size(), MSG_NOSIGNAL), 0);
     pollfd hangup{.fd = client.get(), .events = 0, .revents = 0};
@@ -154,7 +154,7 @@ TEST_F(ControlServerTest, AClientThatDoesNotReadIsShownTheDoor) {
 
 TEST_F(ControlServerTest, ClientsThatLeaveInTheMiddleAreForgotten) {
     for (int i = 0; i < 20; ++i) {
-        const UnixSocket client = connected();
+        const io::UnixSocket client = connected();
         std::string request = control_request(i % 2 == 0 ? "much" : "echo", json::object());
         if (i % 4 == 0) request += '\n';
         const std::size_t sent = i % 3 == 0 ? request.size() / 2 : request.size();
@@ -176,8 +176,8 @@ TEST(ControlServerStartTest, ASocketThatACrashLeftBehindIsReplaced) {
     const fakes::TemporaryDirectory directory;
     const auto socket = directory.path() / "control.sock";
     {
-        const UnixSocket dead = UnixSocket::stream();
-        const auto address = unix_address(socket);
+        const io::UnixSocket dead = io::UnixSocket::stream();
+        const auto address = io::unix_address(socket);
         ASSERT_EQ(bind(dead.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)), 0);
     }
     auto loop = io::EventLoop::create();
@@ -202,8 +202,8 @@ TEST(ControlClientTest, NobodyAtTheSocketMeansNotRunning) {
 TEST(ControlClientTest, ASilentDaemonIsGivenUp) {
     const fakes::TemporaryDirectory directory;
     const auto path = directory.path() / "control.sock";
-    const UnixSocket listener = UnixSocket::stream();
-    const auto address = unix_address(path);
+    const io::UnixSocket listener = io::UnixSocket::stream();
+    const auto address = io::unix_address(path);
     ASSERT_EQ(bind(listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)), 0);
     ASSERT_EQ(listen(listener.get(), 1), 0);
     const auto result = ask_daemon(path, "echo", json::object(), milliseconds(50));

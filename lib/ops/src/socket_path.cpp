@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
-#include "narrowgate/io/file_descriptor.hpp"
+#include "narrowgate/io/unix_socket.hpp"
 
 namespace narrowgate::ops {
 namespace {
@@ -21,21 +19,21 @@ constexpr mode_t kDirectoryMode = 0750;
 }  // namespace
 
 SocketState state_of_socket(const std::filesystem::path& socket) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket.native().size() >= sizeof(address.sun_path)) return SocketState::kMissing;
-    std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
-    const io::FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto address = io::unix_address(socket);
+    if (!address) return SocketState::kMissing;
+    const io::UnixSocket probe = io::UnixSocket::stream();
     // Without a descriptor left nothing is known, and nothing is to be removed.
     if (!probe) return SocketState::kServed;
-    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0 ||
+        errno == EAGAIN) {  // as many wait as may
         return SocketState::kServed;
+    }
     if (errno == EACCES || errno == EPERM) return SocketState::kForbidden;
     return errno == ENOENT || errno == ENOTDIR ? SocketState::kMissing : SocketState::kStale;
 }
 
 Expected<void> clear_socket_path(const std::filesystem::path& socket) {
-    if (socket.native().size() >= sizeof(sockaddr_un::sun_path)) {
+    if (!io::unix_address(socket)) {
         return failure(fmt::format("{}: too long for a socket's name, {} bytes", socket.string(),
                                    socket.native().size()),
                        "set gateway.runtime_directory to a shorter path (107 bytes with the socket's name)");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A Unix stream socket that is owned, as both ends of the control socket need it.
+// A Unix stream socket that is owned, as both ends of the control socket and of the API need it.
 #pragma once
 
 #include <sys/socket.h>
@@ -12,9 +12,9 @@
 
 #include "narrowgate/io/file_descriptor.hpp"
 
-namespace narrowgate::daemon {
+namespace narrowgate::io {
 
-class UnixSocket final : public io::FileDescriptor {
+class UnixSocket final : public FileDescriptor {
 public:
     using FileDescriptor::FileDescriptor;
 
@@ -33,4 +33,4 @@ inline std::optional<sockaddr_un> unix_address(const std::filesystem::path& path
     return address;
 }
 
-}  // namespace narrowgate::daemon
+}  // namespace narrowgate::io
