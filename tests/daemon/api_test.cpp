@@ -57,11 +57,7 @@ protected:
         options.threads = 4;
         auto api = Api::open(options, {.loop = *loop_,
                                        .calls = calls_,
-                                       .status =
-                                           [this] {
-                                               ++collected_;
-                                               return some_status();
-                                           },
+                                       .status = some_status,
                                        .reload = [this] { return wrong_; },
                                        .tail = *tail_});
         ASSERT_TRUE(api) << api.error().text();
@@ -95,7 +91,6 @@ protected:
     std::unique_ptr<Tail> tail_;
     ControlCalls calls_;
     std::optional<std::string> wrong_;
-    int collected_ = 0;  // the loop's
     std::unique_ptr<Api> api_;
     std::jthread thread_;
 };
