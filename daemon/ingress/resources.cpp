@@ -2,6 +2,7 @@
 #include "daemon/ingress/resources.hpp"
 
 #include "narrowgate/coap/diagnostics.hpp"
+#include "narrowgate/coap/node_clock.hpp"
 #include "narrowgate/payload/validate.hpp"
 
 namespace narrowgate::daemon {
@@ -106,6 +107,7 @@ Answer Resources::telemetry(const coap::Request& request, const Asker& asker, No
         return settle({.code = Code::kBadRequest, .payload = bytes_of(coap::short_diagnostic(*reason))});
     }
 
+    response.time = coap::clock_correction(request.time, now.wall);
     Answer answer = plain(request, response);
     answer.upload = upload;
     answer.reading = store::NewReading{.device = std::string(asker.device),

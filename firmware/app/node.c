@@ -145,7 +145,7 @@ void nd_init_with(nd_node* node, const port_table* port, const nd_sensors* senso
                       kept->provisioning_crc == node->provisioning_crc;
     if (good) {
         node->clock_set_at_s = kept->clock_set_at_s;
-        node->time.has_clock = kept->clock_set_at_s != 0;
+        node->time.has_clock = kept->unix_at_zero != 0;
         node->time.unix_at_zero = kept->unix_at_zero;
         // A clock that was reset would put the next sample into a far future.
         if ((uint32_t)(kept->sample_at_s - now_s) <= 2 * node->provisioning.interval_s)
@@ -252,7 +252,7 @@ uint32_t nd_step(nd_node* node) {
 
 bool nd_may_sleep(const nd_node* node) {
     if (node->state == ND_STOPPED) return true;
-    if (node->state != ND_RUNNING || nd_wants_to_send(node) || node->asking != ND_NOTHING) return false;
+    if (node->state != ND_RUNNING || nd_wants_to_send(node) || node->asking) return false;
     size_t size = 0;
     if (dt_take(&node->dtls, &size) != NULL || node->dtls.state == DT_HANDSHAKE) return false;
     return !node->modem_started || node->link->is_quiet(node->link_self);

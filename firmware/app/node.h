@@ -36,10 +36,10 @@ typedef struct nd_kept {
     uint32_t next_mid;
     int32_t link;  // nd_link.kept()
     uint32_t sample_at_s;
-    uint32_t clock_set_at_s;  // 0: there is no clock
+    uint32_t clock_set_at_s;  // or last found right; 0: never asked
     uint32_t hold_until_s;    // with `holding`
     uint8_t holding, stopped, troubles, padding;
-    int64_t unix_at_zero;
+    int64_t unix_at_zero;  // 0: there is no clock
 } nd_kept;
 
 typedef struct nd_retained {
@@ -51,8 +51,6 @@ typedef struct nd_retained {
 // Readings of one message: as many as fit with short names are four or five.
 #define ND_PACK_BYTES 256u
 #define ND_PACK_READINGS 5u
-
-typedef enum nd_asking { ND_NOTHING, ND_TIME, ND_READINGS } nd_asking;
 
 // Since nd_init(), for the log and for a person who looks.
 typedef struct nd_counts {
@@ -91,7 +89,8 @@ typedef struct nd_node {
     uint32_t sample_at_s;
     nd_time time;
     uint32_t clock_set_at_s;
-    nd_asking asking;
+    bool asking;     // a request with readings is outstanding
+    bool asks_time;  // it says what our clock says
     uint32_t asked_readings;
     uint8_t resends_looked;  // retransmissions after which the modem was asked for lost news
     uint8_t troubles;        // in a row

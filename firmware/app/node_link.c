@@ -19,13 +19,14 @@
 // After so many requests without an answer the gateway may have lost the session; a handshake tells.
 #define UNANSWERED_MAX 2u
 
-// The clock is asked for once a day; its crystal goes wrong by two seconds in that time.
+// The clock is checked once a day; its crystal goes wrong by two seconds in that time.
 #define CLOCK_S 86400u
+
+// Year 9999 (RFC 3339): whatever is behind is no time.
+#define CLOCK_MAX_S 253402300799u
 
 // More steps than that in one call would be a fault of ours, and are left for the next.
 #define TURNS_MAX 16
-
-#define CONTENT_FORMAT_CBOR 60  // RFC 8949 section 9.4
 
 static void hold_off(nd_node* node, uint32_t seconds) {
     node->holding_off = true;
@@ -48,39 +49,25 @@ static bool wants_clock(const nd_node* node) {
     return node->clock_set_at_s == 0 || (uint32_t)(node->time.now_s - node->clock_set_at_s) >= CLOCK_S;
 }
 
-// CBOR tag 1 and an integer, as the gateway's /time gives it.
-static bool read_time(const co_message* response, int64_t* seconds) {
-    const uint8_t* bytes = response->payload;
-    if (response->payload_size < 2 || bytes[0] != 0xc1) return false;
-    const size_t width = bytes[1] == 0x1a ? 4u : bytes[1] == 0x1b ? 8u : 0u;
-    if (width == 0 || response->payload_size != 2 + width) return false;
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; ++i)
-        value = value << 8 | bytes[2 + i];
-    if (value > INT64_MAX) return false;
-    *seconds = (int64_t)value;
-    return true;
-}
-
 static void begin_request(nd_node* node) {
-    co_request request = {.confirmable = true, .content_format = CO_NO_FORMAT, .accept = CO_NO_FORMAT};
-    node->asking = wants_clock(node) ? ND_TIME : ND_READINGS;
-    if (node->asking == ND_TIME) {
-        request.method = CO_GET;
-        request.path = "time";
-        request.accept = CONTENT_FORMAT_CBOR;
-    } else {
-        request.method = CO_POST;
-        request.path = node->provisioning.resource;
-        request.content_format = (int32_t)SM_CONTENT_FORMAT;
-        request.payload = node->pack;
-        request.payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, node->readings_a_message,
-                                       node->sensors, &node->time, &node->asked_readings);
-    }
+    node->asks_time = wants_clock(node);
+    const uint64_t clock_ms =
+        node->time.has_clock ? (uint64_t)(node->time.unix_at_zero + node->time.now_s) * 1000u : 0;
+    const co_request request = {
+        .method = CO_POST,
+        .confirmable = true,
+        .path = node->provisioning.resource,
+        .content_format = (int32_t)SM_CONTENT_FORMAT,
+        .accept = CO_NO_FORMAT,
+        .payload = node->pack,
+        .payload_size = nd_pack(node->pack, sizeof node->pack, &node->ring, node->readings_a_message,
+                                node->sensors, &node->time, &node->asked_readings),
+        .time_ms = node->asks_time ? &clock_ms : NULL,
+    };
     node->resends_looked = 0;
-    if (co_begin(&node->coap, &request)) return;
+    node->asking = co_begin(&node->coap, &request);
+    if (node->asking) return;
     // A reading that makes no message never will.
-    node->asking = ND_NOTHING;
     ++node->counts.refused;
     rg_pop(&node->ring);
 }
@@ -91,17 +78,25 @@ static void drop_readings(nd_node* node, uint32_t* count) {
     *count += node->asked_readings;
 }
 
-static void take_clock(nd_node* node, const co_message* response) {
-    int64_t now = 0;
-    // A gateway that does not tell the time is asked again tomorrow; times are relative until then.
-    node->clock_set_at_s = node->time.now_s == 0 ? 1 : node->time.now_s;
-    if (response->code != CO_CONTENT || !read_time(response, &now)) return;
+// What a 2.xx says of our clock: the time, where it is wrong. A gateway that says nothing agrees, or knows
+// nothing of this; times are relative then.
+static void take_clock(nd_node* node) {
+    if (!node->asks_time) return;
+    const co_message* response = &node->coap.response;
+    const uint32_t now_s = node->time.now_s;
+    // The answer to a retransmission may be of its first sending: good for want of a better one, and the next
+    // request asks again.
+    const bool fresh = node->coap.retransmissions == 0;
+    if (fresh) node->clock_set_at_s = now_s == 0 ? 1 : now_s;
+    if (!response->has_time || response->time_ms / 1000u > CLOCK_MAX_S || (!fresh && node->time.has_clock))
+        return;
+    if (!fresh) node->clock_set_at_s = now_s - CLOCK_S;
     node->time.has_clock = true;
-    node->time.unix_at_zero = now - node->time.now_s;
+    node->time.unix_at_zero = (int64_t)((response->time_ms + 500u) / 1000u) - now_s;
     nd_log(node, PORT_LOG_INFO, "clock: set by the gateway", "");
 }
 
-static void take_response(nd_node* node, nd_asking asked) {
+static void take_response(nd_node* node) {
     const co_message* response = &node->coap.response;
     const uint32_t retry_s = co_retry_after_s(response);
     const unsigned class_ = response->code >> 5;
@@ -116,9 +111,6 @@ static void take_response(nd_node* node, nd_asking asked) {
                "");
         node->state = ND_STOPPED;
         hold_off(node, STOPPED_S);
-    } else if (asked == ND_TIME) {
-        achieved(node);
-        take_clock(node, response);
     } else if (class_ == 5) {
         hold_off_for_trouble(node);
     } else if (class_ == 4) {
@@ -127,16 +119,16 @@ static void take_response(nd_node* node, nd_asking asked) {
         drop_readings(node, &node->counts.refused);
     } else {
         achieved(node);
+        take_clock(node);
         drop_readings(node, &node->counts.acknowledged);
         nd_log_count(node, "readings: ", node->asked_readings, " acknowledged");
     }
 }
 
 static void end_request(nd_node* node) {
-    const nd_asking asked = node->asking;
-    node->asking = ND_NOTHING;
+    node->asking = false;
     if (node->coap.state == CO_ANSWERED) {
-        take_response(node, asked);
+        take_response(node);
     } else {
         ++node->counts.unanswered;
         hold_off_for_trouble(node);
@@ -173,8 +165,8 @@ static void end_failed_session(nd_node* node) {
     };
     nd_log(node, PORT_LOG_WARNING, "session: ", kReasons[node->dtls.reason]);
     ++node->counts.handshakes_failed;
-    if (node->asking != ND_NOTHING) {
-        node->asking = ND_NOTHING;
+    if (node->asking) {
+        node->asking = false;
         co_close(&node->coap);
     }
     dt_close(&node->dtls);
@@ -189,7 +181,7 @@ static bool take_datagram(nd_node* node) {
     const uint32_t now = nd_now(node);
     dt_receive(&node->dtls, datagram, size, now);
     while ((size = dt_read(&node->dtls, node->plain, sizeof node->plain, now)) > 0)
-        if (co_receive(&node->coap, node->plain, size, now) && node->asking != ND_NOTHING) end_request(node);
+        if (co_receive(&node->coap, node->plain, size, now) && node->asking) end_request(node);
     node->link->received_seen(node->link_self);
     return true;
 }
@@ -207,8 +199,8 @@ static bool take_sending(nd_node* node) {
 // others.
 static sn_release release_of(const nd_node* node) {
     if (node->dtls.state != DT_ESTABLISHED) return SN_MORE_FOLLOWS;
-    if (node->asking == ND_NOTHING) return SN_RELEASE_NOW;  // the acknowledgement of an answer
-    const bool last = node->asking == ND_READINGS && node->ring.count <= node->asked_readings;
+    if (!node->asking) return SN_RELEASE_NOW;  // the acknowledgement of an answer
+    const bool last = node->ring.count <= node->asked_readings;
     return last ? SN_RELEASE_AFTER : SN_MORE_FOLLOWS;
 }
 
@@ -223,14 +215,14 @@ static bool move_coap(nd_node* node) {
     const uint32_t now = nd_now(node);
     size_t size = 0;
     if (node->dtls.state != DT_ESTABLISHED || dt_take(&node->dtls, &size) != NULL) return false;
-    if (node->asking == ND_NOTHING && nd_wants_to_send(node)) begin_request(node);
+    if (!node->asking && nd_wants_to_send(node)) begin_request(node);
     co_step(&node->coap, now);
     // What was sent again may have been answered, and the news of it lost.
-    if (node->asking != ND_NOTHING && node->coap.retransmissions > node->resends_looked) {
+    if (node->asking && node->coap.retransmissions > node->resends_looked) {
         node->resends_looked = node->coap.retransmissions;
         node->link->look(node->link_self);
     }
-    if (node->asking != ND_NOTHING && co_is_over(node->coap.state)) {
+    if (node->asking && co_is_over(node->coap.state)) {
         end_request(node);
         return true;
     }
@@ -271,7 +263,6 @@ uint32_t nd_link_step(nd_node* node) {
         moved = send_datagram(node) || moved;
     }
     if (moved) return 0;
-    if (node->asking != ND_NOTHING && node->dtls.out_size == 0)
-        wait = least(wait, co_step(&node->coap, nd_now(node)));
+    if (node->asking && node->dtls.out_size == 0) wait = least(wait, co_step(&node->coap, nd_now(node)));
     return wait;
 }

@@ -35,11 +35,15 @@ static bool take_extended(reader* in, unsigned nibble, uint32_t* value) {
     return true;
 }
 
-static uint32_t uint_of(const uint8_t* bytes, size_t size) {
-    uint32_t value = 0;
+static uint64_t long_of(const uint8_t* bytes, size_t size) {
+    uint64_t value = 0;
     for (size_t i = 0; i < size; ++i)
         value = (value << 8) | bytes[i];
     return value;
+}
+
+static uint32_t uint_of(const uint8_t* bytes, size_t size) {
+    return (uint32_t)long_of(bytes, size);
 }
 
 static void note_option(co_message* message, uint32_t number, const uint8_t* value, size_t size) {
@@ -64,6 +68,11 @@ static void note_option(co_message* message, uint32_t number, const uint8_t* val
             }
             message->has_block2 = true;
             message->block2 = uint_of(value, size);
+            break;
+        case CO_OPTION_TIME:
+            if (size > sizeof message->time_ms) break;
+            message->has_time = true;
+            message->time_ms = long_of(value, size);
             break;
         default:
             // Odd numbers are critical (RFC 7252 section 5.4.6).
@@ -160,6 +169,14 @@ static void put_uint_option(writer* to, uint32_t number, uint32_t value) {
     put_option(to, number, bytes + 3 - size, size);
 }
 
+static void put_time_option(writer* to, uint64_t ms) {
+    uint8_t bytes[8];
+    size_t size = 0;
+    for (unsigned shift = 64; shift > 0; shift -= 8)
+        if (size > 0 || ms >> (shift - 8) != 0) bytes[size++] = (uint8_t)(ms >> (shift - 8));
+    put_option(to, CO_OPTION_TIME, bytes, size);
+}
+
 static void put_path(writer* to, const char* path) {
     while (*path != '\0') {
         const size_t size = strcspn(path, "/");
@@ -182,6 +199,7 @@ size_t co_write_request(uint8_t* out, size_t capacity, const co_request* request
     if (request->accept >= 0) put_uint_option(&to, OPTION_ACCEPT, (uint32_t)request->accept);
     if (request->block2 != NULL) put_uint_option(&to, OPTION_BLOCK2, *request->block2);
     if (request->no_response != 0) put_uint_option(&to, OPTION_NO_RESPONSE, request->no_response);
+    if (request->time_ms != NULL) put_time_option(&to, *request->time_ms);
     if (request->payload_size > 0) {
         const uint8_t marker = PAYLOAD_MARKER;
         put(&to, &marker, 1);

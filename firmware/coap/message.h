@@ -27,6 +27,11 @@ typedef enum co_type { CO_CON = 0, CO_NON = 1, CO_ACK = 2, CO_RST = 3 } co_type;
 #define CO_TOO_MANY_REQUESTS CO_CODE(4, 29)  // RFC 8516
 #define CO_SERVICE_UNAVAILABLE CO_CODE(5, 3)
 
+// The sender's clock: milliseconds since 1970. A gateway that finds it wrong answers with its own. Of the
+// range for experiments (RFC 7252 section 12.2), elective; gateways built with Eclipse Californium know it
+// too.
+#define CO_OPTION_TIME 65000u
+
 #define CO_NO_FORMAT (-1)         // no Content-Format, no Accept
 #define CO_TOKEN_BYTES_MAX 8      // RFC 7252 section 3
 #define CO_DEFAULT_MAX_AGE_S 60u  // RFC 7252 section 5.10.5
@@ -45,6 +50,8 @@ typedef struct co_message {
     uint32_t block2;  // as the option holds it (RFC 7959 section 2.2)
     const uint8_t* etag;
     size_t etag_size;  // 0: none
+    bool has_time;
+    uint64_t time_ms;  // of the gateway's clock, since 1970 (CO_OPTION_TIME)
     bool bad_option;   // critical and not understood, or of a wrong length: the message must be rejected
     const uint8_t* payload;
     size_t payload_size;
@@ -69,7 +76,8 @@ typedef struct co_request {
     uint8_t no_response;     // RFC 7967 section 2.1: classes not wanted; 0: no such option
     const uint8_t* payload;
     size_t payload_size;
-    const uint32_t* block2;  // the option's value (RFC 7959 section 2.2); null: none
+    const uint32_t* block2;   // the option's value (RFC 7959 section 2.2); null: none
+    const uint64_t* time_ms;  // our clock, since 1970; 0: we have none; null: no such option
 } co_request;
 
 // RFC 7967 section 2.1.

@@ -8,6 +8,7 @@
 
 #include "fakes/manual_clock.hpp"
 #include "narrowgate/coap/codec.hpp"
+#include "narrowgate/coap/node_clock.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -25,6 +26,7 @@ struct Ask {
     std::optional<std::uint16_t> accept{};
     std::optional<coap::BlockOption> block1{};
     MessageType type = MessageType::kConfirmable;
+    std::optional<WallTime> time{};
 };
 
 Fleet fleet_of_meters() {
@@ -59,6 +61,7 @@ protected:
         if (ask.format) writer.option_uint(coap::option::kContentFormat, *ask.format);
         if (ask.accept) writer.option_uint(coap::option::kAccept, *ask.accept);
         if (ask.block1) writer.option_uint(coap::option::kBlock1, ask.block1->value());
+        if (ask.time) coap::put_time(writer, *ask.time);
         writer.payload(bytes_of(ask.payload));
 
         const FleetPolicy* policy = policies_.find(fleet_);
@@ -192,6 +195,21 @@ TEST_F(ResourcesTest, TheListOfResourcesNamesThoseOfTheFleet) {
     EXPECT_NE(payload_of(answer).find("</telemetry>"), std::string::npos);
     EXPECT_NE(payload_of(answer).find("</time>"), std::string::npos);
     EXPECT_EQ(payload_of(answer).find("position"), std::string::npos);
+}
+
+TEST_F(ResourcesTest, ANodeWhoseClockIsWrongIsToldTheTimeWithItsAcknowledgement) {
+    const WallTime now = clock_.now().wall;
+    const auto told = [&](const Ask& asked) -> std::optional<WallTime> {
+        const Answer answer = ask(asked);
+        const auto message = coap::decode(answer.reply).value();
+        const auto value = message.first(coap::option::kTime);
+        return value ? std::optional(coap::node_time(*value)) : std::nullopt;
+    };
+    EXPECT_EQ(told({}), std::nullopt);
+    EXPECT_EQ(told({.time = now - seconds(4)}), std::nullopt);
+    EXPECT_EQ(told({.time = now - seconds(6)}), std::chrono::floor<milliseconds>(now));
+    EXPECT_EQ(told({.time = WallTime{}}), std::chrono::floor<milliseconds>(now));
+    EXPECT_EQ(told({.payload = "no JSON", .time = WallTime{}}), std::nullopt);  // that one is not kept
 }
 
 TEST_F(ResourcesTest, ANodeThatSendsTooOftenIsToldWhenToComeBack) {

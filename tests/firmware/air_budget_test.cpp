@@ -43,7 +43,8 @@ TEST(NodeAirBudgetTest, AReadingOfThreeValuesFitsItsBudgetBothWays) {
                              .no_response = 0,
                              .payload = pack.data(),
                              .payload_size = pack.size(),
-                             .block2 = nullptr};
+                             .block2 = nullptr,
+                             .time_ms = nullptr};
     ASSERT_TRUE(co_begin(&client, &request));
     std::size_t size = 0;
     const std::uint8_t* message = co_take(&client, node.now(), &size);

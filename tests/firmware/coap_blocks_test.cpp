@@ -32,7 +32,8 @@ protected:
                                  .no_response = 0,
                                  .payload = nullptr,
                                  .payload_size = 0,
-                                 .block2 = nullptr};
+                                 .block2 = nullptr,
+                                 .time_ms = nullptr};
         co_blocks_init(&blocks_, &request, out_.data(), out_.size());
     }
 

@@ -37,7 +37,8 @@ protected:
                                  .no_response = no_response,
                                  .payload = bytes_of(payload).data(),
                                  .payload_size = payload.size(),
-                                 .block2 = nullptr};
+                                 .block2 = nullptr,
+                                 .time_ms = nullptr};
         return co_begin(&client_, &request);
     }
 
@@ -129,7 +130,8 @@ TEST_F(NodeCoapTest, TheContentOfAnAnswerArrives) {
                              .no_response = 0,
                              .payload = nullptr,
                              .payload_size = 0,
-                             .block2 = nullptr};
+                             .block2 = nullptr,
+                             .time_ms = nullptr};
     ASSERT_TRUE(co_begin(&client_, &request));
     const Bytes bytes = taken();
     const auto read = asked(bytes);

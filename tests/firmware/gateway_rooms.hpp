@@ -11,6 +11,7 @@
 
 #include "lib/dtls/gateway.hpp"
 #include "narrowgate/coap/message_layer.hpp"
+#include "narrowgate/coap/node_clock.hpp"
 #include "narrowgate/payload/envelope.hpp"
 #include "narrowgate/payload/validate.hpp"
 
@@ -56,17 +57,6 @@ private:
     }
 
     coap::Response response_to(const coap::Request& request) {
-        if (request.path.text() == "time") {
-            if (!tells_time) return {.code = coap::Code::kNotFound};
-            const auto unix_s = static_cast<std::uint32_t>(wall_seconds());
-            time_ = {0xc1,
-                     0x1a,
-                     static_cast<std::uint8_t>(unix_s >> 24),
-                     static_cast<std::uint8_t>(unix_s >> 16),
-                     static_cast<std::uint8_t>(unix_s >> 8),
-                     static_cast<std::uint8_t>(unix_s)};
-            return {.code = coap::Code::kContent, .content_format = 60, .payload = time_};
-        }
         EXPECT_EQ(request.path.text(), "t");
         EXPECT_EQ(payload::reject_reason(request.content_format, request.payload), std::nullopt);
         if (coap::class_of(answer.code) != 2) return answer;
@@ -77,15 +67,12 @@ private:
         const auto envelope = nlohmann::json::parse(payload::render_envelope(reading));
         for (const auto& record : envelope.at("senml"))
             records.push_back(record);
-        return answer;
-    }
-
-    std::int64_t wall_seconds() const {
-        return std::chrono::floor<seconds>(gateway.clock.now().wall).time_since_epoch().count();
+        coap::Response told = answer;
+        if (tells_time) told.time = coap::clock_correction(request.time, gateway.clock.now().wall);
+        return told;
     }
 
     coap::MessageLayer layer_;
-    Bytes time_;
 };
 
 }  // namespace narrowgate::firmware

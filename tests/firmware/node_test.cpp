@@ -52,6 +52,39 @@ TEST_F(NodeTest, AGatewayWithoutTheTimeGetsRelativeTimes) {
     EXPECT_NEAR(world_.records[0].at("t").get<double>(), static_cast<double>(wall), 8);
 }
 
+TEST_F(NodeTest, TheClockCostsNoExchangeOfItsOwnAndIsCheckedOnceADay) {
+    ASSERT_TRUE(world_.delivers(1));
+    EXPECT_EQ(world_.requests, 1U);
+    EXPECT_TRUE(world_.node->time.has_clock);
+    ASSERT_TRUE(world_.node->asks_time);
+    for (std::size_t hour = 1; hour <= 23; ++hour) {
+        world_.sleeps(kHour);
+        ASSERT_TRUE(world_.delivers(hour + 1)) << hour;
+        EXPECT_FALSE(world_.node->asks_time) << hour;
+        EXPECT_TRUE(world_.node->time.has_clock) << hour;
+    }
+    world_.sleeps(kHour + 60'000);
+    ASSERT_TRUE(world_.delivers(25));
+    EXPECT_TRUE(world_.node->asks_time);
+    EXPECT_EQ(world_.requests, 25U);
+}
+
+TEST_F(NodeTest, AClockThatIsWrongIsPutRightWithTheNextAnswerThatSaysSo) {
+    ASSERT_TRUE(world_.delivers(1));
+    const auto right = world_.node->time.unix_at_zero;
+    world_.node->time.unix_at_zero -= 100;
+    world_.node->clock_set_at_s -= 86'400;
+    ASSERT_TRUE(world_.delivers(2, 2 * kHour));
+    EXPECT_NEAR(static_cast<double>(world_.node->time.unix_at_zero), static_cast<double>(right), 3);
+    // Two seconds are left alone: the way may take as long.
+    world_.node->time.unix_at_zero -= 2;
+    world_.node->clock_set_at_s -= 86'400;
+    const auto off = world_.node->time.unix_at_zero;
+    ASSERT_TRUE(world_.delivers(3, 2 * kHour));
+    EXPECT_TRUE(world_.node->asks_time);
+    EXPECT_EQ(world_.node->time.unix_at_zero, off);
+}
+
 // Registers are unsigned numbers, also those above 2^31.
 TEST_F(NodeTest, AFaultIsReportedByTheNextUplinkOnce) {
     ASSERT_TRUE(nd_report_fault(world_.node.get(), 6, 0x08001234, 0xfffffff9, 0x10000));

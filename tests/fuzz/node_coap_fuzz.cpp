@@ -27,7 +27,8 @@ int fetch_blocks(co_client& client, const std::uint8_t* data, std::size_t size) 
                              .no_response = 0,
                              .payload = nullptr,
                              .payload_size = 0,
-                             .block2 = nullptr};
+                             .block2 = nullptr,
+                             .time_ms = nullptr};
     co_blocks blocks;
     co_blocks_init(&blocks, &request, out.get(), kCapacity);
     for (std::size_t at = 1; at < size && co_blocks_ask(&blocks, &client);) {
@@ -68,7 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                              .no_response = static_cast<std::uint8_t>((data[0] & 2) != 0 ? CO_NO_SUCCESS : 0),
                              .payload = nullptr,
                              .payload_size = 0,
-                             .block2 = nullptr};
+                             .block2 = nullptr,
+                             .time_ms = nullptr};
     std::uint32_t now = 0;
     std::size_t taken = 0;
     if ((data[0] & 4) == 0) {

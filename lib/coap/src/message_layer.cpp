@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "narrowgate/coap/diagnostics.hpp"
+#include "narrowgate/coap/node_clock.hpp"
 
 namespace narrowgate::coap {
 namespace {
@@ -36,6 +37,7 @@ constexpr std::array kUnderstood = {
     UnderstoodOption{option::kSize1, 0, 4},
     UnderstoodOption{option::kNoResponse, 0, 1},
     UnderstoodOption{option::kRequestTag, 0, 8, true},
+    UnderstoodOption{option::kTime, 0, 8},
 };
 
 bool is_understood(const OptionView& option, bool repeated) {
@@ -68,6 +70,9 @@ bool take(Request& request, const OptionView& option) {
             return true;
         case option::kNoResponse:
             request.asked.no_response = static_cast<std::uint8_t>(*uint_of(option.value));
+            return true;
+        case option::kTime:
+            request.time = node_time(option.value);
             return true;
         default:
             return true;
@@ -197,6 +202,7 @@ Bytes respond(const Asked& asked, const Response& response) {
     option_block(option::kBlock1, response.block1);
     option_uint(option::kSize2, response.size2);
     option_uint(option::kSize1, response.size1);
+    if (response.time) put_time(writer, *response.time);
     writer.payload(response.payload);
     return out;
 }

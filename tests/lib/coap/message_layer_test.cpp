@@ -217,7 +217,7 @@ TEST_F(MessageLayerTest, RejectsThatInANonConfirmableSilently) {
 
 TEST_F(MessageLayerTest, IgnoresAnElectiveOptionItDoesNotUnderstand) {
     const auto request = request_of(telemetry()
-                                        .with(65'000, "whatever")
+                                        .with(65'004, "whatever")
                                         .with(option::kObserve, "")
                                         .with(option::kETag, "123456789")
                                         .with(option::kEcho, std::string(41, 'e')));

@@ -61,6 +61,7 @@ struct Request {
     std::optional<BlockOption> block1;
     std::optional<BlockOption> block2;
     std::optional<std::uint32_t> size1;  // bytes of the whole body, as announced
+    std::optional<WallTime> time;        // by the node's clock; 1970 when it has none
     ByteView payload;
     MessageView message;  // the whole, for other options
 };
@@ -85,6 +86,7 @@ struct Response {
     std::optional<BlockOption> block1{};
     std::optional<BlockOption> block2{};
     std::optional<ETag> etag{};
+    std::optional<WallTime> time{};  // for a node whose clock is wrong
     ByteView payload{};
 };
 

@@ -93,6 +93,9 @@ inline constexpr std::uint16_t kSize1 = 60;
 inline constexpr std::uint16_t kEcho = 252;        // RFC 9175 section 2.2.1
 inline constexpr std::uint16_t kNoResponse = 258;  // RFC 7967 section 2
 inline constexpr std::uint16_t kRequestTag = 292;  // RFC 9175 section 3.2.1
+// The sender's clock: milliseconds since 1970, 0 for "none". In the range for experiments (RFC 7252 section
+// 12.2) and elective; this is the number that Eclipse Californium's and Hono's nodes use for it.
+inline constexpr std::uint16_t kTime = 65000;
 }  // namespace option
 
 constexpr bool is_critical(std::uint16_t option_number) {
