@@ -10,6 +10,7 @@
 #include "daemon/api/loop_call.hpp"
 #include "daemon/api/metrics.hpp"
 #include "daemon/api/page.hpp"
+#include "daemon/control/look_routes.hpp"
 #include "narrowgate/ops/metrics.hpp"
 
 namespace narrowgate::daemon {
@@ -24,8 +25,6 @@ constexpr seconds kLoopPatience{5};
 constexpr seconds kEventInterval{2};
 constexpr seconds kTurn{1};
 constexpr milliseconds kFresh{500};
-constexpr std::string_view kDevices = "/v1/devices/";
-constexpr std::string_view kUpstreams = "/v1/upstreams/";
 
 HttpAnswer text(std::string_view type, std::string body, int status = 200) {
     return {{.status = status, .content_type = std::string(type), .body = std::move(body), .headers = {}},
@@ -138,11 +137,7 @@ HttpAnswer Api::get(const std::string& path, const HttpRequest& request) {
             call_in_loop<json>(parts_.loop, [this] { return history_.to_json(); }, kLoopPatience);
         return history ? json_answer(*history) : busy();
     }
-    if (path == "/v1/devices") return call("device.list", json::object());
-    if (path == "/v1/sessions") return call("sessions.list", json::object());
-    if (path.starts_with(kDevices)) return call("device.diagnose", {{"who", path.substr(kDevices.size())}});
-    if (path.starts_with(kUpstreams))
-        return call("upstream.traces", {{"upstream", path.substr(kUpstreams.size())}});
+    if (auto look = look_at(path, request.query)) return call(look->call, std::move(look->arguments));
     return error(404, "there is no " + request.method + " " + path, "docs/api.md lists what there is");
 }
 
@@ -152,7 +147,7 @@ HttpAnswer Api::call(const std::string& name, json arguments) {
         [this, name, arguments = std::move(arguments)]() mutable {
             return parts_.calls.call(name, arguments, Caller{.name = "the HTTP API"});
         },
-        kLoopPatience);
+        parts_.call_patience);
     if (!result) return busy();
     if (!*result) return error(404, result->error().what, result->error().cure);
     return json_answer(**result);

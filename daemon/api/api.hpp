@@ -8,10 +8,7 @@
 //     GET  /v1/history              rates of the last hour and day (rate_history.hpp)
 //     GET  /v1/events               server-sent events: the status, every two seconds
 //     GET  /v1/tail?fleet=F&device=D  server-sent events: readings as they are committed (tail.hpp)
-//     GET  /v1/devices              device.list of the control protocol
-//     GET  /v1/devices/NAME         device.diagnose
-//     GET  /v1/sessions             sessions.list
-//     GET  /v1/upstreams/NAME       upstream.traces
+//     GET  /v1/devices and others   calls that look (control/look_routes.hpp)
 //     POST /v1/reload               as SIGHUP; over the socket alone
 //
 // An error is {"error": {"what", "cure"}}. No key is shown anywhere.
@@ -45,6 +42,8 @@ public:
         // Nothing, or what is wrong with the file.
         std::function<std::optional<std::string>()> reload;
         Tail& tail;
+        // For a call, which may list a million devices. All else is given five seconds.
+        seconds call_patience{30};
     };
 
     static Expected<std::unique_ptr<Api>> open(const ops::HttpServerOptions& options, Parts parts);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "daemon/commands/invocation.hpp"
 #include "daemon/commands/owner.hpp"
 #include "daemon/control/calls.hpp"
@@ -6,8 +8,10 @@
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
+#include "daemon/control/look_routes.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
+#include "narrowgate/ops/http_client.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -15,8 +19,44 @@ namespace {
 // Long enough for an import of many devices on a slow disk.
 constexpr milliseconds kPatience = seconds(60);
 
+// RFC 9110 section 15.
+constexpr int kHttpOk = 200;
+constexpr int kHttpBusy = 503;
+
 std::unexpected<CallFailure> failed(Error error, ExitCode code = ExitCode::kFailed) {
     return std::unexpected(CallFailure{.code = code, .error = std::move(error)});
+}
+
+// Of a call over HTTP.
+std::expected<nlohmann::json, ControlFailure> look_at_daemon(const std::filesystem::path& socket,
+                                                             const std::string& target) {
+    const auto failure = [](ControlFailure::Kind kind, Error error) {
+        return std::unexpected(ControlFailure{.kind = kind, .error = std::move(error)});
+    };
+    auto response = ops::HttpClient(socket, kPatience).get(target);
+    if (!response) {
+        const bool running = response.error().kind != ops::HttpFailure::Kind::kNotRunning;
+        return failure(running ? ControlFailure::Kind::kUnreachable : ControlFailure::Kind::kNotRunning,
+                       std::move(response.error().error));
+    }
+    auto body = nlohmann::json::parse(response->body, nullptr, false);
+    if (response->status == kHttpOk && !body.is_discarded()) return body;
+    if (body.is_object() && body.contains("error")) {
+        const auto& error = body["error"];
+        return failure(response->status == kHttpBusy ? ControlFailure::Kind::kUnreachable
+                                                     : ControlFailure::Kind::kRefused,
+                       {error.value("what", ""), error.value("cure", "")});
+    }
+    return failure(ControlFailure::Kind::kUnreachable,
+                   {fmt::format("{} answered GET {} with status {}, and not as a gateway does",
+                                socket.string(), target, response->status),
+                    "see that this command and the daemon are of one version: narrowgate --version"});
+}
+
+std::expected<nlohmann::json, ControlFailure> ask(const GatewayOptions& gateway, std::string_view call,
+                                                  const nlohmann::json& arguments) {
+    if (const auto target = target_of(call, arguments)) return look_at_daemon(gateway.api_socket(), *target);
+    return ask_daemon(gateway.control_socket(), call, arguments, kPatience);
 }
 
 ExitCode exit_code_of(ControlFailure::Kind kind) {
@@ -61,7 +101,7 @@ std::expected<nlohmann::json, CallFailure> call_daemon(const Invocation& invocat
         return std::unexpected(CallFailure{
             .code = ExitCode::kConfiguration, .error = {}, .mistakes = std::move(gateway.error())});
     }
-    auto result = ask_daemon(gateway->control_socket(), call, arguments, kPatience);
+    auto result = ask(*gateway, call, arguments);
     if (!result) return failed(std::move(result.error().error), exit_code_of(result.error().kind));
     return *std::move(result);
 }
@@ -74,7 +114,7 @@ std::expected<nlohmann::json, CallFailure> call_daemon_or_store(const Invocation
         return std::unexpected(CallFailure{
             .code = ExitCode::kConfiguration, .error = {}, .mistakes = std::move(gateway.error())});
     }
-    auto result = ask_daemon(gateway->control_socket(), call, arguments, kPatience);
+    auto result = ask(*gateway, call, arguments);
     if (result) return *std::move(result);
     if (result.error().kind == ControlFailure::Kind::kNotRunning)
         return call_store(invocation, call, arguments);

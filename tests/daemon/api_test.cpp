@@ -59,7 +59,8 @@ protected:
                                        .calls = calls_,
                                        .status = some_status,
                                        .reload = [this] { return wrong_; },
-                                       .tail = *tail_});
+                                       .tail = *tail_,
+                                       .call_patience = seconds(3)});
         ASSERT_TRUE(api) << api.error().text();
         api_ = std::move(*api);
         thread_ = std::jthread([this] { loop_->run(); });

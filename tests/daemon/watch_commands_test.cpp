@@ -157,7 +157,7 @@ TEST_F(WatchCommandsTest, WithoutAGatewayThereIsNothingToSee) {
     api_.reset();
     for (const char* const command : {"tail", "top"}) {
         EXPECT_EQ(type_at(config_, {command}), ExitCode::kNotRunning);
-        EXPECT_THAT(err_, HasSubstr("no gateway runs at"));
+        EXPECT_THAT(err_, HasSubstr("nobody listens at"));
     }
     EXPECT_EQ(type_at(config_, {"upstreams"}), ExitCode::kNotRunning);
 }

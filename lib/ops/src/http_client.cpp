@@ -19,7 +19,7 @@ HttpFailure failure_at(const std::filesystem::path& socket) {
         case SocketState::kMissing:
         case SocketState::kStale:
             return {HttpFailure::Kind::kNotRunning,
-                    {fmt::format("no gateway runs at {}", socket.string()),
+                    {fmt::format("narrowgate is not running: nobody listens at {}", socket.string()),
                      "start it: systemctl start narrowgate"}};
         case SocketState::kForbidden:
             return {HttpFailure::Kind::kUnreachable,

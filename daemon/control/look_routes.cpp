@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/control/look_routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "narrowgate/ops/http_client.hpp"
+
+namespace narrowgate::daemon {
+namespace {
+
+using nlohmann::json;
+
+struct Route {
+    std::string_view call;
+    std::string_view path;    // ends in "/" when a last segment follows
+    std::string_view last{};  // the argument that the last segment is
+    // A parameter, with its value, that tells this call from another one on its path.
+    std::string_view key{};
+    std::string_view value{};
+};
+
+// What has a parameter of its own comes before what has none.
+constexpr std::array kRoutes = {
+    Route{"status", "/v1/status"},
+    Route{"device.list", "/v1/devices"},
+    Route{"device.show", "/v1/devices/", "device", "verdict", "no"},
+    Route{"device.diagnose", "/v1/devices/", "who"},
+    Route{"sessions.list", "/v1/sessions"},
+    Route{"upstream.traces", "/v1/upstreams/", "upstream"},
+    Route{"store.show", "/v1/store"},
+    Route{"dead_letters.list", "/v1/dead-letters"},
+};
+
+bool leads_to(const Route& route, std::string_view path, const std::map<std::string, std::string>& query) {
+    const bool there = route.last.empty() ? path == route.path
+                                          : path.starts_with(route.path) && path.size() > route.path.size();
+    if (!there || route.key.empty()) return there;
+    const auto found = query.find(std::string(route.key));
+    return found != query.end() && found->second == route.value;
+}
+
+// A query has only text: "count" is the one argument of these calls that is a number.
+json argument_of(std::string_view name, const std::string& text) {
+    if (name != "count") return text;
+    std::uint64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || end != text.data() + text.size()) return text;
+    return count;
+}
+
+std::string text_of(const json& argument) {
+    return argument.is_string() ? argument.get<std::string>() : argument.dump();
+}
+
+}  // namespace
+
+std::optional<Look> look_at(std::string_view path, const std::map<std::string, std::string>& query) {
+    const auto route = std::ranges::find_if(
+        kRoutes, [&](const Route& candidate) { return leads_to(candidate, path, query); });
+    if (route == kRoutes.end()) return std::nullopt;
+    Look look{std::string(route->call), json::object()};
+    for (const auto& [name, value] : query)
+        if (name != route->key) look.arguments[name] = argument_of(name, value);
+    if (!route->last.empty()) look.arguments[route->last] = path.substr(route->path.size());
+    return look;
+}
+
+std::optional<std::string> target_of(std::string_view call, const json& arguments) {
+    const auto route = std::ranges::find(kRoutes, call, &Route::call);
+    if (route == kRoutes.end()) return std::nullopt;
+    std::string target(route->path);
+    if (!route->last.empty()) target += ops::url_encoded(text_of(arguments.at(route->last)));
+    char between = '?';
+    const auto add = [&](std::string_view name, std::string_view value) {
+        target.append(1, std::exchange(between, '&'))
+            .append(name)
+            .append("=")
+            .append(ops::url_encoded(value));
+    };
+    if (!route->key.empty()) add(route->key, route->value);
+    for (const auto& [name, value] : arguments.items())
+        if (name != route->last) add(name, text_of(value));
+    return target;
+}
+
+}  // namespace narrowgate::daemon

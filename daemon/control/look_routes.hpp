@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which calls only look, and where the HTTP API has them. The command line asks there; what changes
+// something, or hands out keys, goes by the control socket, whose server knows who asks.
+//
+//     status                       GET /v1/status
+//     device.list                  GET /v1/devices
+//     device.diagnose {who}        GET /v1/devices/WHO
+//     device.show {device}         GET /v1/devices/DEVICE?verdict=no
+//     sessions.list {count?}       GET /v1/sessions?count=N
+//     upstream.traces {upstream}   GET /v1/upstreams/NAME
+//     store.show {count?}          GET /v1/store?count=N
+//     dead_letters.list {upstream?, count?}   GET /v1/dead-letters?upstream=NAME&count=N
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace narrowgate::daemon {
+
+struct Look {
+    std::string call;
+    nlohmann::json arguments;  // an object
+};
+
+// What a GET asks for. Nothing: no call is there.
+std::optional<Look> look_at(std::string_view path, const std::map<std::string, std::string>& query);
+
+// The path and query of a GET that makes this call, encoded. Nothing: it is none that only looks.
+std::optional<std::string> target_of(std::string_view call, const nlohmann::json& arguments);
+
+}  // namespace narrowgate::daemon
