@@ -35,6 +35,8 @@ MAX_RESIDENT_BYTES = 300
 RESIDENT_FROM = 100_000
 MAX_FIRST_ANSWER_S = 1.0
 MAX_CPU_RATIO = 1.3
+MAX_STATUS_MS = 50
+STATUS_RUNS = 21
 
 
 @dataclasses.dataclass
@@ -156,6 +158,7 @@ class Bench:
         resident = meters[many].resident_bytes()
         figures["asleep"] = {"resident_bytes": resident,
                              "resident_bytes_per_session": (resident - empty_bytes) / sessions}
+        figures["status_ms"] = status_ms(many)
         figures |= self.wake({many: sessions, few: FEW}, meters,
                              {many: figures["warm_start"]["highest_number"] + 1,
                               few: first_of_few["highest_number"] + 1})
@@ -202,6 +205,18 @@ class Bench:
                 "cpu_ratio": awake["many"]["cpu_us_per_request"] / awake["few"]["cpu_us_per_request"]}
 
 
+def status_ms(gateway):
+    """How long `narrowgate status` takes, as a person types it: the median and the worst."""
+    gateway.command("status")
+    took = []
+    for _ in range(STATUS_RUNS):
+        began = time.monotonic()
+        gateway.command("status")
+        took.append((time.monotonic() - began) * 1e3)
+    took.sort()
+    return {"median": took[STATUS_RUNS // 2], "worst": took[-1]}
+
+
 def forget_cached_pages(folder):
     """So that the next reader of these files has to wait for the disk."""
     os.sync()
@@ -216,6 +231,7 @@ def verdicts(figures):
     starts = [figures[start]["first_answer_s"] for start in ("cold_start", "warm_start")]
     found = [("first answer after start, s", max(starts), MAX_FIRST_ANSWER_S),
              (f"CPU of a request, times that among {FEW}", figures["cpu_ratio"], MAX_CPU_RATIO),
+             ("narrowgate status, ms", figures["status_ms"]["median"], MAX_STATUS_MS),
              ("handshakes", figures["handshakes"], 0)]
     if figures["sessions"] >= RESIDENT_FROM:
         found.insert(0, ("RSS of a sleeping session, bytes", figures["asleep"]["resident_bytes_per_session"],
@@ -247,6 +263,8 @@ def print_results(results):
         row(f"… among {FEW} in the same minute", awake("few", "cpu_us_per_request")),
         row("… ratio", lambda r: f"{r['cpu_ratio']:.2f}"),
         row("requests/s", lambda r: f"{r['awake']['many']['requests_per_second']:.0f}"),
+        row("narrowgate status, median ms", lambda r: f"{r['status_ms']['median']:.1f}"),
+        row("… the worst of " + str(STATUS_RUNS), lambda r: f"{r['status_ms']['worst']:.1f}"),
         row("requests sent again", lambda r: r["awake"]["many"]["repeats"]),
         row("handshakes", lambda r: r["handshakes"]),
     ])
