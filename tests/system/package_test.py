@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """P1 and P2 over the life of the package on a clean Debian under its own systemd: installed, set up by `init`, one
-reading through; replaced under load without a handshake and without a datagram lost; killed; started with mistakes;
+reading through; replaced under load without a handshake and without a datagram lost; killed; hung; started with mistakes;
 removed, which keeps the state; purged, which keeps nothing.
 """
 
@@ -18,6 +18,8 @@ NODES = 20
 INTERVAL = 0.2  # of a node: 100 readings a second in all
 # Longer than any restart here takes: what is sent again was lost, and not merely late.
 PATIENCE = 20
+# Readings of a node in five seconds: more than two turns of a watchdog of two.
+INTERVALS_OF_WATCHDOG = 25
 CONFIG = "/etc/narrowgate/narrowgate.toml"
 
 
@@ -149,6 +151,28 @@ def crash(stage, machine, broker):
     end_load(nodes, broker)
 
 
+def hang(stage, machine, broker):
+    """A process that does nothing any more is ended by systemd's watchdog; to nodes that is another crash."""
+    drop_in = machine.root / "etc/systemd/system/narrowgate.service.d/patience.conf"
+    drop_in.parent.mkdir()
+    # The unit's minute is longer than a test should take. What is stopped does not hear SIGABRT either.
+    drop_in.write_text("[Service]\nWatchdogSec=2\nTimeoutAbortSec=2\n")
+    machine.do("systemctl", "daemon-reload")
+    machine.do("systemctl", "restart", "narrowgate")
+    nodes = start_load(stage, machine, "hang")
+    before = machine.show("MainPID")
+    more_readings(nodes, NODES * INTERVALS_OF_WATCHDOG)
+    check(machine.show("MainPID") == before, "the watchdog ends a process that works")
+    machine.do("kill", "-STOP", before)
+    wait_for(lambda: machine.show("MainPID") not in ("0", before) and is_active(machine), 30, "the service after a hang")
+    check("Watchdog timeout" in machine.journal(), f"it was not the watchdog:\n{machine.journal()}")
+    more_readings(nodes, NODES * 3)
+    end_load(nodes, broker)
+    drop_in.unlink()
+    machine.do("systemctl", "daemon-reload")
+    machine.do("systemctl", "restart", "narrowgate")
+
+
 def reload_and_restart_with_mistakes(machine):
     """A file with a mistake: the one that runs goes on, a start fails once, and is not tried again."""
     file = machine.root / CONFIG.lstrip("/")
@@ -217,6 +241,7 @@ def package(stage):
         one_reading(stage, machine, broker, set_up(machine, pki, broker))
         upgrade(stage, machine, broker, later)
         crash(stage, machine, broker)
+        hang(stage, machine, broker)
         reload_and_restart_with_mistakes(machine)
         seal_by_a_credential(machine)
         remove_and_purge(machine, later)

@@ -2,14 +2,13 @@
 //
 // ST's NUCLEO-F207ZG (UM1974) with a SARA-N2 at its Arduino connector. Which pin goes where, and what has to
 // be done by hand, is in docs/firmware.md.
-#include <string.h>
-
-#include "base/text.h"
 #include "boards/common/board.h"
+#include "base/text.h"
 #include "boards/common/console.h"
 #include "boards/stm32f207/backup.h"
 #include "boards/stm32f207/clock.h"
 #include "boards/stm32f207/gpio.h"
+#include "boards/stm32f207/ports.h"
 #include "boards/stm32f207/power.h"
 #include "boards/stm32f207/registers.h"
 #include "boards/stm32f207/rng.h"
@@ -17,13 +16,9 @@
 #include "boards/stm32f207/sensors.h"
 #include "boards/stm32f207/startup.h"
 #include "boards/stm32f207/systick.h"
-#include "boards/stm32f207/usart.h"
 #include "boards/stm32f207/watchdog.h"
 
 const char bd_name[] = "nucleo-f207zg";
-
-#define CONSOLE_BAUD 115200u
-#define MODEM_BAUD 9600u
 
 // UM1974: the ST-LINK's serial port, the three LEDs, the blue button; D0, D1, D7 and D8 of the Arduino
 // connector.
@@ -45,7 +40,6 @@ enum { NOTE_STANDBY = 1, NOTE_FAULT = 2 };
 // What is due meanwhile is a button or an LED: not oftener.
 #define LIGHTS_MS 10u
 
-static st_usart console, modem;
 static st_rng rng;
 static st_clock clocks;
 static st_rtc_source rtc;
@@ -62,14 +56,6 @@ void st_on_tick(void) {
         st_pin_set(kLights[i], (lit >> i & 1u) != 0);
 }
 
-void st_on_usart3(void) {
-    st_usart_interrupt(&console);
-}
-
-void st_on_usart6(void) {
-    st_usart_interrupt(&modem);
-}
-
 static uint8_t* retained(void* self) {
     (void)self;
     return (uint8_t*)(uintptr_t)ST_BACKUP_SRAM;
@@ -81,21 +67,6 @@ void st_on_fault(const cr_fault* fault) {
     st_backup_start();
     cr_leave(retained(NULL), fault);
     st_backup_leave_note(NOTE_FAULT, 0);
-}
-
-static size_t uart_write(void* self, const uint8_t* bytes, size_t size) {
-    (void)self;
-    return st_usart_write(&modem, bytes, size);
-}
-
-static size_t uart_read(void* self, uint8_t* bytes, size_t size) {
-    (void)self;
-    return st_usart_read(&modem, bytes, size);
-}
-
-static uint32_t uart_lost(void* self) {
-    (void)self;
-    return st_usart_lost(&modem);
 }
 
 static uint32_t millis(void* self) {
@@ -120,17 +91,10 @@ static bool entropy(void* self, uint8_t* bytes, size_t size) {
     return false;
 }
 
-static bool nv_read(void* self, size_t offset, uint8_t* bytes, size_t size) {
-    (void)self;
-    if (offset > ST_PROVISIONING_BYTES || size > ST_PROVISIONING_BYTES - offset) return false;
-    memcpy(bytes, (const uint8_t*)(uintptr_t)ST_PROVISIONING_PAGE + offset, size);
-    return true;
-}
-
 static void idle(uint32_t ms) {
     const uint32_t until = ticks + ms;
-    while ((ms == PORT_NEVER || !port_reached(ticks, until)) && !st_usart_has_bytes(&modem) &&
-           !st_usart_has_bytes(&console))
+    while ((ms == PORT_NEVER || !port_reached(ticks, until)) && !st_modem_has_bytes() &&
+           !st_console_has_bytes())
         st_wait_for_interrupt();
 }
 
@@ -139,8 +103,8 @@ static void stop(uint32_t ms) {
         idle(ms);
         return;
     }
-    st_usart_drain(&console);
-    st_usart_drain(&modem);
+    st_console_drain();
+    st_modem_drain();
     const uint32_t before = st_rtc_seconds();
     st_systick_stop();
     st_power_stop(kModemRx);
@@ -164,8 +128,8 @@ static void stay_awake_for(uint32_t ms) {
 // The watchdog would end standby within half a minute, and only a reset stops it: the first thing that
 // follows the reset is standby (bd_start).
 static _Noreturn void standby(uint32_t ms) {
-    st_usart_drain(&console);
-    st_usart_drain(&modem);
+    st_console_drain();
+    st_modem_drain();
     if (rtc != ST_RTC_NONE && st_rtc_wake_after(ms))
         st_backup_leave_note(NOTE_STANDBY, ms);
     else
@@ -189,7 +153,7 @@ static void watchdog_feed(void* self) {
 
 static void reset(void* self) {
     (void)self;
-    st_usart_drain(&console);
+    st_console_drain();
     st_reset_system();
 }
 
@@ -204,13 +168,13 @@ static void modem_reset(void* self, bool held) {
 }
 
 static const port_table kPort = {
-    .uart_write = uart_write,
-    .uart_read = uart_read,
-    .uart_lost = uart_lost,
+    .uart_write = st_modem_write,
+    .uart_read = st_modem_read,
+    .uart_lost = st_modem_lost,
     .millis = millis,
     .seconds = seconds,
     .entropy = entropy,
-    .nv_read = nv_read,
+    .nv_read = st_provisioning_read,
     .retained = retained,
     .sleep = sleep_for,
     .watchdog_feed = watchdog_feed,
@@ -238,11 +202,11 @@ const nd_sensors* bd_sensors(void) {
 }
 
 void bd_console_write(const char* bytes, size_t size) {
-    st_usart_write_all(&console, (const uint8_t*)bytes, size);
+    st_console_write((const uint8_t*)bytes, size);
 }
 
 size_t bd_console_read(uint8_t* bytes, size_t size) {
-    return st_usart_read(&console, bytes, size);
+    return st_console_read(bytes, size);
 }
 
 void bd_show(lt_pattern pattern) {
@@ -280,10 +244,7 @@ static void start_pins(void) {
 static void start_ports(void) {
     st_set(RCC_APB1ENR, RCC_APB1ENR_USART3);
     st_set(RCC_APB2ENR, RCC_APB2ENR_USART6);
-    st_usart_start(&console, USART3_BASE, clocks.apb1_hz, CONSOLE_BAUD);
-    st_usart_start(&modem, USART6_BASE, clocks.apb2_hz, MODEM_BAUD);
-    st_enable_interrupt(ST_IRQ_USART3);
-    st_enable_interrupt(ST_IRQ_USART6);
+    st_ports_start(clocks.apb1_hz, clocks.apb2_hz);
 }
 
 static void say_troubles(bool kept) {

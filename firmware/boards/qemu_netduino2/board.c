@@ -4,23 +4,19 @@
 // answers. What an STM32F207 has beside is stood in for: the backup SRAM and the battery-backed clock by SRAM
 // that start-up leaves alone, the random number generator by the machine's, standby by waiting and a reset,
 // the watchdog by a count. The provisioning page is where the emulator's command line has put it.
-#include <string.h>
-
 #include "boards/common/board.h"
 #include "boards/common/console.h"
 #include "boards/qemu_netduino2/semihosting.h"
+#include "boards/stm32f207/ports.h"
 #include "boards/stm32f207/registers.h"
 #include "boards/stm32f207/startup.h"
 #include "boards/stm32f207/systick.h"
-#include "boards/stm32f207/usart.h"
 
 const char bd_name[] = "qemu-netduino2";
 
 // The emulated core runs at that, whatever its RCC was told; a real one's buses would be a half and a
 // quarter.
 #define CORE_HZ 120000000u
-#define CONSOLE_BAUD 115200u
-#define MODEM_BAUD 9600u
 
 // As the hardware's at its slowest.
 #define WATCHDOG_MS 32768u
@@ -37,7 +33,6 @@ typedef struct kept {
 #define KEPT_MARK UINT32_C(0x4e474b51)
 extern kept st_kept;
 
-static st_usart console, modem;
 static volatile uint32_t ticks;  // milliseconds
 static volatile uint32_t fed_at;
 static uint32_t faults_at;  // a fault for a test: then; 0: none
@@ -60,32 +55,9 @@ void st_on_tick(void) {
     if (now - fed_at > WATCHDOG_MS) reset_because(BD_WATCHDOG);
 }
 
-void st_on_usart3(void) {
-    st_usart_interrupt(&console);
-}
-
-void st_on_usart6(void) {
-    st_usart_interrupt(&modem);
-}
-
 void st_on_fault(const cr_fault* fault) {
     cr_leave((uint8_t*)st_kept.retained, fault);
     st_kept.boot = BD_FAULT;
-}
-
-static size_t uart_write(void* self, const uint8_t* bytes, size_t size) {
-    (void)self;
-    return st_usart_write(&modem, bytes, size);
-}
-
-static size_t uart_read(void* self, uint8_t* bytes, size_t size) {
-    (void)self;
-    return st_usart_read(&modem, bytes, size);
-}
-
-static uint32_t uart_lost(void* self) {
-    (void)self;
-    return st_usart_lost(&modem);
 }
 
 static uint32_t millis(void* self) {
@@ -104,13 +76,6 @@ static bool entropy(void* self, uint8_t* bytes, size_t size) {
     return !no_entropy && sh_entropy(bytes, size);
 }
 
-static bool nv_read(void* self, size_t offset, uint8_t* bytes, size_t size) {
-    (void)self;
-    if (offset > ST_PROVISIONING_BYTES || size > ST_PROVISIONING_BYTES - offset) return false;
-    memcpy(bytes, (const uint8_t*)(uintptr_t)ST_PROVISIONING_PAGE + offset, size);
-    return true;
-}
-
 static uint8_t* retained(void* self) {
     (void)self;
     return (uint8_t*)st_kept.retained;
@@ -121,9 +86,9 @@ static void sleep(void* self, port_depth depth, uint32_t ms) {
     (void)self;
     const uint32_t until = ticks + ms;
     const bool standby = depth == PORT_SLEEP_STANDBY;
-    while ((ms == PORT_NEVER || !port_reached(ticks, until)) && (standby || !st_usart_has_bytes(&modem))) {
+    while ((ms == PORT_NEVER || !port_reached(ticks, until)) && (standby || !st_modem_has_bytes())) {
         if (standby) fed_at = ticks;  // it does not count in standby
-        if (!standby && st_usart_has_bytes(&console)) break;
+        if (!standby && st_console_has_bytes()) break;
         st_wait_for_interrupt();
     }
     if (standby) reset_because(BD_WOKE);
@@ -146,13 +111,13 @@ static void modem_pin(void* self, bool on) {
 }
 
 static const port_table kPort = {
-    .uart_write = uart_write,
-    .uart_read = uart_read,
-    .uart_lost = uart_lost,
+    .uart_write = st_modem_write,
+    .uart_read = st_modem_read,
+    .uart_lost = st_modem_lost,
     .millis = millis,
     .seconds = seconds,
     .entropy = entropy,
-    .nv_read = nv_read,
+    .nv_read = st_provisioning_read,
     .retained = retained,
     .sleep = sleep,
     .watchdog_feed = watchdog_feed,
@@ -186,11 +151,11 @@ const nd_sensors* bd_sensors(void) {
 }
 
 void bd_console_write(const char* bytes, size_t size) {
-    st_usart_write_all(&console, (const uint8_t*)bytes, size);
+    st_console_write((const uint8_t*)bytes, size);
 }
 
 size_t bd_console_read(uint8_t* bytes, size_t size) {
-    return st_usart_read(&console, bytes, size);
+    return st_console_read(bytes, size);
 }
 
 void bd_show(lt_pattern pattern) {
@@ -227,10 +192,7 @@ static bd_boot why_it_starts(void) {
 
 bd_boot bd_start(void) {
     const bd_boot boot = why_it_starts();
-    st_usart_start(&console, USART3_BASE, CORE_HZ / 4, CONSOLE_BAUD);
-    st_usart_start(&modem, USART6_BASE, CORE_HZ / 2, MODEM_BAUD);
-    st_enable_interrupt(ST_IRQ_USART3);
-    st_enable_interrupt(ST_IRQ_USART6);
+    st_ports_start(CORE_HZ / 4, CORE_HZ / 2);
     st_systick_start(CORE_HZ);
     uint32_t value = 0;
     no_entropy = sh_argument("no-entropy", &value) && value != 0;
