@@ -81,4 +81,10 @@ void Command::callback(std::function<void()> chosen) const {
     app_->callback(std::move(chosen));
 }
 
+void Command::callback_when_alone(std::function<void()> chosen) const {
+    app_->callback([app = app_, chosen = std::move(chosen)] {
+        if (app->get_subcommands().empty()) chosen();
+    });
+}
+
 }  // namespace narrowgate::daemon

@@ -59,6 +59,8 @@ public:
     void footer(const std::string& text) const;
     // Called when the arguments name this command.
     void callback(std::function<void()> chosen) const;
+    // The same of one whose subcommands may all be left out.
+    void callback_when_alone(std::function<void()> chosen) const;
 
 private:
     CLI::App* app_;

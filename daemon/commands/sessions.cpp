@@ -86,18 +86,28 @@ Command add_subcommand(const Command& sessions, Invocation& invocation,
     return command;
 }
 
+void add_count_option(const Command& command, Arguments& arguments) {
+    command.add_option("--last", arguments.count, "How many sessions to show, up to 1000")
+        .type_name("COUNT")
+        .between(0, 1000)
+        .capture_default_str();
+}
+
 }  // namespace
 
 void add_sessions_command(const Command& app, Invocation& invocation) {
     const Command sessions = app.add_subcommand("sessions", "Look at sessions, end them, move them");
-    sessions.require_subcommand(1);
     const auto arguments = std::make_shared<Arguments>();
+    add_config_option(sessions, invocation);
+    add_json_option(sessions, invocation);
+    add_count_option(sessions, *arguments);
+    sessions.callback_when_alone([&invocation, arguments] {
+        invocation.action = [&invocation, arguments] { return list(invocation, *arguments); };
+    });
+    sessions.footer("Alone it is the same as `sessions list`.\n");
     Command command =
         add_subcommand(sessions, invocation, arguments, "list", "Those heard last, and exports kept", list);
-    command.add_option("--last", arguments->count, "How many sessions to show, up to 1000")
-        .type_name("COUNT")
-        .between(0, 1000)
-        .capture_default_str();
+    add_count_option(command, *arguments);
     command.footer(
         "Asks the running daemon, or opens the store itself when none runs. What it shows is up to a minute\n"
         "old; `narrowgate device show` has a device's session as it is now.\n");

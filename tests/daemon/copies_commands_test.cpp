@@ -69,7 +69,7 @@ protected:
         return CommandTest::open_store(directory_.path() / gateway);
     }
     std::uint64_t sessions_at(const std::string& gateway) {
-        return ask(gateway, {"sessions", "list"}).at("sessions").get<std::uint64_t>();
+        return ask(gateway, {"sessions"}).at("sessions").get<std::uint64_t>();
     }
 
     const std::filesystem::path key_ = directory_.path() / "transfer.key";
