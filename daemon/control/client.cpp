@@ -28,7 +28,7 @@ std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& sock
                           "start it: systemctl start narrowgate");
         case EACCES:
             return failed(Kind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
-                          "run as root, or as a member of the group that owns the socket");
+                          "be root, or one of its group: usermod -aG narrowgate YOU, and log in anew");
         default:
             return failed(Kind::kUnreachable,
                           fmt::format("{}: {}", socket.string(), system_message(error_number)),

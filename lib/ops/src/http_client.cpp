@@ -23,8 +23,8 @@ HttpFailure failure_at(const std::filesystem::path& socket) {
                      "start it: systemctl start narrowgate"}};
         case SocketState::kForbidden:
             return {HttpFailure::Kind::kUnreachable,
-                    {fmt::format("{}: it is for the gateway's group", socket.string()),
-                     "be root, or one of the group: usermod -aG narrowgate YOU, and log in anew"}};
+                    {fmt::format("no permission to use {}", socket.string()),
+                     "be root, or one of its group: usermod -aG narrowgate YOU, and log in anew"}};
         case SocketState::kServed:
             break;
     }
