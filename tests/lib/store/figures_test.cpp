@@ -32,7 +32,8 @@ protected:
         EXPECT_TRUE(reader.has_value());
         std::vector<FiguresRow> rows;
         for (bool more = true; more;)
-            more = (*reader)->next(at_once, [&](FiguresRow&& row) { rows.push_back(std::move(row)); }).value();
+            more =
+                (*reader)->next(at_once, [&](FiguresRow&& row) { rows.push_back(std::move(row)); }).value();
         return rows;
     }
 };
