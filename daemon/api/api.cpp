@@ -137,10 +137,16 @@ HttpAnswer Api::get(const std::string& path, const HttpRequest& request) {
             call_in_loop<json>(parts_.loop, [this] { return history_.to_json(); }, kLoopPatience);
         return history ? json_answer(*history) : busy();
     }
-    if (auto look = look_at(path, request.query)) return call(look->call, std::move(look->arguments));
+    if (auto look = look_at(path, request.query)) {
+        const auto count = look->arguments.find("count");
+        if (count != look->arguments.end() && !count->is_number())
+            return error(400, "count is no whole number", "write ?count=20");
+        return call(look->call, std::move(look->arguments));
+    }
     return error(404, "there is no " + request.method + " " + path, "docs/api.md lists what there is");
 }
 
+// ?count=N, and ?fleet=F where there is one.
 HttpAnswer Api::call(const std::string& name, json arguments) {
     const auto result = call_in_loop<Expected<json>>(
         parts_.loop,

@@ -22,12 +22,16 @@ struct Route {
     std::string_view value{};
 };
 
-// What has a parameter of its own comes before what has none.
+// What has a parameter of its own comes before what has none, and a path before what it is a part of.
 constexpr std::array kRoutes = {
     Route{"status", "/v1/status"},
     Route{"device.list", "/v1/devices"},
     Route{"device.show", "/v1/devices/", "device", "verdict", "no"},
+    Route{"devices.silent", "/v1/devices/silent"},
+    Route{"devices.costly", "/v1/devices/costly"},
+    Route{"devices.slow", "/v1/devices/slow"},
     Route{"device.diagnose", "/v1/devices/", "who"},
+    Route{"fleets", "/v1/fleets"},
     Route{"sessions.list", "/v1/sessions"},
     Route{"upstream.traces", "/v1/upstreams/", "upstream"},
     Route{"store.show", "/v1/store"},
@@ -72,7 +76,14 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     const auto route = std::ranges::find(kRoutes, call, &Route::call);
     if (route == kRoutes.end()) return std::nullopt;
     std::string target(route->path);
-    if (!route->last.empty()) target += ops::url_encoded(text_of(arguments.at(route->last)));
+    if (!route->last.empty()) {
+        const std::string last = text_of(arguments.at(route->last));
+        // A device may have the name of a list.
+        const std::map<std::string, std::string> query{{std::string(route->key), std::string(route->value)}};
+        const auto back = look_at(target + last, query);
+        if (!back || back->call != call) return std::nullopt;
+        target += ops::url_encoded(last);
+    }
     char between = '?';
     const auto add = [&](std::string_view name, std::string_view value) {
         target.append(1, std::exchange(between, '&'))

@@ -7,6 +7,9 @@
 //     device.list                  GET /v1/devices
 //     device.diagnose {who}        GET /v1/devices/WHO
 //     device.show {device}         GET /v1/devices/DEVICE?verdict=no
+//     devices.silent {count?, fleet?}         GET /v1/devices/silent?count=N&fleet=F; devices.costly likewise
+//     devices.slow {count?}        GET /v1/devices/slow?count=N
+//     fleets                       GET /v1/fleets
 //     sessions.list {count?}       GET /v1/sessions?count=N
 //     upstream.traces {upstream}   GET /v1/upstreams/NAME
 //     store.show {count?}          GET /v1/store?count=N
@@ -29,7 +32,8 @@ struct Look {
 // What a GET asks for. Nothing: no call is there.
 std::optional<Look> look_at(std::string_view path, const std::map<std::string, std::string>& query);
 
-// The path and query of a GET that makes this call, encoded. Nothing: it is none that only looks.
+// The path and query of a GET that makes this call, encoded. Nothing: it is none that only looks, or what it
+// asks for has the name of something else there.
 std::optional<std::string> target_of(std::string_view call, const nlohmann::json& arguments);
 
 }  // namespace narrowgate::daemon

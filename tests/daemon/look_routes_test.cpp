@@ -14,6 +14,9 @@ TEST(LookRoutesTest, EachCallThatLooksHasAPlace) {
         {"device.list", json::object(), "/v1/devices"},
         {"device.diagnose", {{"who", "a/b c"}}, "/v1/devices/a%2Fb%20c"},
         {"device.show", {{"device", "wm-1"}}, "/v1/devices/wm-1?verdict=no"},
+        {"devices.silent", {{"fleet", "water"}}, "/v1/devices/silent?fleet=water"},
+        {"devices.slow", json::object(), "/v1/devices/slow"},
+        {"fleets", json::object(), "/v1/fleets"},
         {"sessions.list", {{"count", 7}}, "/v1/sessions?count=7"},
         {"upstream.traces", {{"upstream", "aws"}}, "/v1/upstreams/aws"},
         {"store.show", json::object(), "/v1/store"},
@@ -42,6 +45,13 @@ TEST(LookRoutesTest, AGetIsTheCallThatItsPathAndQuerySay) {
     EXPECT_EQ(look("/v1/sessions", {{"count", "-1"}}), R"(sessions.list {"count":"-1"})");
     EXPECT_EQ(look("/v1/sessions", {{"count", "99999999999999999999"}}),
               R"(sessions.list {"count":"99999999999999999999"})");
+}
+
+TEST(LookRoutesTest, ADeviceWithTheNameOfAListIsNotTakenForIt) {
+    EXPECT_EQ(target_of("device.diagnose", {{"who", "silent"}}), std::nullopt);
+    EXPECT_EQ(target_of("device.show", {{"device", "silent"}}), "/v1/devices/silent?verdict=no");
+    EXPECT_EQ(look_at("/v1/devices/silent", {})->call, "devices.silent");
+    EXPECT_EQ(look_at("/v1/devices/silent", {{"verdict", "no"}})->call, "device.show");
 }
 
 TEST(LookRoutesTest, NothingThatChangesSomethingOrShowsKeysHasAPlace) {
