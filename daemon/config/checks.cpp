@@ -3,18 +3,21 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "daemon/config/sections.hpp"
 #include "daemon/config/units.hpp"
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/topic_limits.hpp"
-#include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 // The longest path that a unix socket can have, its NUL left out (unix(7)).
 constexpr std::size_t kMaxSocketPathBytes = 107;
+
+// IANA's "mqtt".
+constexpr std::uint16_t kPlainMqttPort = 1883;
 
 std::string upstream_key(std::size_t index, std::string_view key) {
     return fmt::format("upstream[{}].{}", index, key);
@@ -31,10 +34,11 @@ void warn_of_lonely_batches(const UpstreamConfig& upstream, const FleetSource& s
     if (upstream.batch_bytes == 0 || !route.shadow.empty()) return;
     const auto topic = TopicTemplate::parse(route.topic);
     if (!topic || !topic->has_device()) return;
-    findings.warn(source.file, route_key(index, "topic"),
-                  fmt::format("has {{device}}, so that no batch of \"{}\" holds readings of two devices",
-                              route.upstream),
-                  "leave {device} out, since each row of a batch names its device; or write batch_size = 0");
+    findings.warn(
+        source.file, route_key(index, "topic"),
+        fmt::format("the topic has {{device}}, so that no batch of \"{}\" holds readings of two devices",
+                    route.upstream),
+        "leave {device} out, since each row of a batch names its device; or write batch_size = 0");
 }
 
 // What AWS IoT Core would drop or slow down without a word.
@@ -44,17 +48,70 @@ void warn_of_aws_limits(const Config& config, std::size_t index, const std::stri
     if (upstream.profile != ProfileKind::kAwsIot) return;
     const PaceLimits& pace = upstream.pace;
     if (pace.publishes_per_second <= 0 || pace.publishes_per_second > aws::kMostPublishesPerSecond) {
-        findings.warn(file, upstream_key(index, "publishes_per_second"),
-                      fmt::format("is {}: AWS IoT Core drops what is above 100 on one connection",
-                                  pace.publishes_per_second <= 0 ? "no limit" : "too much"),
-                      "leave it out, and raise connections for more");
+        findings.warn(
+            file, upstream_key(index, "publishes_per_second"),
+            fmt::format("publishes_per_second is {}: AWS IoT Core drops what is above 100 on one connection",
+                        pace.publishes_per_second <= 0 ? "no limit" : "too much"),
+            "leave it out, and raise connections for more");
     }
     if (pace.bytes_per_second <= 0 || pace.bytes_per_second > aws::kMostBytesPerSecond) {
-        findings.warn(file, upstream_key(index, "bytes_per_second"),
-                      fmt::format("is {}: AWS IoT Core slows down what is above 512 KiB on one connection",
-                                  pace.bytes_per_second <= 0 ? "no limit" : "too much"),
-                      "leave it out, and raise connections for more");
+        findings.warn(
+            file, upstream_key(index, "bytes_per_second"),
+            fmt::format(
+                "bytes_per_second is {}: AWS IoT Core slows down what is above 512 KiB on one connection",
+                pace.bytes_per_second <= 0 ? "no limit" : "too much"),
+            "leave it out, and raise connections for more");
     }
+}
+
+// What has no effect, or one that is hardly meant.
+void warn_of_waste(const Config& config, std::size_t index, const std::string& file, Findings& findings) {
+    const UpstreamConfig& upstream = config.upstreams[index];
+    if (upstream.backlog.max_backlog > config.store.max_size) {
+        findings.warn(file, upstream_key(index, "max_backlog"),
+                      "max_backlog is above the store's max_size, which counts first",
+                      "make it smaller than max_size, or leave it out");
+    }
+    const auto endpoint = mqtt::endpoint_of(upstream.connection.url);
+    if (!endpoint) return;
+    if (endpoint->port == kPlainMqttPort) {
+        findings.warn(file, upstream_key(index, "url"),
+                      "port 1883 is that of MQTT without TLS, which narrowgate does not speak",
+                      "ask for the broker's port with TLS, mostly 8883");
+    }
+    std::string host = endpoint->host;
+    std::ranges::transform(host, host.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const bool is_aws =
+        host.find(".iot.") != std::string::npos && host.find(".amazonaws.com") != std::string::npos;
+    if (is_aws && upstream.profile != ProfileKind::kAwsIot) {
+        findings.warn(file, upstream_key(index, "url"),
+                      "this is AWS IoT Core, and without its profile its limits are not kept and port 443 is "
+                      "not answered",
+                      "add profile = \"aws-iot\" to this upstream");
+    } else if (is_aws && host.find("-ats.iot.") == std::string::npos) {
+        findings.warn(
+            file, upstream_key(index, "url"),
+            "the endpoint has no \"-ats\", so its certificate is of an authority that few trust any more",
+            "ask for the other: aws iot describe-endpoint --endpoint-type iot:Data-ATS");
+    }
+}
+
+// Names of hosts have no capitals (RFC 4343), and a port may be left out.
+bool is_same_broker(std::string_view left, std::string_view right) {
+    const auto one = mqtt::endpoint_of(left);
+    const auto other = mqtt::endpoint_of(right);
+    return one && other && one->port == other->port &&
+           std::ranges::equal(one->host, other->host, [](unsigned char a, unsigned char b) {
+               return std::tolower(a) == std::tolower(b);
+           });
+}
+
+void check_intervals(const Config& config, const FleetSource& source, Findings& findings) {
+    if (source.fleet.report_interval < config.dtls.session_lifetime) return;
+    findings.warn(source.file, "fleet.report_interval",
+                  "a node's session is forgotten before its next report, which then costs a handshake",
+                  "make dtls.session_lifetime a multiple of report_interval");
 }
 
 // A route names a topic where its upstream's profile has none of its own.
@@ -71,6 +128,11 @@ void check_topic(const Route& route, const UpstreamConfig& upstream, const std::
         findings.add(file, route_key(index, "topic"),
                      fmt::format("\"{}\" is missing", route_key(index, "topic")),
                      "add topic = \"dt/{fleet}/{device}/{resource}\"");
+    } else if (upstream.profile == ProfileKind::kMqtt && route.topic.starts_with('$')) {
+        findings.warn(
+            file, route_key(index, "topic"),
+            "the topic begins with '$', and most brokers let no client publish there (MQTT 5 section 4.7.2)",
+            "write one that begins otherwise");
     }
 }
 
@@ -104,7 +166,7 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
     if (upstream != nullptr) warn_of_lonely_batches(*upstream, source, index, findings);
     if (is_aws) {
         if (const auto why = beyond_limits(route.topic, aws_topic_limits())) {
-            findings.add(source.file, route_key(index, "topic"), "is " + *why,
+            findings.add(source.file, route_key(index, "topic"), "this is " + *why,
                          "shorten it; a Basic Ingest prefix ($aws/rules/NAME/) does not count");
         }
     }
@@ -144,23 +206,60 @@ void check_map(const FleetSource& source, std::size_t index, Findings& findings)
     }
 }
 
+void warn_of_unread_maps(const Config& config, const FleetSource& source, Findings& findings) {
+    const bool read = std::ranges::any_of(source.fleet.routes, [&](const Route& route) {
+        const UpstreamConfig* upstream = config.upstream(route.upstream);
+        return upstream == nullptr || upstream->profile == ProfileKind::kPelionEdge;
+    });
+    if (source.fleet.maps.empty() || read) return;
+    findings.warn(source.file, "map[0]",
+                  "no route of this fleet leads to a \"pelion-edge\" upstream, which alone reads maps",
+                  "add such a route, or remove each [[map]]");
+}
+
+void warn_of_idle_upstreams(const Config& config, const std::vector<FleetSource>& fleets,
+                            const std::string& file, Findings& findings) {
+    for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+        const std::string& name = config.upstreams[i].connection.name;
+        const bool used = std::ranges::any_of(fleets, [&](const FleetSource& source) {
+            return std::ranges::find(source.fleet.routes, name, &Route::upstream) !=
+                   source.fleet.routes.end();
+        });
+        if (used || name.empty()) continue;
+        findings.warn(file, upstream_key(i, "name"),
+                      fmt::format("no route of any fleet leads to \"{}\"", name),
+                      "add a [[route]] to a fleet's file, or remove this upstream");
+    }
+}
+
 }  // namespace
 
 void check_gateway(const Config& config, const std::string& file, Findings& findings) {
-    const auto socket = config.gateway.control_socket();
+    const GatewayOptions& gateway = config.gateway;
+    if (!gateway.state_directory.empty() && gateway.state_directory == gateway.runtime_directory) {
+        findings.warn(
+            file, "gateway.runtime_directory",
+            "this is the state directory too, which is for its owner alone: nobody of the group would reach "
+            "the sockets",
+            "choose another, such as \"/run/narrowgate\"");
+    }
+    // The first thousand ports open for root alone (capabilities(7), CAP_NET_BIND_SERVICE).
+    if (gateway.http_port != 0 && gateway.http_port < 1024) {
+        findings.warn(file, "gateway.http_port",
+                      fmt::format("port {} opens for root alone, and narrowgate runs as another user",
+                                  gateway.http_port),
+                      "choose one above 1023");
+    }
+    const auto socket = gateway.control_socket();
     if (socket.native().size() > kMaxSocketPathBytes) {
         findings.add(file, "gateway.runtime_directory",
                      fmt::format("the control socket's path would be {} bytes long, and {} are possible",
                                  socket.native().size(), kMaxSocketPathBytes),
                      "choose a shorter runtime_directory");
     }
-    if (config.upstreams.size() > store::kMaxUpstreams) {
-        findings.add(file, upstream_key(store::kMaxUpstreams, "name"),
-                     fmt::format("there are {} upstreams", config.upstreams.size()),
-                     fmt::format("{} are possible; remove the others", store::kMaxUpstreams));
-    }
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
         warn_of_aws_limits(config, i, file, findings);
+        warn_of_waste(config, i, file, findings);
         const mqtt::ConnectionOptions& upstream = config.upstreams[i].connection;
         for (std::size_t j = 0; j < i; ++j) {
             const mqtt::ConnectionOptions& other = config.upstreams[j].connection;
@@ -168,8 +267,8 @@ void check_gateway(const Config& config, const std::string& file, Findings& find
                 findings.add(file, upstream_key(i, "name"),
                              fmt::format("a second upstream \"{}\"", upstream.name),
                              "give each upstream a name of its own");
-            } else if (!upstream.url.empty() && !upstream.client_id.empty() && other.url == upstream.url &&
-                       other.client_id == upstream.client_id) {
+            } else if (!upstream.url.empty() && !upstream.client_id.empty() &&
+                       is_same_broker(other.url, upstream.url) && other.client_id == upstream.client_id) {
                 findings.add(file, upstream_key(i, "client_id"),
                              fmt::format("upstreams \"{}\" and \"{}\" are the same client at the same broker",
                                          other.name, upstream.name),
@@ -180,7 +279,9 @@ void check_gateway(const Config& config, const std::string& file, Findings& find
     }
 }
 
-void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, Findings& findings) {
+void check_fleets(const Config& config, const std::string& file, const std::vector<FleetSource>& fleets,
+                  Findings& findings) {
+    warn_of_idle_upstreams(config, fleets, file, findings);
     for (std::size_t i = 0; i < fleets.size(); ++i) {
         const FleetSource& source = fleets[i];
         const Fleet& fleet = source.fleet;
@@ -192,16 +293,16 @@ void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, 
                          fmt::format("a second fleet \"{}\"; the first is in {}", fleet.name, earlier->file),
                          "give each fleet a name of its own");
         }
-        if (fleet.routes.empty()) {
-            findings.add(source.file, Position{}, "the fleet has no route, so its nodes could send nothing",
+        check_intervals(config, source, findings);
+        if (fleet.routes.empty() && !source.routes_told) {
+            Position place = findings.origins.of(source.file, "fleet");
+            if (place.line == 0) place = {.line = 1, .column = 1};
+            findings.add(source.file, place, "the fleet has no route, so its nodes could send nothing",
                          "add a [[route]] with resource, upstream and topic");
-        }
-        if (fleet.max_payload >= config.store.max_size) {
-            findings.add(source.file, std::string("fleet.max_payload"), "one payload would fill the store",
-                         "make max_payload smaller than the store's max_size");
         }
         for (std::size_t index = 0; index < fleet.routes.size(); ++index)
             check_route(config, source, index, findings);
+        warn_of_unread_maps(config, source, findings);
         for (std::size_t index = 0; index < fleet.maps.size(); ++index)
             check_map(source, index, findings);
     }

@@ -108,6 +108,9 @@ std::optional<Route> read_route(TableReader& table) {
         table.wrong("resource", "cannot be used: " + pattern.error().what, pattern.error().cure);
         return std::nullopt;
     }
+    if (("/" + resource + "/").find("/+/") != std::string::npos || resource.find('#') != std::string::npos)
+        table.doubt("resource", "has a '+' or '#', which mean themselves here",
+                    "write \"*\" for one segment, \"**\" for the rest");
     route.resource = *std::move(pattern);
     return route;
 }
