@@ -94,7 +94,7 @@ std::optional<Route> read_route(TableReader& table) {
     table.read_text("resource", resource);
     table.require("upstream", "\"aws\"");
     table.read_name("upstream", route.upstream);
-    table.read_text("topic", route.topic);  // missing or not: by the upstream's profile (checks.cpp)
+    table.read_text("topic", route.topic);  // missing or not: by the upstream's profile (fleet_checks.cpp)
     if (!route.topic.empty()) {
         if (const auto topic = TopicTemplate::parse(route.topic); !topic)
             table.wrong("topic", "cannot be used: " + topic.error().what, topic.error().cure);

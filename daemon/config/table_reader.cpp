@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "daemon/config/addresses.hpp"
 #include "daemon/config/units.hpp"
 
 namespace narrowgate::daemon {
@@ -166,42 +167,8 @@ void TableReader::read_addresses(std::string_view key, std::vector<Address>& out
     static constexpr std::string_view kExample = "[\"[::]:5684\"]";
     const auto* array = take_as<Value::Array>(key, "an array of addresses", kExample);
     if (array == nullptr) return;
-    std::vector<Address> addresses;
-    std::vector<Position> places;
-    for (const Value& element : *array) {
-        const auto* text = std::get_if<std::string>(&element.data);
-        const auto address = text != nullptr ? Address::from_text(*text) : std::nullopt;
-        if (text == nullptr || !address || address->port == 0) {
-            const std::string words =
-                text != nullptr ? fmt::format("\"{}\"", shown(*text)) : std::string(element.kind());
-            findings_.add(file_, element.position, fmt::format("{} is no address and port", words),
-                          "write numbers, not names, such as \"[::]:5684\" or \"192.0.2.1:5684\"");
-        } else if (std::ranges::find(addresses, *address) != addresses.end()) {
-            findings_.add(file_, element.position, fmt::format("\"{}\" is listed twice", *text),
-                          "remove one");
-        } else {
-            addresses.push_back(*address);
-            places.push_back(element.position);
-        }
-    }
-    // "[::]" serves IPv4 too (IPV6_V6ONLY is off), and no second socket gets its port.
-    const auto is_any = [](const Address& address, bool v4) {
-        return address.is_v4() == v4 && std::ranges::all_of(std::span(address.ip).subspan(v4 ? 12 : 0),
-                                                            [](std::uint8_t byte) { return byte == 0; });
-    };
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
-        const bool covered =
-            is_any(addresses[i], true) && std::ranges::any_of(addresses, [&](const Address& other) {
-                return is_any(other, false) && other.port == addresses[i].port;
-            });
-        if (!covered) continue;
-        findings_.add(file_, places[i],
-                      fmt::format("\"{}\" is part of \"[::]:{}\", which serves IPv4 too", addresses[i].text(),
-                                  addresses[i].port),
-                      "remove it");
-    }
     if (array->empty()) wrong(key, "is empty", fmt::format("write at least one, such as {}", kExample));
-    out = std::move(addresses);
+    out = addresses_in(*array, file_, findings_);
 }
 
 const Entry* TableReader::find(std::string_view key) const {
