@@ -67,11 +67,11 @@ TEST(DeviceCsvTest, NamesEveryBadLine) {
 // cure.
 TEST(DeviceCsvTest, TablesOfOtherProgramsAreRefusedLineByLineWithACure) {
     const std::string key(kKey);
-    for (const std::string& bad :
-         {"a;water-meters;" + key, "a\twater-meters\t" + key, key + ",water-meters,a",
-          "a," + key + ",water-meters", "a,water-meters,0x" + key, "a,water-meters,\"" + key,
-          "a,water-meters," + key.substr(1), "a,water-meters,", std::string("a\0,w,", 5) + key,
-          std::string("identity;fleet;psk_hex")}) {
+    for (const std::string& bad : std::vector<std::string>{
+             "a;water-meters;" + key, "a\twater-meters\t" + key, key + ",water-meters,a",
+             "a," + key + ",water-meters", "a,water-meters,0x" + key, "a,water-meters,\"" + key,
+             "a,water-meters," + key.substr(1), "a,water-meters,", std::string("a\0,w,", 5) + key,
+             std::string("identity;fleet;psk_hex")}) {
         const auto table = parse_device_csv(line("good") + "\n" + bad + "\n");
         EXPECT_THAT(table.devices, SizeIs(1)) << bad;
         ASSERT_THAT(table.mistakes, SizeIs(1)) << bad;
