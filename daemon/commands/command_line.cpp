@@ -54,10 +54,13 @@ ExitCode Invocation::fail(const Error& error, ExitCode code) const {
 }
 
 ExitCode Invocation::fail(const Mistakes& mistakes) const {
-    for (const Mistake& mistake : mistakes)
+    // More are those of a file that is something else.
+    static constexpr std::size_t kMostLines = 100;
+    for (const Mistake& mistake : std::span(mistakes).first(std::min(mistakes.size(), kMostLines)))
         console.err << mistake.text() << '\n';
-    console.err << fmt::format("narrowgate: {} mistake{} in the configuration\n", mistakes.size(),
-                               mistakes.size() == 1 ? "" : "s");
+    console.err << fmt::format(
+        "narrowgate: {} mistake{} in the configuration{}\n", mistakes.size(), mistakes.size() == 1 ? "" : "s",
+        mistakes.size() > kMostLines ? fmt::format("; these are the first {}", kMostLines) : "");
     return ExitCode::kConfiguration;
 }
 

@@ -5,6 +5,8 @@
 
 #include <toml++/toml.h>
 
+#include "daemon/config/syntax.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -84,8 +86,7 @@ std::expected<Value::Table, Mistake> parse_document(const ConfigText& text) {
         return mistake(table.error().position, "arrays or tables too deep inside each other",
                        "no key needs more than two levels");
     } catch (const toml::parse_error& error) {
-        return mistake(position_of(error.source()), "not TOML: " + std::string(error.description()),
-                       "put this line right; later lines have not been read yet");
+        return std::unexpected(explain_syntax(text, position_of(error.source()), error.description()));
     }
 }
 

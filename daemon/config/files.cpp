@@ -20,6 +20,9 @@ std::string key_of_problem(const mqtt::ConnectionOptions& options, const std::st
          {"certificate_file", options.certificate_file.string()},
          {"ca_file", options.ca_file.string()},
          {"url", options.url}}};
+    // Two keys may name one file: the key's own name says which is meant.
+    for (const auto& [key, value] : values)
+        if (what.find(fmt::format("{} {}", key, value)) != std::string::npos) return std::string(key);
     for (const auto& [key, value] : values)
         if (what.find(value) != std::string::npos) return std::string(key);
     return "name";
@@ -41,6 +44,7 @@ void check_directory(const std::filesystem::path& directory, Maker maker, const 
     std::filesystem::path existing = directory;
     while (!std::filesystem::exists(existing, error) && !error && existing.has_relative_path())
         existing = existing.parent_path();
+    if (existing.empty()) existing = ".";  // of a relative path
     const auto add = [&](std::string what, std::string cure) {
         findings.add(file, std::string(key), std::move(what), std::move(cure));
     };
@@ -51,7 +55,7 @@ void check_directory(const std::filesystem::path& directory, Maker maker, const 
         add(fmt::format("{} is no directory", existing.string()), "move it away, or choose another");
     } else if (existing != directory && maker == Maker::kServiceManager) {
         return;
-    } else if (access(existing.empty() ? "." : existing.c_str(), W_OK | X_OK) != 0) {
+    } else if (access(existing.c_str(), W_OK | X_OK) != 0) {
         add(fmt::format("{} cannot be written: {}", existing.string(), system_message(errno)),
             fmt::format(
                 "run this as the user that runs narrowgate, or as root; if that is what you did: {} {}",

@@ -119,7 +119,7 @@ std::optional<Route> read_route(TableReader& table) {
     table.read_text("resource", resource);
     table.require("upstream", "\"aws\"");
     table.read_name("upstream", route.upstream);
-    table.read_text("topic", route.topic);  // missing or not: by the upstream's profile (checks.cpp)
+    table.read_text("topic", route.topic);  // missing or not: by the upstream's profile (fleet_checks.cpp)
     if (!route.topic.empty()) {
         if (const auto topic = TopicTemplate::parse(route.topic); !topic)
             table.wrong("topic", "cannot be used: " + topic.error().what, topic.error().cure);
@@ -133,6 +133,9 @@ std::optional<Route> read_route(TableReader& table) {
         table.wrong("resource", "cannot be used: " + pattern.error().what, pattern.error().cure);
         return std::nullopt;
     }
+    if (("/" + resource + "/").find("/+/") != std::string::npos || resource.find('#') != std::string::npos)
+        table.doubt("resource", "has a '+' or '#', which mean themselves here",
+                    "write \"*\" for one segment, \"**\" for the rest");
     route.resource = *std::move(pattern);
     return route;
 }

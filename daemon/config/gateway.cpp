@@ -66,6 +66,10 @@ void read_dtls(TableReader& top, Config& config) {
         admission.max_handshakes = options.max_handshakes;
         admission.max_handshakes_per_address = std::max<std::size_t>(1, options.max_handshakes / 2);
         table.read_count("max_handshakes_per_address", admission.max_handshakes_per_address, {1, 65'536});
+        if (admission.max_handshakes_per_address > options.max_handshakes) {
+            table.doubt("max_handshakes_per_address", "is above max_handshakes, which counts first",
+                        "make it smaller, or leave it out");
+        }
         table.read_duration("displace_after", options.displace_after, {100ms, 1h});
         table.read_count("lease_block", options.lease_block, {64, std::uint64_t{1} << 32});
         table.read_duration("repeat_answer_interval", options.repeat_answer_interval, {100ms, 1h});

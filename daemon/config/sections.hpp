@@ -26,11 +26,13 @@ Fleet read_fleet(TableReader& top);
 struct FleetSource {
     std::string file;
     Fleet fleet;
+    bool routes_told = false;  // what it has for routes is none, and that is a mistake already
 };
 
 // Contradictions between values that are each right.
 void check_gateway(const Config& config, const std::string& file, Findings& findings);
-void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, Findings& findings);
+void check_fleets(const Config& config, const std::string& file, const std::vector<FleetSource>& fleets,
+                  Findings& findings);
 
 // What a certificate of ours outside its dates is.
 enum class OutsideDates : std::uint8_t { kMistake, kWarning };

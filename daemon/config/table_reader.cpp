@@ -6,51 +6,49 @@
 
 #include <algorithm>
 
+#include "daemon/config/addresses.hpp"
 #include "daemon/config/units.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
-// "upstream[1].url" as the documentation names it: "upstream.url".
-std::string without_indices(std::string_view path) {
-    std::string name;
-    bool inside = false;
-    for (const char c : path) {
-        if (c == '[') inside = true;
-        if (!inside) name += c;
-        if (c == ']') inside = false;
-    }
-    return name;
+bool is_control(unsigned char c) {
+    return c < 0x20 || c == 0x7F;
+}
+
+// The value as it was probably meant, for an example: digits out of text, text around a number.
+std::string digits_in(const Entry* entry, std::string_view otherwise) {
+    const auto* text = entry != nullptr ? std::get_if<std::string>(&entry->value.data) : nullptr;
+    if (text == nullptr) return std::string(otherwise);
+    const auto last = text->find_last_of("0123456789");
+    if (last == std::string::npos) return std::string(otherwise);
+    const auto before = text->find_last_not_of("0123456789", last);
+    return text->substr(before + 1, last - before);
+}
+
+std::string quoted(const Entry* entry, std::string_view unit, std::string_view otherwise) {
+    const Value* value = entry != nullptr ? &entry->value : nullptr;
+    if (value != nullptr && value->array() != nullptr && !value->array()->empty())
+        value = &value->array()->front();
+    if (value == nullptr) return std::string(otherwise);
+    if (const auto* number = std::get_if<std::int64_t>(&value->data); number != nullptr && *number >= 0)
+        return fmt::format("\"{}{}\"", *number, unit);
+    const auto* text = std::get_if<std::string>(&value->data);
+    return text != nullptr ? fmt::format("\"{}\"", shown(*text)) : std::string(otherwise);
+}
+
+// More digits than any duration or size has.
+bool is_beyond_all(std::string_view text) {
+    constexpr std::size_t kMostDigits = 19;
+    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    return digits > kMostDigits;
+}
+
+std::string did_you_mean(const std::optional<std::string>& meant) {
+    return meant ? fmt::format("; did you mean \"{}\"?", *meant) : "";
 }
 
 }  // namespace
-
-Position Origins::of(const std::string& file, std::string key) const {
-    while (true) {
-        const auto found = positions_.find({file, key});
-        if (found != positions_.end()) return found->second;
-        const auto dot = key.rfind('.');
-        if (dot == std::string::npos) return {};
-        key.resize(dot);
-    }
-}
-
-void Findings::add(const std::string& file, Position position, std::string what, std::string cure) {
-    mistakes.push_back({.file = file,
-                        .line = position.line,
-                        .column = position.column,
-                        .what = std::move(what),
-                        .cure = std::move(cure)});
-}
-
-void Findings::warn(const std::string& file, const std::string& key, std::string what, std::string cure) {
-    const Position position = origins.of(file, key);
-    warnings.push_back({.file = file,
-                        .line = position.line,
-                        .column = position.column,
-                        .what = std::move(what),
-                        .cure = std::move(cure)});
-}
 
 TableReader::TableReader(const Value::Table& table, Position position, std::string name,
                          const std::string& file, Findings& findings)
@@ -61,18 +59,34 @@ TableReader::TableReader(const Value::Table& table, Position position, std::stri
 TableReader::~TableReader() {
     for (const Entry& entry : table_) {
         if (std::ranges::find(taken_, entry.key) != taken_.end()) continue;
-        const auto meant = nearest(entry.key, taken_);
-        const std::string where = name_.empty() ? "" : fmt::format(" in [{}]", without_indices(name_));
-        findings_.add(file_, entry.position, fmt::format("unknown key \"{}\"{}", entry.key, where),
-                      meant ? fmt::format("did you mean \"{}\"?", *meant)
-                            : fmt::format("known here: {}", fmt::join(taken_, ", ")));
+        if (const auto meant = nearest(entry.key, taken_))
+            std::erase_if(missing_, [&](const Missing& missing) { return missing.key == *meant; });
+        findings_.unknown_keys.push_back(
+            {.file = file_,
+             .position = entry.position,
+             .section = without_indices(name_),
+             .key = entry.key,
+             .is_table = entry.value.table() != nullptr || entry.value.array() != nullptr,
+             .known = taken_});
     }
+    for (Missing& missing : missing_)
+        findings_.add(file_, position_, std::move(missing.what), std::move(missing.cure));
 }
 
 void TableReader::require(std::string_view key, std::string_view example) {
     if (has(key)) return;
-    findings_.add(file_, position_, fmt::format("\"{}\" is missing", path(key)),
-                  fmt::format("add {} = {}", key, example));
+    missing_.push_back({.key = std::string(key),
+                        .what = fmt::format("\"{}\" is missing", path(key)),
+                        .cure = fmt::format("add {} = {}", key, example)});
+}
+
+void TableReader::pass_missing_to(TableReader& parent, std::string_view key) {
+    for (Missing& missing : missing_) {
+        missing.cure += fmt::format(" below a line [{}]", name_);
+        missing.key = key;
+        parent.missing_.push_back(std::move(missing));
+    }
+    missing_.clear();
 }
 
 void TableReader::wrong(std::string_view key, std::string_view what, std::string_view cure) {
@@ -81,13 +95,20 @@ void TableReader::wrong(std::string_view key, std::string_view what, std::string
                   fmt::format("\"{}\" {}", path(key), what), std::string(cure));
 }
 
+void TableReader::doubt(std::string_view key, std::string_view what, std::string_view cure) {
+    const Entry* entry = find(key);
+    findings_.warn(file_, entry != nullptr ? entry->value.position : position_,
+                   fmt::format("\"{}\" {}", path(key), what), std::string(cure));
+}
+
 void TableReader::read_text(std::string_view key, std::string& out) {
-    const auto* text = take_as<std::string>(key, "a string", "\"text\"");
+    const auto* text = take_as<std::string>(key, "a string", quoted(find(key), "", "\"text\""));
     if (text == nullptr) return;
     if (text->empty()) {
         wrong(key, "is empty", "write a value or remove the key");
-    } else if (text->find('\0') != std::string::npos) {
-        wrong(key, "contains a NUL character", "remove \\u0000");
+    } else if (const auto odd = std::ranges::find_if(*text, is_control); odd != text->end()) {
+        const auto number = static_cast<unsigned>(static_cast<unsigned char>(*odd));
+        wrong(key, "contains a control character", fmt::format("remove \\u{:04x}", number));
     } else {
         out = *text;
     }
@@ -105,7 +126,7 @@ void TableReader::read_name(std::string_view key, std::string& out) {
     if (plain && name.size() <= kLongest) {
         out = std::move(name);
     } else {
-        wrong(key, fmt::format("is \"{}\", which is no name", name.substr(0, kLongest)),
+        wrong(key, fmt::format("is \"{}\", which is no name", shown(name)),
               "write 1 to 64 letters, digits, dots, dashes or underscores, such as \"water-meters\"");
     }
 }
@@ -135,6 +156,10 @@ void TableReader::read_flag(std::string_view key, bool& out) {
 void TableReader::read_path(std::string_view key, std::filesystem::path& out) {
     std::string text;
     read_text(key, text);
+    if (text.starts_with("~/") || text.starts_with('$')) {
+        wrong(key, fmt::format("is \"{}\", and no shell reads it", shown(text)), "write the path in full");
+        return;
+    }
     if (!text.empty()) out = (std::filesystem::path(file_).parent_path() / text).lexically_normal();
 }
 
@@ -142,24 +167,8 @@ void TableReader::read_addresses(std::string_view key, std::vector<Address>& out
     static constexpr std::string_view kExample = "[\"[::]:5684\"]";
     const auto* array = take_as<Value::Array>(key, "an array of addresses", kExample);
     if (array == nullptr) return;
-    std::vector<Address> addresses;
-    for (const Value& element : *array) {
-        const auto* text = std::get_if<std::string>(&element.data);
-        const auto address = text != nullptr ? Address::from_text(*text) : std::nullopt;
-        if (text == nullptr || !address || address->port == 0) {
-            const std::string shown =
-                text != nullptr ? fmt::format("\"{}\"", *text) : std::string(element.kind());
-            findings_.add(file_, element.position, fmt::format("{} is no address and port", shown),
-                          "write numbers, not names, such as \"[::]:5684\" or \"192.0.2.1:5684\"");
-        } else if (std::ranges::find(addresses, *address) != addresses.end()) {
-            findings_.add(file_, element.position, fmt::format("\"{}\" is listed twice", *text),
-                          "remove one");
-        } else {
-            addresses.push_back(*address);
-        }
-    }
     if (array->empty()) wrong(key, "is empty", fmt::format("write at least one, such as {}", kExample));
-    out = std::move(addresses);
+    out = addresses_in(*array, file_, findings_);
 }
 
 const Entry* TableReader::find(std::string_view key) const {
@@ -190,16 +199,23 @@ const Value::Table* TableReader::table_of(const Entry& entry) {
     const Value::Table* table = entry.value.table();
     if (table == nullptr) {
         wrong(entry.key, fmt::format("must be a table, not {}", entry.value.kind()),
-              fmt::format("write [{}] on a line of its own and its keys below", path(entry.key)));
+              name_.empty() ? fmt::format("write [{}] on a line of its own and its keys below", entry.key)
+                            : fmt::format("write {} = {{ … }} with its keys inside", entry.key));
     }
     return table;
 }
 
-std::span<const Value> TableReader::tables_of(const Entry& entry) {
+std::span<const Value> TableReader::tables_of(const Entry& entry, std::size_t most) {
     const Value::Array* array = entry.value.array();
     const bool all_tables = array != nullptr && std::ranges::all_of(*array, [](const Value& element) {
                                 return element.table() != nullptr;
                             });
+    if (all_tables && array->size() > most) {
+        findings_.add(file_, (*array)[most].position,
+                      fmt::format("there are {} [[{}]]s", array->size(), entry.key),
+                      fmt::format("{} are possible; remove the others", most));
+        return std::span(*array).first(most);
+    }
     if (all_tables) return *array;
     wrong(entry.key, "must be an array of tables",
           fmt::format("write [[{}]], with two brackets, on a line of its own and its keys below", entry.key));
@@ -216,7 +232,8 @@ std::string TableReader::path(std::string_view key, std::size_t index) const {
 
 std::optional<std::uint64_t> TableReader::count(std::string_view key, std::uint64_t least,
                                                 std::uint64_t most) {
-    const auto* number = take_as<std::int64_t>(key, "a whole number", fmt::format("{}", least));
+    const auto* number =
+        take_as<std::int64_t>(key, "a whole number", digits_in(find(key), fmt::format("{}", least)));
     if (number == nullptr) return std::nullopt;
     if (std::cmp_less(*number, least) || std::cmp_greater(*number, most)) {
         wrong(key, fmt::format("is {}", *number), fmt::format("write a number from {} to {}", least, most));
@@ -238,10 +255,11 @@ std::optional<std::uint64_t> TableReader::size(std::string_view key, std::uint64
     } else {
         const auto* text = take_as<std::string>(key, "a size with a unit", "\"16KiB\"");
         if (text == nullptr) return std::nullopt;
-        value = parse_size(*text);
+        value = is_beyond_all(*text) ? std::numeric_limits<std::uint64_t>::max() : parse_size(*text);
         if (!value) {
-            wrong(key, fmt::format("is \"{}\", which is no size", *text),
-                  "write a whole number and B, KiB, MiB, GiB or TiB, such as \"16KiB\"");
+            wrong(key, fmt::format("is \"{}\", which is no size", shown(*text)),
+                  "write a whole number and B, KiB, MiB, GiB or TiB, such as \"16KiB\"" +
+                      did_you_mean(meant_size(*text)));
             return std::nullopt;
         }
     }
@@ -279,16 +297,17 @@ void TableReader::read_volume(std::string_view key, std::uint64_t& out, Range<st
 
 std::optional<std::chrono::milliseconds> TableReader::duration(std::string_view key,
                                                                Range<std::chrono::milliseconds> range) {
-    const auto* text = take_as<std::string>(key, "a duration with a unit", "\"9s\"");
+    const auto* text = take_as<std::string>(key, "a duration with a unit", quoted(find(key), "s", "\"9s\""));
     if (text == nullptr) return std::nullopt;
-    const auto value = parse_duration(*text);
+    const auto value = is_beyond_all(*text) ? std::chrono::milliseconds::max() : parse_duration(*text);
     if (!value) {
-        wrong(key, fmt::format("is \"{}\", which is no duration", *text),
-              "write a whole number and ms, s, m, h or d, such as \"9s\"");
+        wrong(key, fmt::format("is \"{}\", which is no duration", shown(*text)),
+              "write a whole number and ms, s, m, h or d, such as \"9s\"" +
+                  did_you_mean(meant_duration(*text)));
         return std::nullopt;
     }
     if (*value < range.least || *value > range.most) {
-        wrong(key, fmt::format("is \"{}\"", *text),
+        wrong(key, fmt::format("is \"{}\"", shown(*text)),
               fmt::format("write a duration from \"{}\" to \"{}\"", write_duration(range.least),
                           write_duration(range.most)));
         return std::nullopt;
@@ -303,7 +322,7 @@ std::optional<std::size_t> TableReader::choice_of(std::string_view key,
     const auto found = std::ranges::find(names, *text);
     if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
     const auto meant = nearest(*text, names);
-    wrong(key, fmt::format("is \"{}\"", *text),
+    wrong(key, fmt::format("is \"{}\"", shown(*text)),
           fmt::format("write one of \"{}\"{}", fmt::join(names, "\", \""),
                       meant ? fmt::format("; did you mean \"{}\"?", *meant) : ""));
     return std::nullopt;

@@ -7,48 +7,16 @@
 #include <chrono>
 #include <concepts>
 #include <limits>
-#include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "daemon/config/document.hpp"
+#include "daemon/config/findings.hpp"
 
 namespace narrowgate::daemon {
-
-// Where a value of the finished configuration was read, for checks that come later: by file and key path,
-// such as "upstream[1].key_file".
-class Origins {
-public:
-    void note(const std::string& file, const std::string& key, Position position) {
-        positions_[{file, key}] = position;
-    }
-    // Where the key stands; else where its table begins; else nowhere.
-    Position of(const std::string& file, std::string key) const;
-
-private:
-    std::map<std::pair<std::string, std::string>, Position> positions_;
-};
-
-// What reading leaves behind besides values.
-struct Findings {
-    Mistakes mistakes;
-    Mistakes warnings;  // of Config::warnings
-    Origins origins;
-    std::set<std::string> known_keys;  // as known_config_keys()
-
-    void add(const std::string& file, Position position, std::string what, std::string cure);
-    // The same for a key that has been read.
-    void add(const std::string& file, const std::string& key, std::string what, std::string cure) {
-        add(file, origins.of(file, key), std::move(what), std::move(cure));
-    }
-    // Of what works, and yet may not be meant.
-    void warn(const std::string& file, const std::string& key, std::string what, std::string cure);
-};
 
 template <class T>
 struct Range {
@@ -58,6 +26,9 @@ struct Range {
 
 template <class T>
 using Choices = std::span<const std::pair<std::string_view, T>>;
+
+// [[route]]s and [[map]]s of one fleet, of which each is compared with each.
+inline constexpr std::size_t kMostTables = 1000;
 
 // Every read leaves its target, which holds the default, alone when the key is absent or wrong.
 // Thread: the one that loads.
@@ -72,7 +43,8 @@ public:
     TableReader(const TableReader&) = delete;
     TableReader& operator=(const TableReader&) = delete;
 
-    // The key must be there; `example` is what could stand behind the "=".
+    // The key must be there; `example` is what could stand behind the "=". Whoever misspelt it is told so
+    // alone.
     void require(std::string_view key, std::string_view example);
 
     void read_text(std::string_view key, std::string& out);
@@ -128,14 +100,16 @@ public:
         TableReader reader(*table, entry != nullptr ? entry->position : position_, path(key), file_,
                            findings_);
         read(reader);
+        if (entry == nullptr) reader.pass_missing_to(*this, key);
     }
-    // Each table of the array of tables `key`, [[key]] in the file. Calls `read(TableReader&)` for each.
+    // Each table of the array of tables `key`, [[key]] in the file. Calls `read(TableReader&)` for each; more
+    // than `most` are a mistake, and not read.
     template <class Read>
-    void read_tables(std::string_view key, Read read) {
+    void read_tables(std::string_view key, Read read, std::size_t most = kMostTables) {
         const Entry* entry = take(key);
         if (entry == nullptr) return;
         std::size_t index = 0;
-        for (const Value& element : tables_of(*entry)) {
+        for (const Value& element : tables_of(*entry, most)) {
             TableReader reader(*element.table(), element.position, path(key, index++), file_, findings_);
             read(reader);
         }
@@ -143,6 +117,8 @@ public:
 
     // A mistake at `key` when it is there, else at the table.
     void wrong(std::string_view key, std::string_view what, std::string_view cure);
+    // The same of what works, and yet may not be meant.
+    void doubt(std::string_view key, std::string_view what, std::string_view cure);
     bool has(std::string_view key) const { return find(key) != nullptr; }
 
     const std::string& file() const { return file_; }
@@ -150,6 +126,15 @@ public:
     Position position() const { return position_; }
 
 private:
+    // What require() has not found: told when the reader goes, unless an unknown key is meant to be `key`.
+    struct Missing {
+        std::string key;  // of this table
+        std::string what;
+        std::string cure;
+    };
+
+    // Of a table that is not there: its name may be misspelt too.
+    void pass_missing_to(TableReader& parent, std::string_view key);
     const Entry* find(std::string_view key) const;
     // The entry, which is now no unknown key; nullptr when it is not there.
     const Entry* take(std::string_view key);
@@ -158,8 +143,8 @@ private:
     template <class T>
     const T* take_as(std::string_view key, std::string_view expected, std::string_view example);
     const Value::Table* table_of(const Entry& entry);
-    // All elements, when the entry is an array of tables; else none, and a mistake.
-    std::span<const Value> tables_of(const Entry& entry);
+    // The elements, when the entry is an array of tables; else none, and a mistake.
+    std::span<const Value> tables_of(const Entry& entry, std::size_t most);
     std::string path(std::string_view key) const;
     std::string path(std::string_view key, std::size_t index) const;
 
@@ -175,6 +160,7 @@ private:
     const std::string& file_;
     Findings& findings_;
     std::vector<std::string_view> taken_;
+    std::vector<Missing> missing_;
 };
 
 }  // namespace narrowgate::daemon

@@ -51,6 +51,65 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
     return number * factor;
 }
 
+// As units are spelt elsewhere, in small letters; the plural without its "s".
+constexpr std::array<std::pair<std::string_view, std::uint64_t>, 16> kOtherDurations = {
+    {{"ms", 1},
+     {"millisecond", 1},
+     {"s", 1'000},
+     {"sec", 1'000},
+     {"second", 1'000},
+     {"m", 60'000},
+     {"min", 60'000},
+     {"minute", 60'000},
+     {"h", 3'600'000},
+     {"hr", 3'600'000},
+     {"hour", 3'600'000},
+     {"d", 86'400'000},
+     {"day", 86'400'000},
+     {"w", 604'800'000},
+     {"week", 604'800'000},
+     {"msec", 1}}};
+constexpr std::array<std::pair<std::string_view, std::uint64_t>, 10> kOtherSizes = {
+    {{"b", 1},
+     {"byte", 1},
+     {"k", std::uint64_t{1} << 10},
+     {"kb", std::uint64_t{1} << 10},
+     {"m", std::uint64_t{1} << 20},
+     {"mb", std::uint64_t{1} << 20},
+     {"g", std::uint64_t{1} << 30},
+     {"gb", std::uint64_t{1} << 30},
+     {"t", std::uint64_t{1} << 40},
+     {"tb", std::uint64_t{1} << 40}}};
+
+// A number, with a fraction or not, blanks or none, and one of `others`. Nothing when it is not a whole one
+// of the smallest unit.
+std::optional<std::uint64_t> guess(std::string_view text,
+                                   std::span<const std::pair<std::string_view, std::uint64_t>> others) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || !(number > 0)) return std::nullopt;
+    std::string name;
+    for (const char* at = end; at != text.data() + text.size(); ++at) {
+        if (*at == ' ') continue;
+        name += *at >= 'A' && *at <= 'Z' ? static_cast<char>(*at - 'A' + 'a') : *at;
+    }
+    // "KiB" in any letters.
+    if (name.size() == 3 && name.ends_with("ib")) name.erase(1, 1);
+    const auto named = [&](std::string_view wanted) {
+        return std::ranges::find_if(others, [&](const auto& other) { return other.first == wanted; });
+    };
+    auto unit = named(name);
+    if (unit == others.end() && name.ends_with('s'))
+        unit = named(std::string_view(name).substr(0, name.size() - 1));
+    if (unit == others.end()) return std::nullopt;
+    const double value = number * static_cast<double>(unit->second);
+    // Above, a double is not exact (IEEE 754).
+    constexpr double kMostExact = 9e15;
+    if (value > kMostExact || value != static_cast<double>(static_cast<std::uint64_t>(value)))
+        return std::nullopt;
+    return static_cast<std::uint64_t>(value);
+}
+
 std::string write(std::uint64_t value, std::span<const Unit> units) {
     const Unit* unit = &units.front();
     for (const Unit& larger : units)
@@ -60,14 +119,19 @@ std::string write(std::uint64_t value, std::span<const Unit> units) {
 
 constexpr std::size_t kLongestName = 64;
 
-// Levenshtein's distance; both at most kLongestName.
+char folded(char c) {
+    if (c == '-') return '_';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Levenshtein's distance, folded; both at most kLongestName.
 std::size_t distance(std::string_view left, std::string_view right) {
     std::vector<std::size_t> row(right.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 0; i < left.size(); ++i) {
         std::size_t diagonal = std::exchange(row[0], i + 1);
         for (std::size_t j = 0; j < right.size(); ++j) {
-            const std::size_t replaced = diagonal + (left[i] == right[j] ? 0 : 1);
+            const std::size_t replaced = diagonal + (folded(left[i]) == folded(right[j]) ? 0 : 1);
             diagonal = row[j + 1];
             row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
         }
@@ -93,6 +157,18 @@ std::optional<std::uint64_t> parse_volume(std::string_view text) {
         blank != std::string::npos && blank != 0 && blank + 1 < joined.size())
         joined.erase(blank, 1);
     return parse(joined, kVolumes, kMostBytes, true);
+}
+
+std::optional<std::string> meant_duration(std::string_view text) {
+    const auto value = guess(text, kOtherDurations);
+    if (!value || *value > kMostMilliseconds) return std::nullopt;
+    return write(*value, kDurations);
+}
+
+std::optional<std::string> meant_size(std::string_view text) {
+    const auto value = guess(text, kOtherSizes);
+    if (!value) return std::nullopt;
+    return write(*value, kSizes);
 }
 
 std::string write_duration(std::chrono::milliseconds duration) {
@@ -125,7 +201,13 @@ std::optional<std::string_view> nearest(std::string_view name, std::span<const s
             best = candidate;
         }
     }
-    return best;
+    constexpr std::size_t kLeastBeginning = 3;
+    if (best || name.size() < kLeastBeginning) return best;
+    const auto begun = std::ranges::find_if(names, [&](std::string_view candidate) {
+        return candidate.size() <= kLongestName && candidate.size() > name.size() &&
+               distance(name, candidate.substr(0, name.size())) == 0;
+    });
+    return begun != names.end() ? std::optional(*begun) : std::nullopt;
 }
 
 }  // namespace narrowgate::daemon

@@ -23,14 +23,20 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // number of bytes alone. Nothing when it is not that.
 std::optional<std::uint64_t> parse_volume(std::string_view text);
 
+// What was probably meant by a text that the first two refuse, in the form that they read: "5m" for "5 minutes",
+// "10MiB" for "10 mb". Nothing for a text that says no number and unit.
+std::optional<std::string> meant_duration(std::string_view text);
+std::optional<std::string> meant_size(std::string_view text);
+
 // The forms that the first two read, with the largest unit that leaves a whole number.
 std::string write_duration(std::chrono::milliseconds duration);
 std::string write_size(std::uint64_t bytes);
 // For people, rounded: "17 B", "13.9 KiB".
 std::string size_in_words(std::uint64_t bytes);
 
-// The one of `names` that is closest to `name`, if it is close enough to have been meant. Names longer than
-// 64 bytes are close to nothing.
+// The one of `names` that is closest to `name`, if it is close enough to have been meant, or the first that
+// begins with it. Capitals are small letters here, and dashes underscores. Names longer than 64 bytes are
+// close to nothing.
 std::optional<std::string_view> nearest(std::string_view name, std::span<const std::string_view> names);
 
 }  // namespace narrowgate::daemon

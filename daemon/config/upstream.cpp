@@ -3,6 +3,7 @@
 
 #include "daemon/config/sections.hpp"
 #include "daemon/upstream/aws_limits.hpp"
+#include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -139,6 +140,11 @@ UpstreamConfig read_upstream(TableReader& table) {
     }
     read_largest_batch(table, upstream);
     table.read_duration("batch_delay", upstream.batch_delay, {0ms, 1h});
+    for (const std::string_view key : {"largest_batch", "batch_delay"}) {
+        if (upstream.batch_bytes == 0 && table.has(key))
+            table.doubt(key, "has no effect: each reading is a message",
+                        "write a batch_size too, or leave it out");
+    }
     table.read_choice<Compression>("compression", upstream.compression, kCompressions);
     if (upstream.compression != Compression::kNone && upstream.batch_bytes == 0) {
         table.wrong("compression", "has nothing to compress: it is for batches",
@@ -152,7 +158,9 @@ UpstreamConfig read_upstream(TableReader& table) {
 }  // namespace
 
 void read_upstreams(TableReader& top, std::vector<UpstreamConfig>& upstreams) {
-    top.read_tables("upstream", [&](TableReader& table) { upstreams.push_back(read_upstream(table)); });
+    top.read_tables(
+        "upstream", [&](TableReader& table) { upstreams.push_back(read_upstream(table)); },
+        store::kMaxUpstreams);
 }
 
 }  // namespace narrowgate::daemon

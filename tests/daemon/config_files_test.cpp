@@ -177,7 +177,7 @@ TEST_F(ConfigFilesTest, AMissingFileIsNamed) {
     const auto config = load_config(home() / "nothing.toml", SystemClock().now().wall);
     ASSERT_FALSE(config);
     ASSERT_THAT(config.error(), SizeIs(1));
-    EXPECT_THAT(config.error()[0].text(), HasSubstr("nothing.toml: No such file"));
+    EXPECT_THAT(config.error()[0].text(), HasSubstr("nothing.toml: there is no such file"));
     EXPECT_THAT(config.error()[0].cure, HasSubstr("--config"));
 }
 

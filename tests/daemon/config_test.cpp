@@ -182,11 +182,12 @@ TEST(ConfigTest, ARateThatAwsDoesNotTakeIsAWarningAtItsKey) {
     EXPECT_THAT(of("publishes_per_second = 100\nbytes_per_second = \"512KiB\""), IsEmpty());
     EXPECT_THAT(
         of("publishes_per_second = 101"),
-        ElementsAre(HasSubstr("gateway.toml:20:24: is too much: AWS IoT Core drops what is above 100")));
+        ElementsAre(HasSubstr(
+            "gateway.toml:20:24: publishes_per_second is too much: AWS IoT Core drops what is above 100")));
     EXPECT_THAT(of("publishes_per_second = 0"), ElementsAre(HasSubstr("is no limit")));
     EXPECT_THAT(of("bytes_per_second = 524289"),
-                ElementsAre(HasSubstr(
-                    "gateway.toml:20:20: is too much: AWS IoT Core slows down what is above 512 KiB")));
+                ElementsAre(HasSubstr("gateway.toml:20:20: bytes_per_second is too much: AWS IoT Core slows "
+                                      "down what is above 512 KiB")));
     EXPECT_THAT(of("bytes_per_second = 0"), ElementsAre(HasSubstr("is no limit")));
     EXPECT_THAT(of("publishes_per_second = 500\nbytes_per_second = \"1MiB\""),
                 ElementsAre(HasSubstr("gateway.toml:20"), HasSubstr("gateway.toml:21")));
@@ -198,8 +199,9 @@ TEST(ConfigTest, ATopicWithTheDeviceIsAWarningWhereBatchesWereMeant) {
     using ::testing::HasSubstr;
     using ::testing::IsEmpty;
     constexpr std::string_view kAlone = "dt/{device}";
-    EXPECT_THAT(warnings_of("profile = \"aws-iot\"", kAlone),
-                ElementsAre(HasSubstr("fleet.toml:8:9: has {device}, so that no batch of \"aws\" holds")));
+    EXPECT_THAT(
+        warnings_of("profile = \"aws-iot\"", kAlone),
+        ElementsAre(HasSubstr("fleet.toml:8:9: the topic has {device}, so that no batch of \"aws\" holds")));
     EXPECT_THAT(warnings_of("batch_size = \"2KiB\"", kAlone), ElementsAre(HasSubstr("has {device}")));
     EXPECT_THAT(warnings_of("profile = \"aws-iot\"\nbatch_size = 0", kAlone), IsEmpty());
     EXPECT_THAT(warnings_of("", kAlone), IsEmpty()) << "a message a reading is what \"mqtt\" does";

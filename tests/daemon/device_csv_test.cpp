@@ -63,6 +63,24 @@ TEST(DeviceCsvTest, NamesEveryBadLine) {
     EXPECT_THAT(table.mistakes[7].error.what, HasSubstr("65 bytes"));
 }
 
+// Other separators, columns in another order, a table of another encoding: each line with its number and a
+// cure.
+TEST(DeviceCsvTest, TablesOfOtherProgramsAreRefusedLineByLineWithACure) {
+    const std::string key(kKey);
+    for (const std::string& bad : std::vector<std::string>{
+             "a;water-meters;" + key, "a\twater-meters\t" + key, key + ",water-meters,a",
+             "a," + key + ",water-meters", "a,water-meters,0x" + key, "a,water-meters,\"" + key,
+             "a,water-meters," + key.substr(1), "a,water-meters,", std::string("a\0,w,", 5) + key,
+             std::string("identity;fleet;psk_hex")}) {
+        const auto table = parse_device_csv(line("good") + "\n" + bad + "\n");
+        EXPECT_THAT(table.devices, SizeIs(1)) << bad;
+        ASSERT_THAT(table.mistakes, SizeIs(1)) << bad;
+        EXPECT_EQ(table.mistakes[0].line, 2U) << bad;
+        EXPECT_NE(table.mistakes[0].error.what, "") << bad;
+        EXPECT_NE(table.mistakes[0].error.cure, "") << bad;
+    }
+}
+
 // A line that is refused may hold a good key with one digit too many: it must not come back in a message.
 TEST(DeviceCsvTest, NoMistakeQuotesAKey) {
     const auto table =

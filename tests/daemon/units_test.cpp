@@ -78,6 +78,32 @@ TEST(UnitsTest, TheNearestNameIsWhatAFingerMissed) {
     EXPECT_EQ(nearest("handshake-timeout", kNames), "handshake_timeout");
 }
 
+TEST(UnitsTest, CapitalsDashesAndMissingEndsAreNoOtherWord) {
+    constexpr std::array<std::string_view, 3> kNames = {"mqtt", "aws-iot", "client_id"};
+    EXPECT_EQ(nearest("MQTT", kNames), "mqtt");
+    EXPECT_EQ(nearest("Client-ID", kNames), "client_id");
+    EXPECT_EQ(nearest("aws", kNames), "aws-iot");
+    EXPECT_FALSE(nearest("a", kNames));
+}
+
+TEST(UnitsTest, WhatPeopleWriteForADurationIsTranslated) {
+    EXPECT_EQ(meant_duration("5 minutes"), "5m");
+    EXPECT_EQ(meant_duration("90 Sec"), "90s");
+    EXPECT_EQ(meant_duration("0.5h"), "30m");
+    EXPECT_EQ(meant_duration("2w"), "14d");
+    for (const auto* text : {"", "s", "9", "-5m", "1.0001ms", "soon", "1e300h", "nan s", "5 fortnights"})
+        EXPECT_FALSE(meant_duration(text)) << text;
+}
+
+TEST(UnitsTest, WhatPeopleWriteForASizeIsTranslated) {
+    EXPECT_EQ(meant_size("10mb"), "10MiB");
+    EXPECT_EQ(meant_size("1.5GiB"), "1536MiB");
+    EXPECT_EQ(meant_size("1 GB"), "1GiB");
+    EXPECT_EQ(meant_size("4096 bytes"), "4KiB");
+    for (const auto* text : {"", "GB", "-1MB", "0.1B", "1e300TB", "inf MB", "10 parsecs"})
+        EXPECT_FALSE(meant_size(text)) << text;
+}
+
 TEST(UnitsTest, AnotherWordIsNearToNothing) {
     constexpr std::array<std::string_view, 2> kNames = {"mtu", "listen"};
     EXPECT_FALSE(nearest("certificate", kNames));

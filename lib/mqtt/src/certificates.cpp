@@ -36,8 +36,8 @@ public:
         const auto file = read(options_.ca_file, "ca_file");
         if (!file || damaged(*file, options_.ca_file, "ca_file")) return;
         if (file->certificates.empty()) {
-            add(fmt::format("ca_file {} holds no certificate in PEM", options_.ca_file.string()),
-                "put the root certificates of the broker's authority into it");
+            lacks_certificate(*file, "ca_file", options_.ca_file.string(),
+                              "put the root certificates of the broker's authority into it");
         } else if (std::ranges::none_of(file->certificates, may_vouch)) {
             add(fmt::format("ca_file {} holds no authority's certificate: {} may sign no other",
                             options_.ca_file.string(), subject_of(file->certificates.front().get())),
@@ -50,11 +50,9 @@ public:
         const std::string path = options_.certificate_file.string();
         if (file && !damaged(*file, options_.certificate_file, "certificate_file")) {
             if (file->certificates.empty()) {
-                add(fmt::format("certificate_file {} holds no certificate in PEM{}", path,
-                                file->has_key ? ", but a private key" : ""),
-                    file->has_key
-                        ? "name the certificate's file; the key's belongs to key_file"
-                        : "put the gateway's certificate into it, then those between it and the root");
+                lacks_certificate(
+                    *file, "certificate_file", path,
+                    "put the gateway's certificate into it, then those between it and the root");
             }
             if (file->has_key && is_open(*file)) {
                 add(fmt::format(
@@ -90,13 +88,34 @@ private:
         return true;
     }
 
+    // What is there instead decides the cure; `otherwise` is that of a file with nothing known in it.
+    void lacks_certificate(const PemFile& file, std::string_view option, const std::string& path,
+                           std::string_view otherwise) {
+        std::string_view instead;
+        std::string cure(otherwise);
+        if (file.has_key) {
+            instead = ", but a private key";
+            cure = "name the certificate's file; the key's belongs to key_file";
+        } else if (file.has_request) {
+            instead = ", but the request for one";
+            cure = "name what the authority made of the request";
+        } else if (file.is_der) {
+            instead = ", but one in DER";
+            cure =
+                fmt::format("convert it: openssl x509 -inform DER -in {0} -out {0}.pem, and name that", path);
+        }
+        add(fmt::format("{} {} holds no certificate in PEM{}", option, path, instead), std::move(cure));
+    }
+
     static bool is_open(const PemFile& file) { return (file.mode & (S_IRWXG | S_IRWXO)) != 0; }
 
     void key(const PemFile* own) {
         const auto file = read(options_.key_file, "key_file");
         if (!file) return;
         const std::string path = options_.key_file.string();
-        if (is_open(*file)) {
+        // A certificate is open to all, and right so.
+        const bool other_file = !file->has_key && !file->certificates.empty();
+        if (!other_file && is_open(*file)) {
             add(fmt::format("key_file {} is open to others than its owner (mode {:04o})", path,
                             file->mode & 07777U),
                 fmt::format("chmod 600 {}", path));
@@ -110,6 +129,7 @@ private:
                     path));
             return;
         }
+        if (!other_file && damaged(*file, options_.key_file, "key_file")) return;
         if (!file->key) {
             add(fmt::format("key_file {} holds no private key in PEM{}", path,
                             file->certificates.empty() ? "" : ", but a certificate"),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/mqtt/options.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <iterator>
 
@@ -19,7 +21,13 @@ constexpr std::size_t kMaxHostBytes = 253;         // RFC 1035 section 2.3.4, wi
 constexpr std::size_t kMaxClientIdBytes = 65'535;  // a UTF-8 string of MQTT 5 section 1.5.4
 
 Expected<Endpoint> not_a_url(std::string_view url, std::string_view why) {
-    return failure(fmt::format("\"{}\" is not a broker's URL: {}", url, why),
+    // What stands before an "@" may be a password.
+    const std::size_t at = url.rfind('@');
+    const std::string harmless =
+        at == std::string_view::npos
+            ? std::string(url)
+            : fmt::format("{}…{}", url.starts_with(kScheme) ? kScheme : "", url.substr(at));
+    return failure(fmt::format("\"{}\" is not a broker's URL: {}", harmless, why),
                    "write it as mqtts://broker.example:8883");
 }
 
@@ -28,12 +36,21 @@ bool is_host_character(char c) {
            c == '.' || c == '_' || c == ':';
 }
 
+bool is_address(int family, std::string_view host) {
+    std::array<std::uint8_t, sizeof(in6_addr)> address{};
+    return inet_pton(family, std::string(host).c_str(), address.data()) == 1;
+}
+
 }  // namespace
 
 Expected<Endpoint> endpoint_of(std::string_view url) {
     if (!url.starts_with(kScheme)) return not_a_url(url, "it must begin with mqtts://");
     std::string_view rest = url.substr(kScheme.size());
+    if (rest.find('@') != std::string_view::npos)
+        return not_a_url(url, "it has no user and no password; our certificate is both");
     if (rest.ends_with('/')) rest.remove_suffix(1);
+
+    if (rest.find('/') != std::string_view::npos) return not_a_url(url, "it has no path");
 
     std::string_view host = rest;
     std::string_view port_text;
@@ -57,6 +74,13 @@ Expected<Endpoint> endpoint_of(std::string_view url) {
     for (const char c : host) {
         if (!is_host_character(c)) return not_a_url(url, "a host has letters, digits, '-', '.' and '_' only");
     }
+
+    if (url.substr(kScheme.size()).starts_with('[') && !is_address(AF_INET6, host))
+        return not_a_url(url, "in brackets stands an IPv6 address");
+    if (host.find_first_not_of("0123456789.") == std::string_view::npos && !is_address(AF_INET, host))
+        return not_a_url(url, "an IPv4 address has four numbers from 0 to 255");
+    if (host.starts_with('.') || host.find("..") != std::string_view::npos)
+        return not_a_url(url, "a name has something before each dot");
 
     Endpoint endpoint{.host = std::string(host), .port = kDefaultPort};
     if (!port_text.empty()) {

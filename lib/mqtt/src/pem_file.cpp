@@ -70,6 +70,7 @@ bool take(const Block& block, PemFile& file) {
         file.certificates.push_back(std::move(certificate));
         return true;
     }
+    if (name.ends_with("CERTIFICATE REQUEST")) file.has_request = true;
     if (!name.ends_with("PRIVATE KEY") || file.has_key) return true;
     file.has_key = true;
     file.has_encrypted_key = name == "ENCRYPTED PRIVATE KEY" ||
@@ -123,6 +124,10 @@ Expected<PemFile> read_pem(const std::filesystem::path& path, std::string_view o
     PemFile file;
     file.mode = status.st_mode;
     file.damaged_block = read_blocks(contents.view().first(have), file);
+    if (file.certificates.empty() && !file.has_key) {
+        const unsigned char* at = contents.view().data();
+        file.is_der = CertificatePtr(d2i_X509(nullptr, &at, static_cast<long>(have))) != nullptr;
+    }
     if (file.has_key && !file.has_encrypted_key) {
         const BioPtr bio(BIO_new_mem_buf(contents.view().data(), static_cast<int>(have)));
         if (bio) file.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr));

@@ -35,6 +35,8 @@ struct PemFile {
     KeyPtr key;
     bool has_key = false;            // readable or not
     bool has_encrypted_key = false;  // behind a pass phrase, which nobody is there to type
+    bool has_request = false;        // to an authority, for a certificate (RFC 2986)
+    bool is_der = false;             // no PEM: one certificate in the binary form
     std::size_t damaged_block = 0;   // the first block that makes no sense, counted from 1; 0: none
 };
 

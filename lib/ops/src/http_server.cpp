@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <httplib.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "bounded_stream.hpp"
 #include "socket_path.hpp"
 #include "workers.hpp"
 
@@ -25,6 +28,8 @@ namespace {
 constexpr mode_t kSocketMode = 0660;
 // No request of ours has a body worth a word.
 constexpr std::size_t kMostBodyBytes = 4096;
+// Of a request with its headers and body: browsers send one or two thousand.
+constexpr std::size_t kMostRequestBytes = std::size_t{64} * 1024;
 constexpr seconds kListenAgain{1};
 constexpr int kAnyPort = 80;  // a Unix socket has none; the library wants one
 // In place of the library's 5: on a Unix socket a connection that finds the queue full fails at once.
@@ -101,11 +106,31 @@ private:
     std::size_t unfinished_ = 0;
 };
 
+// The library's, with its way to read a request replaced by ours.
+class BoundedServer final : public httplib::Server {
+public:
+    explicit BoundedServer(seconds patience) : patience_(patience) {}
+
+private:
+    bool process_and_close_socket(socket_t fd) override {
+        BoundedStream stream(fd, patience_, kMostRequestBytes);
+        bool closed = false;
+        const bool answered = process_request(stream, true, closed, nullptr);
+        ::shutdown(fd, SHUT_RDWR);
+        ::close(fd);
+        return answered;
+    }
+
+    const seconds patience_;
+};
+
 }  // namespace
 
 struct HttpServer::Impl {
     struct Listener {
-        httplib::Server server;
+        explicit Listener(seconds patience) : server(patience) {}
+
+        BoundedServer server;
         bool over_socket = false;
         int fd = -1;  // the server's; of the last bind()
         std::function<bool()> bind;
@@ -140,9 +165,6 @@ struct HttpServer::Impl {
 void HttpServer::Impl::prepare(Listener& listener) {
     httplib::Server& server = listener.server;
     server.new_task_queue = [this] { return new QueueToWorkers(workers); };  // the server's, who deletes it
-    server.set_keep_alive_max_count(1);
-    server.set_read_timeout(options.patience);
-    server.set_write_timeout(options.patience);
     server.set_payload_max_length(kMostBodyBytes);
     server.set_default_headers({{"Cache-Control", "no-store"},
                                 {"Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"},
@@ -238,7 +260,7 @@ void HttpServer::Impl::write(HttpAnswer&& answer, httplib::Response& response) {
 
 Expected<void> HttpServer::Impl::listen_on_socket() {
     if (auto cleared = clear_socket_path(options.socket); !cleared) return cleared;
-    socket = std::make_unique<Listener>();
+    socket = std::make_unique<Listener>(options.patience);
     socket->over_socket = true;
     prepare(*socket);
     // The mode is set before there is a name, so that the socket is at no moment open to others.
@@ -261,7 +283,7 @@ Expected<void> HttpServer::Impl::listen_on_socket() {
 }
 
 Expected<void> HttpServer::Impl::listen_on_loopback() {
-    loopback = std::make_unique<Listener>();
+    loopback = std::make_unique<Listener>(options.patience);
     prepare(*loopback);
     loopback->bind = [this] {
         httplib::Server& server = loopback->server;

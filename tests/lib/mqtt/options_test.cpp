@@ -34,14 +34,41 @@ TEST(EndpointTest, AHostMayBeANameOrAnAddressWithOrWithoutAPort) {
 }
 
 TEST(EndpointTest, WhatIsNoBrokersUrlIsRefusedWithAnExample) {
-    for (const char* url :
-         {"", "broker.example", "mqtt://broker.example", "ssl://broker.example", "mqtts://", "mqtts://:8883",
-          "mqtts://b:", "mqtts://b:0", "mqtts://b:65536", "mqtts://b:8883x", "mqtts://2001:db8::1:8883",
-          "mqtts://[::1", "mqtts://[::1]8883", "mqtts://user@host", "mqtts://host/path", "mqtts://a b",
-          "mqtts://a\nb"}) {
+    for (const char* url : {"",
+                            "broker.example",
+                            "mqtt://broker.example",
+                            "ssl://broker.example",
+                            "mqtts://",
+                            "mqtts://:8883",
+                            "mqtts://b:",
+                            "mqtts://b:0",
+                            "mqtts://b:65536",
+                            "mqtts://b:8883x",
+                            "mqtts://2001:db8::1:8883",
+                            "mqtts://[::1",
+                            "mqtts://[::1]8883",
+                            "mqtts://user@host",
+                            "mqtts://host/path",
+                            "mqtts://a b",
+                            "mqtts://a\nb",
+                            "mqtts://[broker.example]",
+                            "mqtts://192.0.2.256",
+                            "mqtts://192.0.2",
+                            "mqtts://b..example",
+                            "mqtts://.example"}) {
         const auto endpoint = endpoint_of(url);
         ASSERT_FALSE(endpoint) << url;
         EXPECT_THAT(endpoint.error().cure, HasSubstr("mqtts://broker.example:8883"));
+    }
+}
+
+TEST(EndpointTest, APasswordIsNotRepeated) {
+    for (const char* url :
+         {"mqtts://gw-1:verysecret@broker.example", "mqtt://gw-1:verysecret@broker.example:1883"}) {
+        const auto endpoint = endpoint_of(url);
+        ASSERT_FALSE(endpoint);
+        EXPECT_THAT(endpoint.error().what,
+                    AllOf(HasSubstr("@broker.example"), testing::Not(HasSubstr("secret"))));
     }
 }
 

@@ -9,12 +9,15 @@
 #include <sys/un.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <latch>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "narrowgate/io/file_descriptor.hpp"
@@ -201,6 +204,40 @@ TEST_F(HttpServerTest, SurvivesGarbage) {
         ::shutdown(fd.get(), SHUT_WR);
     }
     EXPECT_EQ(get("/still"), "GET /still socket");
+}
+
+// The bound is that of a request, not of a line or a header: what is beyond is not taken, let alone kept.
+TEST_F(HttpServerTest, ARequestThatDoesNotEndIsCutOff) {
+    const auto server = open(echo);
+    const auto fd = connect_to_socket();
+    const std::string block(64 * 1024, 'A');
+    std::size_t taken = 0;
+    constexpr std::size_t kFarTooMuch = std::size_t{64} << 20;
+    while (taken < kFarTooMuch) {
+        const ssize_t count = ::send(fd.get(), block.data(), block.size(), MSG_NOSIGNAL);
+        if (count <= 0) break;
+        taken += static_cast<std::size_t>(count);
+    }
+    EXPECT_LT(taken, std::size_t{4} << 20);  // what the kernel's buffers hold besides
+    EXPECT_EQ(get("/still"), "GET /still socket");
+}
+
+// Byte after byte, each in time: the request as a whole is not.
+TEST_F(HttpServerTest, WhoDripsHoldsAPlaceForOneRequestsTimeAlone) {
+    HttpServerOptions options = at_socket();
+    options.threads = 1;
+    options.patience = seconds(1);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    const auto slow = connect_to_socket();
+    const std::jthread drip([&slow](const std::stop_token& over) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock lock(mutex);
+        while (!over.stop_requested() && ::send(slow.get(), "G", 1, MSG_NOSIGNAL) == 1)
+            never.wait_for(lock, over, std::chrono::milliseconds(100), [] { return false; });
+    });
+    EXPECT_EQ(get("/next"), "GET /next socket");
 }
 
 TEST_F(HttpServerTest, AHandlerThatFailsIsAnAnswerAndNoEnd) {

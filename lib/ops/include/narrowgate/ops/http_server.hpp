@@ -27,7 +27,7 @@ struct HttpServerOptions {
     std::size_t threads = 8;
     // Accepted and not yet looked at; further ones wait in the kernel.
     std::size_t most_waiting = 32;
-    // For each read and each write.
+    // For a request as a whole, which has at most 64 KiB, and for each write.
     seconds patience{5};
 };
 

@@ -8,13 +8,9 @@
 #include "daemon/config/units.hpp"
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/topic_limits.hpp"
-#include "narrowgate/store/types.hpp"
 
 namespace narrowgate::daemon {
 namespace {
-
-// The longest path that a unix socket can have, its NUL left out (unix(7)).
-constexpr std::size_t kMaxSocketPathBytes = 107;
 
 std::string upstream_key(std::size_t index, std::string_view key) {
     return fmt::format("upstream[{}].{}", index, key);
@@ -31,30 +27,18 @@ void warn_of_lonely_batches(const UpstreamConfig& upstream, const FleetSource& s
     if (upstream.batch_bytes == 0 || !route.shadow.empty()) return;
     const auto topic = TopicTemplate::parse(route.topic);
     if (!topic || !topic->has_device()) return;
-    findings.warn(source.file, route_key(index, "topic"),
-                  fmt::format("has {{device}}, so that no batch of \"{}\" holds readings of two devices",
-                              route.upstream),
-                  "leave {device} out, since each row of a batch names its device; or write batch_size = 0");
+    findings.warn(
+        source.file, route_key(index, "topic"),
+        fmt::format("the topic has {{device}}, so that no batch of \"{}\" holds readings of two devices",
+                    route.upstream),
+        "leave {device} out, since each row of a batch names its device; or write batch_size = 0");
 }
 
-// What AWS IoT Core would drop or slow down without a word.
-void warn_of_aws_limits(const Config& config, std::size_t index, const std::string& file,
-                        Findings& findings) {
-    const UpstreamConfig& upstream = config.upstreams[index];
-    if (upstream.profile != ProfileKind::kAwsIot) return;
-    const PaceLimits& pace = upstream.pace;
-    if (pace.publishes_per_second <= 0 || pace.publishes_per_second > aws::kMostPublishesPerSecond) {
-        findings.warn(file, upstream_key(index, "publishes_per_second"),
-                      fmt::format("is {}: AWS IoT Core drops what is above 100 on one connection",
-                                  pace.publishes_per_second <= 0 ? "no limit" : "too much"),
-                      "leave it out, and raise connections for more");
-    }
-    if (pace.bytes_per_second <= 0 || pace.bytes_per_second > aws::kMostBytesPerSecond) {
-        findings.warn(file, upstream_key(index, "bytes_per_second"),
-                      fmt::format("is {}: AWS IoT Core slows down what is above 512 KiB on one connection",
-                                  pace.bytes_per_second <= 0 ? "no limit" : "too much"),
-                      "leave it out, and raise connections for more");
-    }
+void check_intervals(const Config& config, const FleetSource& source, Findings& findings) {
+    if (source.fleet.report_interval < config.dtls.session_lifetime) return;
+    findings.warn(source.file, "fleet.report_interval",
+                  "a node's session is forgotten before its next report, which then costs a handshake",
+                  "make dtls.session_lifetime a multiple of report_interval");
 }
 
 // A route names a topic where its upstream's profile has none of its own.
@@ -71,6 +55,11 @@ void check_topic(const Route& route, const UpstreamConfig& upstream, const std::
         findings.add(file, route_key(index, "topic"),
                      fmt::format("\"{}\" is missing", route_key(index, "topic")),
                      "add topic = \"dt/{fleet}/{device}/{resource}\"");
+    } else if (upstream.profile == ProfileKind::kMqtt && route.topic.starts_with('$')) {
+        findings.warn(
+            file, route_key(index, "topic"),
+            "the topic begins with '$', and most brokers let no client publish there (MQTT 5 section 4.7.2)",
+            "write one that begins otherwise");
     }
 }
 
@@ -104,7 +93,7 @@ void check_route(const Config& config, const FleetSource& source, std::size_t in
     if (upstream != nullptr) warn_of_lonely_batches(*upstream, source, index, findings);
     if (is_aws) {
         if (const auto why = beyond_limits(route.topic, aws_topic_limits())) {
-            findings.add(source.file, route_key(index, "topic"), "is " + *why,
+            findings.add(source.file, route_key(index, "topic"), "this is " + *why,
                          "shorten it; a Basic Ingest prefix ($aws/rules/NAME/) does not count");
         }
     }
@@ -144,43 +133,37 @@ void check_map(const FleetSource& source, std::size_t index, Findings& findings)
     }
 }
 
-}  // namespace
+void warn_of_unread_maps(const Config& config, const FleetSource& source, Findings& findings) {
+    const bool read = std::ranges::any_of(source.fleet.routes, [&](const Route& route) {
+        const UpstreamConfig* upstream = config.upstream(route.upstream);
+        return upstream == nullptr || upstream->profile == ProfileKind::kPelionEdge;
+    });
+    if (source.fleet.maps.empty() || read) return;
+    findings.warn(source.file, "map[0]",
+                  "no route of this fleet leads to a \"pelion-edge\" upstream, which alone reads maps",
+                  "add such a route, or remove each [[map]]");
+}
 
-void check_gateway(const Config& config, const std::string& file, Findings& findings) {
-    const auto socket = config.gateway.control_socket();
-    if (socket.native().size() > kMaxSocketPathBytes) {
-        findings.add(file, "gateway.runtime_directory",
-                     fmt::format("the control socket's path would be {} bytes long, and {} are possible",
-                                 socket.native().size(), kMaxSocketPathBytes),
-                     "choose a shorter runtime_directory");
-    }
-    if (config.upstreams.size() > store::kMaxUpstreams) {
-        findings.add(file, upstream_key(store::kMaxUpstreams, "name"),
-                     fmt::format("there are {} upstreams", config.upstreams.size()),
-                     fmt::format("{} are possible; remove the others", store::kMaxUpstreams));
-    }
+void warn_of_idle_upstreams(const Config& config, const std::vector<FleetSource>& fleets,
+                            const std::string& file, Findings& findings) {
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
-        warn_of_aws_limits(config, i, file, findings);
-        const mqtt::ConnectionOptions& upstream = config.upstreams[i].connection;
-        for (std::size_t j = 0; j < i; ++j) {
-            const mqtt::ConnectionOptions& other = config.upstreams[j].connection;
-            if (!upstream.name.empty() && other.name == upstream.name) {
-                findings.add(file, upstream_key(i, "name"),
-                             fmt::format("a second upstream \"{}\"", upstream.name),
-                             "give each upstream a name of its own");
-            } else if (!upstream.url.empty() && !upstream.client_id.empty() && other.url == upstream.url &&
-                       other.client_id == upstream.client_id) {
-                findings.add(file, upstream_key(i, "client_id"),
-                             fmt::format("upstreams \"{}\" and \"{}\" are the same client at the same broker",
-                                         other.name, upstream.name),
-                             "give one of them another client_id: a broker ends the older of two such "
-                             "connections");
-            }
-        }
+        const std::string& name = config.upstreams[i].connection.name;
+        const bool used = std::ranges::any_of(fleets, [&](const FleetSource& source) {
+            return std::ranges::find(source.fleet.routes, name, &Route::upstream) !=
+                   source.fleet.routes.end();
+        });
+        if (used || name.empty()) continue;
+        findings.warn(file, upstream_key(i, "name"),
+                      fmt::format("no route of any fleet leads to \"{}\"", name),
+                      "add a [[route]] to a fleet's file, or remove this upstream");
     }
 }
 
-void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, Findings& findings) {
+}  // namespace
+
+void check_fleets(const Config& config, const std::string& file, const std::vector<FleetSource>& fleets,
+                  Findings& findings) {
+    warn_of_idle_upstreams(config, fleets, file, findings);
     for (std::size_t i = 0; i < fleets.size(); ++i) {
         const FleetSource& source = fleets[i];
         const Fleet& fleet = source.fleet;
@@ -192,16 +175,16 @@ void check_fleets(const Config& config, const std::vector<FleetSource>& fleets, 
                          fmt::format("a second fleet \"{}\"; the first is in {}", fleet.name, earlier->file),
                          "give each fleet a name of its own");
         }
-        if (fleet.routes.empty()) {
-            findings.add(source.file, Position{}, "the fleet has no route, so its nodes could send nothing",
+        check_intervals(config, source, findings);
+        if (fleet.routes.empty() && !source.routes_told) {
+            Position place = findings.origins.of(source.file, "fleet");
+            if (place.line == 0) place = {.line = 1, .column = 1};
+            findings.add(source.file, place, "the fleet has no route, so its nodes could send nothing",
                          "add a [[route]] with resource, upstream and topic");
-        }
-        if (fleet.max_payload >= config.store.max_size) {
-            findings.add(source.file, std::string("fleet.max_payload"), "one payload would fill the store",
-                         "make max_payload smaller than the store's max_size");
         }
         for (std::size_t index = 0; index < fleet.routes.size(); ++index)
             check_route(config, source, index, findings);
+        warn_of_unread_maps(config, source, findings);
         for (std::size_t index = 0; index < fleet.maps.size(); ++index)
             check_map(source, index, findings);
     }
