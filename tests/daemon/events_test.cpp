@@ -78,7 +78,8 @@ TEST(EventsTest, NoTwoRoomsHaveTheSame) {
     std::set<std::string_view> ids;
     for (const LogEvent& event : all_events()) {
         EXPECT_TRUE(names.insert(event.name).second) << event.name;
-        if (!event.message_id.empty()) EXPECT_TRUE(ids.insert(event.message_id).second) << event.name;
+        if (event.message_id.empty()) continue;
+        EXPECT_TRUE(ids.insert(event.message_id).second) << event.name;
     }
 }
 
