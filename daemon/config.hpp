@@ -50,10 +50,10 @@ enum class Compression : std::uint8_t {
     kGzip,  // of batches that become smaller by it
 };
 
-// The profile decides the defaults (daemon/config/upstream.cpp).
-struct UpstreamConfig {
+// Of an upstream, what takes effect at a start alone. The profile decides the defaults
+// (daemon/config/upstream.cpp).
+struct UpstreamSettings {
     ProfileKind profile = ProfileKind::kMqtt;
-    mqtt::ConnectionOptions connection;  // its name is the upstream's
     store::UpstreamOptions backlog;
     // Connections of this upstream; a device's readings all take the same one. With more than one, "-0", "-1"
     // and so on follow the client ID.
@@ -64,6 +64,12 @@ struct UpstreamConfig {
     milliseconds batch_delay{1000};
     Compression compression = Compression::kNone;
     PelionOptions pelion;  // of kPelionEdge
+
+    bool operator==(const UpstreamSettings&) const = default;
+};
+
+struct UpstreamConfig : UpstreamSettings {
+    mqtt::ConnectionOptions connection;  // its name is the upstream's; a reload may change the rest
 };
 
 // One thing to put right. Line and column count from 1; 0 where the file as a whole is meant.

@@ -26,6 +26,7 @@
 #include "daemon/control/trace_calls.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
+#include "daemon/events.hpp"
 #include "daemon/ingress/handshake_look.hpp"
 #include "daemon/ingress/loader.hpp"
 #include "daemon/ingress/offenders_log.hpp"
@@ -37,6 +38,7 @@
 #include "daemon/version.hpp"
 #include "daemon/watchdog.hpp"
 #include "narrowgate/io/event_loop.hpp"
+#include "narrowgate/io/journal_sink.hpp"
 #include "narrowgate/io/service_manager.hpp"
 #include "narrowgate/io/udp_keeper.hpp"
 #include "narrowgate/store/store.hpp"
@@ -57,6 +59,13 @@ constexpr seconds kForgetPatience{5};
 // A commit that takes longer than this has hung, and not merely met a slow disk.
 constexpr seconds kSlowestCommit{45};
 
+std::string listed(const std::vector<Address>& addresses) {
+    std::string list;
+    for (const Address& address : addresses)
+        list += (list.empty() ? "" : ", ") + address.text();
+    return list;
+}
+
 }  // namespace
 
 ExitCode run(const std::filesystem::path& file, Config config) {
@@ -65,9 +74,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP})
         io::block_signal(signal);
 
-    Log log(config.gateway.log_level);
+    Log log(config.gateway.log_level, io::journal_or_stderr());
+    log.write(kEvent<"gateway.starting">, {}, "narrowgate {} starts with {}", kVersion, file.string());
     const auto give_up = [&log](const Error& error) {
-        log.error("{}", error.text());
+        log.write(kEvent<"gateway.start_failed">, {}, error);
         return ExitCode::kFailed;
     };
     const SystemClock clock;
@@ -220,8 +230,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     (*loader)->start();
     care.start();
     watchdog.start();
-    for (const Address& address : (*shards)->addresses())
-        log.info("listening on {}", address.text());
+    log.write(kEvent<"gateway.ready">, {}, "listening on {}", listed((*shards)->addresses()));
     service_manager.ready();
     io::Source status_line = (*loop)->timer([&] {
         service_manager.status(status.line());
@@ -232,13 +241,13 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     (*loop)->run();
 
     // Nodes hear nothing of this: their sessions go on at the next start.
-    log.info("stopping: commits in progress are finished first");
+    log.write(kEvent<"gateway.stopping">, {}, "stopping: commits in progress are finished first");
     (*loader)->stop();
     (*shards)->stop(kDrainPatience);
     care.finish();
     (*upstreams)->stop(kUpstreamPatience);
     (*store)->stop();
-    log.info("stopped");
+    log.write(kEvent<"gateway.stopped">, {}, "stopped");
     return ExitCode::kOk;
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 
 Expected<void> check_reload(const Config& running, const Config& wanted,
@@ -85,13 +87,7 @@ std::vector<std::string> waiting_for_restart(const Config& running, const Config
     }
     for (const UpstreamConfig& upstream : running.upstreams) {
         const UpstreamConfig* now = wanted.upstream(upstream.connection.name);
-        if (now == nullptr || now->profile != upstream.profile ||
-            now->backlog.max_backlog != upstream.backlog.max_backlog ||
-            now->connections != upstream.connections || now->pace != upstream.pace ||
-            now->batch_bytes != upstream.batch_bytes ||
-            now->largest_batch_bytes != upstream.largest_batch_bytes ||
-            now->batch_delay != upstream.batch_delay || now->compression != upstream.compression ||
-            now->pelion != upstream.pelion) {
+        if (now == nullptr || *now != static_cast<const UpstreamSettings&>(upstream)) {
             waiting.push_back(fmt::format("upstream \"{}\"", upstream.connection.name));
         }
     }
@@ -109,22 +105,28 @@ Reloader::Reloader(std::filesystem::path file, Config running, Targets targets)
     : file_(std::move(file)), running_(std::move(running)), targets_(targets) {}
 
 std::optional<std::string> Reloader::reload(WallTime now) {
+    const auto refuse = [this](const Error& why) {
+        targets_.log.write(kEvent<"gateway.reload_refused">, {}, {"not reloaded: " + why.what, why.cure});
+    };
     auto wanted = load_config(file_, now);
     if (!wanted) {
         std::string mistakes;
         for (const Mistake& mistake : wanted.error()) {
-            targets_.log.error("not reloaded: {}", mistake.text());
+            Mistake uncured = mistake;
+            uncured.cure.clear();
+            refuse({uncured.text(), mistake.cure});
             mistakes += mistake.text() + '\n';
         }
         return mistakes;
     }
     const bool all_loaded = !targets_.credentials.loading();
     if (const auto fits = check_reload(running_, *wanted, targets_.credentials.fleets(), all_loaded); !fits) {
-        targets_.log.error("not reloaded: {}", fits.error().text());
+        refuse(fits.error());
         return fits.error().text();
     }
     for (const std::string& setting : waiting_for_restart(running_, *wanted)) {
-        targets_.log.warning("{} has changed and waits for a restart", setting);
+        targets_.log.write(kEvent<"gateway.restart_needed">, {}, "{} has changed and waits for a restart",
+                           setting);
     }
     // It is in topics: half of them would change now, and the rest at the restart.
     wanted->gateway.name = running_.gateway.name;
@@ -135,7 +137,8 @@ std::optional<std::string> Reloader::reload(WallTime now) {
     targets_.log.set_level(wanted->gateway.log_level);
     // What waits for a restart keeps being compared with what runs.
     running_.fleets = std::move(wanted->fleets);
-    targets_.log.info("reloaded: {} fleet{}", running_.fleets.size(), running_.fleets.size() == 1 ? "" : "s");
+    targets_.log.write(kEvent<"gateway.reloaded">, {}, "reloaded: {} fleet{}", running_.fleets.size(),
+                       running_.fleets.size() == 1 ? "" : "s");
     return std::nullopt;
 }
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 
 Watchdog::Watchdog(io::EventLoop& loop, const io::ServiceManager& service_manager, Log& log)
@@ -43,7 +45,8 @@ void Watchdog::turn() {
     for (Watched& watched : watched_) {
         const bool alive = watched.alive(now);
         if (!alive && !watched.complained) {
-            log_.error("{} does not turn; systemd will restart the service if that lasts", watched.name);
+            log_.write(kEvent<"gateway.loop_stuck">, {},
+                       "{} does not turn: systemd will restart the service if that lasts", watched.name);
         }
         watched.complained = !alive;
         all = all && alive;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/care/silence.hpp"
+#include "daemon/events.hpp"
 #include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
@@ -128,8 +129,8 @@ void CareBook::loaded(const CareTime& time) {
     for (const FleetPlace& fleet : fleets_)
         silent += fleet.state.silent;
     if (silent != 0)
-        log_.warning("{} devices were silent before the start and still are; see narrowgate fleets --silent",
-                     silent);
+        log_.write(kEvent<"fleets.still_silent">, {}, "{} devices were silent before the start and still are",
+                   silent);
 }
 
 void CareBook::take(const Activities& activities, const CareTime& time) {
@@ -186,10 +187,9 @@ void CareBook::count_on_air(CareEntry& entry, const Volume& volume, const CareTi
     entry.over = true;
     if (!fleet.log.admits(CareEvent::kOverTariff, time.now.steady)) return;
     const std::string name = name_of(entry);
-    log_.warning(
-        "device {} of fleet {} has used the {} bytes that its tariff includes for {}; see narrowgate "
-        "device show {}",
-        name, fleet.name, fleet.tariff->included, to_text(month_), name);
+    log_.write(kEvent<"device.over_tariff">, {.device = name, .fleet = fleet.name},
+               "device {} of fleet {} has used the {} bytes that its tariff includes for {}", name,
+               fleet.name, fleet.tariff->included, to_text(month_));
 }
 
 // A month that begins; or a clock that was put back, and then what the month had so far is known again at the
@@ -253,17 +253,18 @@ void CareBook::tell_silent(const CareEntry& entry, const CareTime& time) {
     FleetPlace& fleet = fleets_[entry.fleet];
     if (!fleet.log.admits(CareEvent::kSilent, time.now.steady)) return;
     const std::string name = name_of(entry);
-    log_.warning(
-        "device {} of fleet {} is silent: heard last at {}, reports missed: {}, one is due every {}; see "
-        "narrowgate diagnose device {}",
-        name, fleet.name, to_rfc3339(WallTime(seconds(entry.heard_wall))), missed_of(entry, time),
-        to_words(*interval_of(entry)), name);
+    log_.write(kEvent<"device.silent">, {.device = name, .fleet = fleet.name},
+               "device {} of fleet {} is silent: heard last at {}, reports missed: {}, one is due every {}",
+               name, fleet.name, to_rfc3339(WallTime(seconds(entry.heard_wall))), missed_of(entry, time),
+               to_words(*interval_of(entry)));
 }
 
 void CareBook::tell_returned(const CareEntry& entry, seconds silence, const CareTime& time) {
     FleetPlace& fleet = fleets_[entry.fleet];
     if (!fleet.log.admits(CareEvent::kReturned, time.now.steady)) return;
-    log_.info("device {} of fleet {} is back after {}", name_of(entry), fleet.name, to_words(silence));
+    const std::string name = name_of(entry);
+    log_.write(kEvent<"device.returned">, {.device = name, .fleet = fleet.name},
+               "device {} of fleet {} is back after {}", name, fleet.name, to_words(silence));
 }
 
 void CareBook::judge(FleetPlace& fleet, const Sums& sums) {
@@ -271,9 +272,10 @@ void CareBook::judge(FleetPlace& fleet, const Sums& sums) {
     const bool were_together = fleet.fell_together;
     fleet.fell_together = most || (were_together && sums.silent * 2 > sums.heard);
     if (loaded_ && fleet.fell_together && !were_together) {
-        log_.warning(
+        log_.write(
+            kEvent<"fleet.fell_silent">, {.fleet = fleet.name},
             "fleet {}: {} of {} devices fell silent within one interval: that looks like the network or "
-            "this gateway, not like the devices; see narrowgate status, and ask the mobile operator",
+            "this gateway, not like the devices",
             fleet.name, sums.silent, sums.heard);
     }
     FleetState& state = fleet.state;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/care/care_log.hpp"
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -31,16 +33,13 @@ bool CareLog::admits(CareEvent event, SteadyTime now) {
 void CareLog::turn(std::string_view fleet, SteadyTime now, Log& log) {
     if (lines_ == 0 || now < began_ + kWindow) return;
     if (silent_ + returned_ != 0) {
-        log.warning(
-            "fleet {}: within a minute {} more devices fell silent and {} more are back; see narrowgate "
-            "fleets --silent",
-            fleet, silent_, returned_);
+        log.write(kEvent<"fleet.more_silent">, {.fleet = fleet},
+                  "fleet {}: within a minute {} more devices fell silent and {} more are back", fleet,
+                  silent_, returned_);
     }
     if (over_tariff_ != 0) {
-        log.warning(
-            "fleet {}: {} more devices have used what their tariff includes; see narrowgate fleets "
-            "--costly",
-            fleet, over_tariff_);
+        log.write(kEvent<"fleet.more_over_tariff">, {.fleet = fleet},
+                  "fleet {}: {} more devices have used what their tariff includes", fleet, over_tariff_);
     }
     *this = {};
 }

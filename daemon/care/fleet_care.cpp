@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/care/fleet_care.hpp"
 
+#include "daemon/events.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -42,8 +44,7 @@ void FleetCare::start() {
 void FleetCare::load_slice() {
     const SteadyTime now = loop_.now().steady;
     const auto failed = [&](const Error& error) {
-        log_.error("figures of devices cannot be loaded, tried again every {} s: {}", kRetryInterval.count(),
-                   error.text());
+        log_.write(kEvent<"figures.load_failed">, {}, error);
         loading_timer_.arm(now + kRetryInterval);
     };
     if (!reader_) {
@@ -125,14 +126,15 @@ void FleetCare::write_slice() {
 void FleetCare::written(Expected<void> result) {
     const auto figures = std::exchange(on_their_way_, nullptr);
     if (result) {
-        if (std::exchange(failing_, false)) log_.info("figures of devices are written again");
+        if (std::exchange(failing_, false))
+            log_.write(kEvent<"figures.written_again">, {}, "figures of devices are written again");
         write_slice();
         return;
     }
     book_.put_back(std::move(*figures));
     if (!std::exchange(failing_, true)) {
-        log_.warning("figures of devices are not written, and tried again every minute: {}",
-                     result.error().text());
+        log_.write(kEvent<"figures.not_written">, {}, "figures of devices are not written: {}",
+                   result.error().what);
     }
 }
 

@@ -58,11 +58,10 @@ ExitCode restore(const Invocation& invocation, const Arguments& arguments) {
     }
     const Caller caller = this_caller();
     if (const auto owner = become_owner(*config); !owner) return owner.error().tell(invocation);
-    Log log(LogLevel::kWarning);
     const auto event =
         device_event({}, invocation.clock.now().wall, SessionEndEvent{.how = SessionEnd::kRestored});
     const auto restored = store::restore(
-        config->store, copy, {.replace = arguments.force, .event = event.body, .actor = caller.name}, log,
+        config->store, copy, {.replace = arguments.force, .event = event.body, .actor = caller.name},
         invocation.clock);
     if (!restored) return invocation.fail(restored.error());
     if (invocation.json) {

@@ -26,21 +26,18 @@ void warn_of_aws_limits(const Config& config, std::size_t index, const std::stri
     const UpstreamConfig& upstream = config.upstreams[index];
     if (upstream.profile != ProfileKind::kAwsIot) return;
     const PaceLimits& pace = upstream.pace;
-    if (pace.publishes_per_second <= 0 || pace.publishes_per_second > aws::kMostPublishesPerSecond) {
-        findings.warn(
-            file, upstream_key(index, "publishes_per_second"),
-            fmt::format("publishes_per_second is {}: AWS IoT Core drops what is above 100 on one connection",
-                        pace.publishes_per_second <= 0 ? "no limit" : "too much"),
-            "leave it out, and raise connections for more");
-    }
-    if (pace.bytes_per_second <= 0 || pace.bytes_per_second > aws::kMostBytesPerSecond) {
-        findings.warn(
-            file, upstream_key(index, "bytes_per_second"),
-            fmt::format(
-                "bytes_per_second is {}: AWS IoT Core slows down what is above 512 KiB on one connection",
-                pace.bytes_per_second <= 0 ? "no limit" : "too much"),
-            "leave it out, and raise connections for more");
-    }
+    // A rate that is not positive is no limit.
+    const auto check_rate = [&](std::string_view key, auto rate, auto most, std::string_view otherwise) {
+        if (rate > 0 && rate <= most) return;
+        findings.warn(file, upstream_key(index, key),
+                      fmt::format("{} is {}: AWS IoT Core {} on one connection", key,
+                                  rate <= 0 ? "no limit" : "too much", otherwise),
+                      "leave it out, and raise connections for more");
+    };
+    check_rate("publishes_per_second", pace.publishes_per_second, aws::kMostPublishesPerSecond,
+               "drops what is above 100");
+    check_rate("bytes_per_second", pace.bytes_per_second, aws::kMostBytesPerSecond,
+               "slows down what is above 512 KiB");
 }
 
 // What has no effect, or one that is hardly meant.

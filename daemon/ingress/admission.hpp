@@ -12,7 +12,7 @@
 #include <functional>
 
 #include "daemon/ingress/source_table.hpp"
-#include "daemon/ingress/token_bucket.hpp"
+#include "narrowgate/base/token_bucket.hpp"
 #include "narrowgate/dtls/handshake_trace.hpp"
 
 namespace narrowgate::daemon {

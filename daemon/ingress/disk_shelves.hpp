@@ -9,8 +9,8 @@
 #include <mutex>
 
 #include "daemon/devices/credential_shelf.hpp"
-#include "daemon/ingress/token_bucket.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/token_bucket.hpp"
 #include "narrowgate/dtls/session_shelf.hpp"
 #include "narrowgate/dtls/shard_map.hpp"
 #include "narrowgate/store/loading.hpp"

@@ -11,7 +11,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "daemon/events.hpp"
 #include "daemon/ingress/disk_shelves.hpp"
+#include "narrowgate/store/events.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -129,7 +131,7 @@ void Loader::run(const std::stop_token& stop) {
     shared_->replies.clear();
     close_unreadable();
     shared_->loading = false;
-    parts_.log.info("{} sessions go on", shared_->sessions.load());
+    parts_.log.write(kEvent<"gateway.loaded">, {}, "{} sessions go on", shared_->sessions.load());
 }
 
 bool Loader::load_credentials(const std::stop_token& stop) {
@@ -186,8 +188,10 @@ bool Loader::wait_for_shards(std::size_t limit, const std::stop_token& stop) {
 }
 
 bool Loader::pause(const Error& error, const std::stop_token& stop) {
-    parts_.log.error("sessions and credentials cannot be loaded, tried again every {} s: {}",
-                     kRetryInterval.count(), error.text());
+    parts_.log.write(kEvent<"gateway.load_failed">, {},
+                     {fmt::format("sessions and credentials cannot be loaded, tried again every {} s: {}",
+                                  kRetryInterval.count(), error.what),
+                      error.cure});
     std::unique_lock lock(shared_->mutex);
     (void)shared_->changed.wait_for(lock, stop, kRetryInterval, [] { return false; });
     return !stop.stop_requested();
@@ -201,8 +205,9 @@ void Loader::close_unreadable() {
         ids.assign(shared_->unreadable.begin(), shared_->unreadable.end());
     }
     if (ids.empty()) return;
-    parts_.log.warning(
-        "{} sessions on disk cannot be read and have ended; their nodes will shake hands again", ids.size());
+    parts_.log.write(store::kEvent<"store.sessions_lost">, {},
+                     "{} sessions on disk cannot be read and have ended: their nodes will shake hands again",
+                     ids.size());
     const store::SinkId nobody = parts_.store.add_sink([](std::vector<store::Completion>&&) {});
     for (std::size_t i = 0; i < ids.size(); i += kClosedAtOnce) {
         store::Unit unit;

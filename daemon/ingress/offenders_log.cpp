@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -68,7 +70,7 @@ Expected<OffendersLog> OffendersLog::open(std::filesystem::path file, Log& log) 
 
 void OffendersLog::reopen() {
     auto opened = open_for_append(file_);
-    if (!opened) return log_->warning("{}", opened.error().text());
+    if (!opened) return log_->write(kEvent<"gateway.offenders_log_failed">, {}, opened.error());
     descriptor_ = std::move(opened->descriptor);
     bytes_ = opened->bytes;
     failing_ = false;
@@ -81,7 +83,9 @@ void OffendersLog::write(const Offence& offence, SteadyTime now) {
         bytes_ += line.size();
         failing_ = false;
     } else if (!std::exchange(failing_, true)) {
-        log_->warning("the offenders log {} takes no lines: {}", file_.string(), words_of(errno));
+        const std::string why = words_of(errno);
+        log_->write(kEvent<"gateway.offenders_log_failed">, {}, "the offenders log {} takes no lines: {}",
+                    file_.string(), why);
     }
 }
 

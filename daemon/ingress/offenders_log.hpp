@@ -11,9 +11,9 @@
 #include <string>
 
 #include "daemon/ingress/admission.hpp"
-#include "daemon/ingress/token_bucket.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/log.hpp"
+#include "narrowgate/base/token_bucket.hpp"
 #include "narrowgate/io/file_descriptor.hpp"
 
 namespace narrowgate::daemon {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/events.hpp"
 #include "narrowgate/base/crypto.hpp"
 #include "narrowgate/io/udp_group.hpp"
 
@@ -41,11 +42,12 @@ std::array<std::uint8_t, 16> random_key() {
 void warn_of_small_buffers(const io::UdpSocket& socket, Log& log) {
     const int given = socket.receive_buffer_bytes();
     if (given >= io::kReceiveBufferBytes) return;
-    log.warning(
-        "the kernel gives {} a receive buffer of {} KiB, not {}: datagrams that come during a slow commit or "
-        "a "
-        "restart may be lost, and nodes send them again; sysctl -w net.core.rmem_max={}",
-        socket.local().text(), given / 1024, io::kReceiveBufferBytes / 1024, io::kReceiveBufferBytes);
+    log.write(
+        kEvent<"gateway.small_receive_buffer">, {},
+        {fmt::format("the kernel gives {} a receive buffer of {} KiB, not {}: datagrams that come during a "
+                     "slow commit or a restart may be lost, and nodes send them again",
+                     socket.local().text(), given / 1024, io::kReceiveBufferBytes / 1024),
+         fmt::format("sysctl -w net.core.rmem_max={}", io::kReceiveBufferBytes)});
 }
 
 }  // namespace

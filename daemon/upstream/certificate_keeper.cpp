@@ -8,6 +8,7 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/events.hpp"
 #include "narrowgate/base/crypto.hpp"
 #include "narrowgate/base/secret.hpp"
 
@@ -70,15 +71,14 @@ void CertificateKeeper::used() {
     next_warning_ = {};
     if (!speaks_) return;
     for (const Error& doubt : mqtt::doubts_of(connection_))
-        log_.warning("{}", doubt.text());
+        log_.write(kEvent<"upstream.certificate_doubtful">, {.upstream = connection_.name}, doubt);
 }
 
 void CertificateKeeper::update(mqtt::ConnectionOptions connection, const Now& now) {
     const bool same = connection == connection_;
     connection_ = std::move(connection);
     if (same && contents_of(connection_) == used_contents_) return;
-    if (speaks_)
-        log_.info("upstream {}: connects anew: its settings or certificates have changed", connection_.name);
+    if (speaks_) tell_of_renewal("its settings or certificates have changed");
     seen_ = stamps();
     moved_ = false;
     due_ = now.steady + stagger_;
@@ -113,7 +113,10 @@ void CertificateKeeper::judge(const Now& now) {
         // Looked at again each time: a date may come though no file changes.
         std::string words = problems.front().text();
         if (words != told_ && speaks_) {
-            log_.warning("{}; until then the connection keeps the certificate that it has", words);
+            log_.write(
+                kEvent<"upstream.certificate_not_taken">, {.upstream = connection_.name},
+                {problems.front().what,
+                 problems.front().cure + "; until then the connection keeps the certificate that it has"});
         }
         told_ = std::move(words);
         return;
@@ -121,18 +124,29 @@ void CertificateKeeper::judge(const Now& now) {
     moved_ = false;
     told_.clear();
     due_ = now.steady + stagger_;
-    if (speaks_)
-        log_.info("upstream {}: connects anew: its certificate files have changed", connection_.name);
+    if (speaks_) tell_of_renewal("its certificate files have changed");
+}
+
+void CertificateKeeper::tell_of_renewal(std::string_view why) {
+    log_.write(kEvent<"upstream.renewing">, {.upstream = connection_.name}, "upstream {}: connects anew: {}",
+               connection_.name, why);
 }
 
 void CertificateKeeper::warn(const Now& now) {
     if (!speaks_ || dates_.empty() || now.steady < next_warning_) return;
     const auto findings = mqtt::findings_of(dates_, connection_.name, now.wall);
+    const Subject<About::kUpstream> upstream{.upstream = connection_.name};
     for (const mqtt::DateFinding& finding : findings) {
-        if (finding.urgency == mqtt::Urgency::kNotice) {
-            log_.warning("{}", finding.error.text());
-        } else {
-            log_.error("{}", finding.error.text());
+        switch (finding.urgency) {
+            case mqtt::Urgency::kNotice:
+                log_.write(kEvent<"upstream.certificate_ends">, upstream, finding.error);
+                break;
+            case mqtt::Urgency::kUrgent:
+                log_.write(kEvent<"upstream.certificate_ends_soon">, upstream, finding.error);
+                break;
+            case mqtt::Urgency::kOutside:
+                log_.write(kEvent<"upstream.certificate_invalid">, upstream, finding.error);
+                break;
         }
     }
     next_warning_ = now.steady + (findings.empty() ? kBetweenDates : kBetweenWarnings);

@@ -68,6 +68,7 @@ private:
     Stamps stamps() const;
     void judge(const Now& now);
     void warn(const Now& now);
+    void tell_of_renewal(std::string_view why);
 
     const bool speaks_;
     const seconds stagger_;

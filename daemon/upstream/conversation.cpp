@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 
 void Conversation::connected() {
@@ -30,7 +32,8 @@ void Conversation::on_event(const mqtt::Event& event, const Now& now) {
     if (mqtt::verdict_of(event.code) != mqtt::Verdict::kTaken) {
         const auto all = dialogue_->subscriptions();
         refused_ = event.token < all.size() ? all[event.token].filter : "a topic";
-        log_.error("upstream {}: the broker refuses the subscription of {}: {}", upstream_, refused_,
+        log_.write(kEvent<"upstream.subscription_refused">, {.upstream = upstream_},
+                   "upstream {}: the broker refuses the subscription of {}: {}", upstream_, refused_,
                    mqtt::to_words(event.code));
     }
     if (--pending_ == 0) dialogue_->connected(now);
@@ -54,9 +57,11 @@ void Conversation::tell() {
     told_ = state.trouble;
     if (begins) return;
     if (told_.empty()) {
-        log_.info("upstream {}: readings are taken behind its broker", upstream_);
+        log_.write(kEvent<"upstream.translator_ready">, {.upstream = upstream_},
+                   "upstream {}: readings are taken behind its broker", upstream_);
     } else {
-        log_.warning("upstream {}: {}", upstream_, told_);
+        log_.write(kEvent<"upstream.translator_trouble">, {.upstream = upstream_}, "upstream {}: {}",
+                   upstream_, told_);
     }
 }
 

@@ -9,6 +9,8 @@
 #include <limits>
 #include <utility>
 
+#include "daemon/events.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -155,7 +157,7 @@ void Courier::connected(const mqtt::Event& event, const Now& now) {
     status_.state.connected = true;
     status_.state.since = now.wall;
     status_.state.reconnects = connections_++;
-    log_.info("upstream {}: connected", options_.name);
+    log_.write(kEvent<"upstream.connected">, subject(), "upstream {}: connected", options_.name);
     if (!refusals_.is_pausing() && !reconnect_wait_.is_disputed()) set_trouble({});
     poison_.connected();
     note_head(now);
@@ -213,10 +215,9 @@ void Courier::learn_from_end(const Error& error, mqtt::Reaction reaction) {
     const bool alone = in_flight_.size() == 1 && oldest.size() == 1;
     const auto culprit = poison_.lost(oldest.front(), alone);
     if (!culprit) return;
-    log_.warning(
-        "upstream {}: the broker ends the connection whenever reading {} is sent; see "
-        "narrowgate dead-letters list",
-        options_.name, *culprit);
+    log_.write(kEvent<"upstream.reading_set_aside">, subject(),
+               "upstream {}: the broker ends the connection whenever reading {} is sent", options_.name,
+               *culprit);
     dead_letter(*culprit, "the broker ended the connection each time it was sent: " + error.what);
 }
 
@@ -226,17 +227,15 @@ void Courier::tell_trouble(const Error& error, mqtt::Reaction reaction, millisec
     if (error.text() == status_.state.trouble) {
         log_.debug("{} (again; next try in {} ms)", error.text(), wait.count());
     } else if (for_a_person) {
-        log_.error("{}", error.text());
+        log_.write(kEvent<"upstream.needs_attention">, subject(), error);
     } else {
-        log_.warning("{}", error.text());
+        log_.write(kEvent<"upstream.connection_failed">, subject(), error);
     }
     set_trouble(error.text());
     if (reconnect_wait_.brief_connections() == kBriefConnections) {
-        log_.error(
-            "upstream {}: {} connections running have ended soon after they were made; see that no other "
-            "client "
-            "has our client_id, or mend the line",
-            options_.name, kBriefConnections);
+        log_.write(kEvent<"upstream.brief_connections">, subject(),
+                   "upstream {}: {} connections running have ended soon after they were made", options_.name,
+                   kBriefConnections);
     }
 }
 

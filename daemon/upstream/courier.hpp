@@ -39,7 +39,8 @@
 namespace narrowgate::daemon {
 
 struct CourierOptions {
-    std::string name;  // the upstream's
+    std::string name;      // the upstream's; with the connection's number where it has several
+    std::string upstream;  // the upstream's alone, in fields of the log; empty: `name`
     // Publishes in flight; less if the broker's Receive Maximum is less (MQTT 5 section 3.2.2.3.3).
     std::size_t window = 64;
     // Of the window, what the backlog may take, in percent: the rest is free for what is new.
@@ -149,6 +150,10 @@ private:
     std::size_t window() const;
     void tell_profile_of_limits();
     void end_connection(const Now& now, milliseconds wait);
+    // Whom the log is told of: the upstream, whichever of its connections this is.
+    Subject<About::kUpstream> subject() const {
+        return {.upstream = options_.upstream.empty() ? options_.name : options_.upstream};
+    }
     void set_trouble(std::string words) { status_.state.trouble = std::move(words); }
 
     // Constant after construction.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/events.hpp"
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/courier.hpp"
 
@@ -70,7 +71,8 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
     delivered_ = true;
     reconnect_wait_.stands(now.steady - phase_since_);
     if (!backlog_resumes_) throttle_wait_.reset();
-    if (status_.state.paused) log_.info("upstream {}: takes readings again", options_.name);
+    if (status_.state.paused)
+        log_.write(kEvent<"upstream.resumed">, subject(), "upstream {}: takes readings again", options_.name);
     status_.state.paused = false;
     pause_wait_.reset();
     // That of another client with our ID stays until nobody disputes it.
@@ -92,7 +94,10 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     const Consequence consequence = refusals_.refused(code);
     if (consequence == Consequence::kDeadLetter) {
         refused_ = true;
-        if (refusals_.is_first()) log_.warning("upstream {}: {}", options_.name, refusals_.words());
+        if (refusals_.is_first()) {
+            log_.write(kEvent<"upstream.publish_refused">, subject(), "upstream {}: {}", options_.name,
+                       refusals_.words());
+        }
         if (sent.numbers.size() == 1) {
             lanes_.set_aside(sent.numbers.front());
             suspects_.add(sent.numbers.front(), refusals_.reason(), now.steady);
@@ -117,9 +122,10 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     // What was in flight when the pause began is refused too, and does not make it longer.
     if (was_pausing && all_resumes_) return;
     all_resumes_ = now.steady + pause_wait_.next();
-    set_trouble(fmt::format("upstream {}: {}; correct the topics of its routes or the broker's policy",
-                            options_.name, refusals_.words()));
-    if (!status_.state.paused) log_.error("{}", status_.state.trouble);
+    const Error trouble{fmt::format("upstream {}: {}", options_.name, refusals_.words()),
+                        "correct the topics of its routes or the broker's policy"};
+    set_trouble(trouble.text());
+    if (!status_.state.paused) log_.write(kEvent<"upstream.paused">, subject(), trouble);
     status_.state.paused = true;
 }
 
@@ -154,7 +160,9 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
     const auto waiting = lanes_.waiting(lane);
     if (!waiting) {
         if (waiting.error().text() != status_.state.trouble) {
-            log_.error("upstream {}: {}", options_.name, waiting.error().text());
+            log_.write(
+                kEvent<"upstream.store_unreadable">, subject(),
+                {fmt::format("upstream {}: {}", options_.name, waiting.error().what), waiting.error().cure});
         }
         set_trouble(waiting.error().text());
         store_resumes_ = now.steady + kStoreRetry;

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "daemon/events.hpp"
 #include "daemon/upstream/aws_limits.hpp"
 #include "daemon/upstream/device_share.hpp"
 #include "daemon/upstream/pelion_profile.hpp"
@@ -107,6 +108,7 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
         if (!source) return std::unexpected(source.error());
         CourierOptions options;
         options.name = upstream.connections == 1 ? name : fmt::format("{} ({})", name, index);
+        options.upstream = name;
         options.window = upstream.connection.window;
         options.pace = upstream.pace;
         // Beyond the connection's own end, and the dialer's: 10 s of look-up and 30 s of TCP.
@@ -134,7 +136,9 @@ void Upstreams::reload(Known& known, const Config& wanted) {
     const std::string& name = known.name;
     auto routes = Routes::of(wanted.fleets, name, wanted.gateway.name);
     if (!routes) {
-        log_.error("upstream \"{}\" keeps its routes: {}", name, routes.error().text());
+        log_.write(kEvent<"upstream.routes_kept">, {.upstream = name},
+                   {fmt::format("upstream {} keeps its routes: {}", name, routes.error().what),
+                    routes.error().cure});
         return;
     }
     const auto workers = std::span(lanes_->workers).subspan(known.first_worker, known.connections);

@@ -65,5 +65,19 @@ TEST(ReloadTest, NamesWhatWaitsForARestartAndNothingElse) {
               (std::vector<std::string>{"dtls.mtu", "store.max_age", "upstream \"pelion\""}));
 }
 
+TEST(ReloadTest, OfAnUpstreamOnlyItsConnectionIsTakenAtOnce) {
+    const std::vector<std::string> aws{"upstream \"aws\""};
+    const auto waiting_after = [](auto change) {
+        Config wanted = working();
+        change(wanted.upstreams[0]);
+        return waiting_for_restart(working(), wanted);
+    };
+    EXPECT_TRUE(waiting_after([](UpstreamConfig& of) { of.connection.keep_alive = seconds(7); }).empty());
+    EXPECT_EQ(waiting_after([](UpstreamConfig& of) { of.backlog.max_backlog = 1; }), aws);
+    EXPECT_EQ(waiting_after([](UpstreamConfig& of) { of.pace.bytes_per_second = 1; }), aws);
+    EXPECT_EQ(waiting_after([](UpstreamConfig& of) { of.batch_delay = milliseconds(1); }), aws);
+    EXPECT_EQ(waiting_after([](UpstreamConfig& of) { of.pelion.max_nodes = 1; }), aws);
+}
+
 }  // namespace
 }  // namespace narrowgate::daemon

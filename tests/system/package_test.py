@@ -193,6 +193,32 @@ def reload_and_restart_with_mistakes(machine):
     machine.do("systemctl", "reload-or-restart", "narrowgate")
 
 
+def journal_entries(machine, *filters):
+    """What `journalctl -u narrowgate FILTER...` finds."""
+    found = machine.do("journalctl", "--no-pager", "-u", "narrowgate", "-o", "json", *filters)
+    return [json.loads(line) for line in found.splitlines()]
+
+
+def filter_the_journal(machine):
+    """An operator's look at one upstream, and at one event: docs/events.md."""
+    name = status(machine)["upstreams"][0]["name"]
+    connected = journal_entries(machine, f"NARROWGATE_UPSTREAM={name}", "NARROWGATE_EVENT=upstream.connected")
+    check(connected, f"no connection of {name} is in the journal:\n{machine.journal()}")
+    for entry in connected:
+        fields = {key: entry.get(key) for key in ("MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_TRANSPORT")}
+        check(fields == {"MESSAGE": f"upstream {name}: connected", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "narrowgate",
+                         "_SYSTEMD_UNIT": "narrowgate.service", "_TRANSPORT": "journal"}, f"an entry has {fields}")
+    of_it = journal_entries(machine, f"NARROWGATE_UPSTREAM={name}")
+    check(all(entry["NARROWGATE_EVENT"].startswith("upstream.") for entry in of_it), "the filter finds others")
+    check(journal_entries(machine, f"MESSAGE_ID={connected[0]['MESSAGE_ID']}") == connected, "its message ID finds others")
+    refused = journal_entries(machine, "NARROWGATE_EVENT=gateway.reload_refused")
+    check(refused and all(entry["PRIORITY"] == "3" and "NARROWGATE_UPSTREAM" not in entry for entry in refused),
+          f"the refused reload is not in the journal: {refused}")
+    check(journal_entries(machine, "NARROWGATE_EVENT=gateway.loaded"), "no start has told of its sessions")
+    # The journal asks /proc for the unit, where a process that has ended is not found any more.
+    check(journal_entries(machine, "NARROWGATE_EVENT=gateway.stopped"), "last lines are not taken for the unit's")
+
+
 def seal_by_a_credential(machine):
     """The sealing key from /etc/credstore, where the state directory does not have it."""
     machine.do("systemctl", "stop", "narrowgate")
@@ -243,6 +269,7 @@ def package(stage):
         crash(stage, machine, broker)
         hang(stage, machine, broker)
         reload_and_restart_with_mistakes(machine)
+        filter_the_journal(machine)
         seal_by_a_credential(machine)
         remove_and_purge(machine, later)
 

@@ -35,9 +35,13 @@ std::optional<CredentialRow> credential_row(const Query& query, const Sealer& se
     return row;
 }
 
+UnreadableKey unreadable_key(const Query& query) {
+    return {.identity = query.text(1), .device = query.text(2), .fleet = query.text(3)};
+}
+
 CredentialTableReader::CredentialTableReader(const std::filesystem::path& file, const std::string& file_layer,
                                              const Sealer& sealer,
-                                             std::function<void(const std::string&)> bad)
+                                             std::function<void(const UnreadableKey&)> bad)
     : file_(file),
       database_(file, file_layer, true),
       sealer_(sealer),
@@ -84,7 +88,7 @@ void CredentialTableReader::give(const Query& query, const Take& take) {
     if (auto row = credential_row(query, sealer_)) {
         take(std::move(*row));
     } else {
-        bad_(query.text(1));
+        bad_(unreadable_key(query));
     }
 }
 

@@ -66,8 +66,8 @@ std::optional<Device> DeviceTable::find(std::string_view identity_or_name) {
     return device;
 }
 
-std::vector<std::string> DeviceTable::load(const std::function<void(CredentialRow&&)>& take) {
-    std::vector<std::string> bad;
+std::vector<UnreadableKey> DeviceTable::load(const std::function<void(CredentialRow&&)>& take) {
+    std::vector<UnreadableKey> bad;
     Statement select(database_,
                      "SELECT id, identity, device, fleet, sealed, not_before, not_after, credential.revoked,"
                      " replaces FROM credential JOIN device ON device.name = credential.device ORDER BY id");
@@ -75,7 +75,7 @@ std::vector<std::string> DeviceTable::load(const std::function<void(CredentialRo
     while (query.next()) {
         auto row = credential_row(query, sealer_);
         if (!row) {
-            bad.push_back(query.text(1));
+            bad.push_back(unreadable_key(query));
             continue;
         }
         take(std::move(*row));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "audit_trail.hpp"
+#include "credential_reader.hpp"
 #include "journal.hpp"
 #include "narrowgate/store/devices.hpp"
 #include "sealer.hpp"
@@ -45,8 +46,8 @@ public:
     // --------------------------------------------------------------------------------------------
     std::vector<Device> list();
     std::optional<Device> find(std::string_view identity_or_name);
-    // Returns the identities that could not be opened.
-    std::vector<std::string> load(const std::function<void(CredentialRow&&)>& take);
+    // Returns those that could not be opened.
+    std::vector<UnreadableKey> load(const std::function<void(CredentialRow&&)>& take);
     std::vector<AuditEntry> audit(std::size_t count) { return audit_.newest(count); }
 
     struct Counts {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adoption.hpp"
+#include "narrowgate/store/events.hpp"
 #include "page_body.hpp"
 #include "random_uuid.hpp"
 #include "schema.hpp"
@@ -98,8 +99,9 @@ Expected<void> Engine::recover() {
     service_before_ = meta_.number("service_time", 0);
 
     if (const auto lost = adopt_sessions_of_version_2(database_, sessions_); lost != 0) {
-        log_.warning("{}: {} sessions could not be read and are ended: their nodes will shake hands again",
-                     file().string(), lost);
+        log_.write(kEvent<"store.sessions_lost">, {},
+                   "{}: {} sessions could not be read and are ended: their nodes will shake hands again",
+                   file().string(), lost);
         count_bad_rows(lost);
     }
     replay();
@@ -139,9 +141,9 @@ void Engine::replay() {
     });
     if (bad == 0) return;
     count_bad_rows(bad);
-    log_.error(
-        "{}: {} journal pages cannot be read: sessions that they opened or moved are as they were before; "
-        "check the disk",
+    log_.write(
+        kEvent<"store.effects_lost">, {},
+        "{}: {} journal pages cannot be read: sessions that they opened or moved are as they were before",
         file().string(), bad);
 }
 
@@ -149,7 +151,8 @@ void Engine::load_ledger() {
     ledger_.set_head(next_reading_);
     upstreams_.for_each([&](UpstreamId id, std::string name, std::optional<RangeSet> progress) {
         if (!progress) {
-            log_.error(
+            log_.write(
+                kEvent<"store.progress_lost">, {.upstream = name},
                 "{}: the progress of upstream {} cannot be read: it gets everything that is still stored "
                 "again",
                 file().string(), name);
@@ -169,7 +172,8 @@ void Engine::load_ledger() {
             }
         },
         [&](PageNumber page) {
-            log_.error(
+            log_.write(
+                kEvent<"store.readings_unreadable">, {},
                 "{}: journal page {} cannot be read: its readings are left where they are, undelivered",
                 file().string(), page);
             count_bad_rows(1);
@@ -301,7 +305,8 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
     } else if (!batch.empty()) {
         ledger_.add_dead(batch.page.number);
     }
-    if (std::exchange(failing_, false)) log_.info("{}: commits succeed again", file().string());
+    if (std::exchange(failing_, false))
+        log_.write(kEvent<"store.writes_succeed">, {}, "{}: commits succeed again", file().string());
 
     const std::lock_guard lock(mutex_);
     ++counters_.commits;
@@ -362,16 +367,16 @@ void Engine::count_bad_session(SessionId session) {
     if (bad_sessions_.insert(session).second) ++counters_.bad_rows;
 }
 
-void Engine::meet_bad_credential(const std::string& identity) {
+void Engine::meet_bad_credential(const UnreadableKey& key) {
     {
         const std::lock_guard lock(mutex_);
-        if (!bad_identities_.insert(identity).second) return;
+        if (!bad_identities_.insert(key.identity).second) return;
         ++counters_.bad_rows;
     }
-    log_.warning(
-        "{}: the key of identity {} does not open under the sealing key: the node cannot connect; revoke the "
-        "device and add it again",
-        file().string(), identity);
+    log_.write(kEvent<"store.device_key_unreadable">, {.device = key.device, .fleet = key.fleet},
+               "{}: the key of identity {} of device {} does not open under the sealing key: the node cannot "
+               "connect",
+               file().string(), key.identity, key.device);
 }
 
 void Engine::update_counts() {

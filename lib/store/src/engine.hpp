@@ -70,12 +70,12 @@ public:
 
     seconds service_time() const;  // Thread: any
 
-    void refuse(Refusal&& refusal);                         // Thread: any
-    void fill(Status& status) const;                        // Thread: any
-    void count_bad_rows(std::size_t count);                 // Thread: any
-    void count_bad_session(SessionId session);              // once each. Thread: any
-    void meet_bad_credential(const std::string& identity);  // says so, once each. Thread: any
-    void update_counts();                                   // after devices changed
+    void refuse(Refusal&& refusal);                      // Thread: any
+    void fill(Status& status) const;                     // Thread: any
+    void count_bad_rows(std::size_t count);              // Thread: any
+    void count_bad_session(SessionId session);           // once each. Thread: any
+    void meet_bad_credential(const UnreadableKey& key);  // says so, once each. Thread: any
+    void update_counts();                                // after devices changed
 
     std::filesystem::path file() const { return directory_.file("state.db"); }
     Database& database() { return database_; }

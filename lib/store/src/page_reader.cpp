@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "narrowgate/store/events.hpp"
 #include "page_body.hpp"
 
 namespace narrowgate::store {
@@ -106,7 +107,8 @@ void PageReader::add_returned(ReadingNumber from, std::size_t max_count, std::si
 
 void PageReader::complain_of(PageNumber page) {
     if (std::exchange(complained_of_, page) == page) return;
-    log_.error("{}: journal page {} cannot be read: its readings are left undelivered", file_.string(), page);
+    log_.write(kEvent<"store.readings_unreadable">, {},
+               "{}: journal page {} cannot be read: its readings are left undelivered", file_.string(), page);
 }
 
 }  // namespace narrowgate::store

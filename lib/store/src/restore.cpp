@@ -132,7 +132,7 @@ Expected<void> check_place(const StateDirectory& directory, bool replace) {
 }
 
 Expected<Restored> restore_within(const StateDirectory& directory, const Options& options, std::istream& copy,
-                                  const RestoreRequest& request, Log& log, const Clock& clock) {
+                                  const RestoreRequest& request, const Clock& clock) {
     if (auto good = check_place(directory, request.replace); !good) return std::unexpected(good.error());
     const auto path = directory.file("state.db.restoring");
     for (const char* rest : {"-wal", "-shm", "-journal"})
@@ -173,19 +173,17 @@ Expected<Restored> restore_within(const StateDirectory& directory, const Options
     }
     if (auto there = draft->become(directory.file("state.db"), request.replace); !there)
         return std::unexpected(there.error());
-    log.info("{}: restored from the backup of {}", directory.file("state.db").string(),
-             to_rfc3339(restored.copy.made));
     return restored;
 }
 
 }  // namespace
 
 Expected<Restored> restore(const Options& options, std::istream& copy, const RestoreRequest& request,
-                           Log& log, const Clock& clock) {
+                           const Clock& clock) {
     auto directory = StateDirectory::claim(options.directory);
     if (!directory) return std::unexpected(directory.error());
     try {
-        return restore_within(*directory, options, copy, request, log, clock);
+        return restore_within(*directory, options, copy, request, clock);
     } catch (const SqlFault& fault) {
         if ((fault.code & 0xff) == SQLITE_NOTADB) return no_copy("it is no database");
         if ((fault.code & 0xff) == SQLITE_CORRUPT) return no_copy("it is damaged");

@@ -9,6 +9,7 @@
 
 #include "audit_trail.hpp"
 #include "credential_reader.hpp"
+#include "narrowgate/store/events.hpp"
 #include "page_reader.hpp"
 #include "session_reader.hpp"
 #include "store_impl.hpp"
@@ -80,7 +81,7 @@ Expected<std::unique_ptr<CredentialReader>> Store::credential_reader() {
     try {
         return std::make_unique<CredentialTableReader>(
             engine.file(), engine.options().file_layer, engine.sealer(),
-            [&engine](const std::string& identity) { engine.meet_bad_credential(identity); });
+            [&engine](const UnreadableKey& key) { engine.meet_bad_credential(key); });
     } catch (const SqlFault& fault) {
         return std::unexpected(fault.error(engine.file()));
     }
@@ -96,10 +97,9 @@ Expected<void> Store::load_sessions(const std::function<void(SessionRow&&)>& tak
         more = *read;
     }
     if (bad.empty()) return {};
-    impl_->engine->log().warning(
-        "{}: {} stored sessions cannot be opened and are ended: their nodes will shake hands again; if "
-        "nobody "
-        "edited the database, check the disk",
+    impl_->engine->log().write(
+        kEvent<"store.sessions_lost">, {},
+        "{}: {} stored sessions cannot be opened and are ended: their nodes will shake hands again",
         impl_->engine->file().string(), bad.size());
     return impl_->on_writer([&](Engine& engine) -> Expected<void> {
         Unit unit;
@@ -189,8 +189,8 @@ Expected<std::optional<Device>> Store::find_device(std::string_view identity_or_
 Expected<void> Store::load_credentials(const std::function<void(CredentialRow&&)>& take) {
     return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<void> {
         const auto bad = DeviceTable(snapshot.database, impl_->engine->sealer(), snapshot.meta).load(take);
-        for (const auto& identity : bad)
-            impl_->engine->meet_bad_credential(identity);
+        for (const auto& key : bad)
+            impl_->engine->meet_bad_credential(key);
         return {};
     });
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "narrowgate/store/events.hpp"
+
 #include "engine.hpp"
 
 namespace narrowgate::store {
@@ -254,9 +256,8 @@ void Engine::close() {
     try {
         keep_up(Upkeep::kAll, false);
     } catch (const SqlFault& fault) {
-        log_.warning(
-            "{}: progress since the last second is not on disk ({}); readings may be delivered again",
-            file().string(), fault.what);
+        log_.write(kEvent<"store.progress_unsaved">, {},
+                   "{}: progress since the last second is not on disk ({})", file().string(), fault.what);
     }
     sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
 }
@@ -270,10 +271,9 @@ void Engine::meet_full_disk() {
         news = !std::exchange(counters_.disk_full, true);
     }
     if (news) {
-        log_.error(
-            "{}: the disk is full: readings are refused, sessions and progress go on from a reserve; make "
-            "room",
-            options_.directory.string());
+        log_.write(kEvent<"store.disk_full">, {},
+                   "{}: the disk is full: readings are refused, sessions and progress go on from a reserve",
+                   options_.directory.string());
     }
 }
 
@@ -284,14 +284,16 @@ void Engine::look_for_room() {
     }
     const std::lock_guard lock(mutex_);
     counters_.disk_full = false;
-    log_.info("{}: there is room on the disk again: readings are stored", options_.directory.string());
+    log_.write(kEvent<"store.disk_has_room">, {}, "{}: there is room on the disk again: readings are stored",
+               options_.directory.string());
 }
 
 // Once until it is over: a broken disk fails many times a second.
 void Engine::failed(const SqlFault& fault, const char* what) {
     if (std::exchange(failing_, true)) return;
-    const auto error = fault.error(file());
-    log_.error("{} failed: {}; {}", what, error.what, error.cure);
+    auto error = fault.error(file());
+    error.what = fmt::format("{} failed: {}", what, error.what);
+    log_.write(kEvent<"store.write_failed">, {}, error);
 }
 
 }  // namespace narrowgate::store

@@ -79,7 +79,7 @@ protected:
     const std::filesystem::path home_ = pki_.directory() / "home";
     fakes::ManualClock clock_;
     mqtt::ConnectionOptions connection_;
-    Log log_{LogLevel::kInfo};
+    Log log_{LogLevel::kInfo, nullptr, clock_};
     std::optional<CertificateKeeper> keeper_;
 };
 

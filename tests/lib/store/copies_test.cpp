@@ -63,8 +63,7 @@ protected:
     Expected<Restored> restore_at(const Options& where, bool replace = false) {
         std::ifstream copy(backup_, std::ios::binary);
         return restore(where, copy,
-                       {.replace = replace, .event = kRestoredEvent, .actor = std::string(kActor)}, log_,
-                       clock_);
+                       {.replace = replace, .event = kRestoredEvent, .actor = std::string(kActor)}, clock_);
     }
     // The machine to restore on: nothing but the sealing key.
     void prepare_elsewhere() const {

@@ -134,8 +134,8 @@ TEST_F(MovesCrashTest, ARestoreCutAtAnyStepLeavesTheOldStoreOrTheNewOne) {
             store_.reset();
             disk.cut_after(step);
             std::ifstream copy(backup, std::ios::binary);
-            const auto restored = restore(
-                options_, copy, {.replace = true, .event = {}, .actor = std::string(kActor)}, log_, clock_);
+            const auto restored =
+                restore(options_, copy, {.replace = true, .event = {}, .actor = std::string(kActor)}, clock_);
             reached_the_end = !disk.is_cut();
             if (!restored) disk.cut_power(unsynced, step);
             // After the last write to the new store it takes its place by rename(2), which this disk does not

@@ -14,7 +14,6 @@
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
-#include "narrowgate/base/log.hpp"
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/types.hpp"
 
@@ -55,6 +54,6 @@ struct Restored {
 // the sealing key that is there. The store takes its place in one step (rename(2)): a power cut leaves the
 // one or the other.
 Expected<Restored> restore(const Options& options, std::istream& copy, const RestoreRequest& request,
-                           Log& log, const Clock& clock);
+                           const Clock& clock);
 
 }  // namespace narrowgate::store

@@ -53,6 +53,8 @@ struct UpstreamOptions {
     // Bytes waiting for this upstream above which its policy applies: under kReject new readings that are
     // also for it are refused, under kDropOldest it loses its own oldest ones. 0: max_size alone counts.
     std::uint64_t max_backlog = 0;
+
+    bool operator==(const UpstreamOptions&) const = default;
 };
 
 }  // namespace narrowgate::store

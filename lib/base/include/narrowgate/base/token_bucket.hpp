@@ -8,7 +8,7 @@
 
 #include "narrowgate/base/clock.hpp"
 
-namespace narrowgate::daemon {
+namespace narrowgate {
 
 // Thread: one at a time.
 class TokenBucket {
@@ -36,4 +36,4 @@ private:
     SteadyTime filled_{};
 };
 
-}  // namespace narrowgate::daemon
+}  // namespace narrowgate
