@@ -1,0 +1,77 @@
+// Fleets, and which of their devices need somebody: silent ones, and those that have to repeat themselves.
+// A gateway that keeps no such figures answers 404, and the sections stay hidden.
+
+import {ask, Refused} from "./ask.js";
+import {at, cell, deviceLink, element, emptyRow, foreign, head, numberCell, row, say, time} from "./dom.js";
+import {bytes, count, milliseconds, percent, plural, span} from "./words.js";
+
+const kMostRows = 10;
+
+// The answer, or null when there is none of this kind.
+async function answerOf(path, list) {
+  try {
+    const answer = await ask(path);
+    return Array.isArray(answer[list]) ? answer : null;
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return null;
+    throw error;
+  }
+}
+
+function tariffOf(fleet) {
+  const {tariff} = fleet;
+  if (!tariff) return element("span", "quiet", "none");
+  const words = `${bytes(tariff.included_bytes)} included, ${tariff.price_per_mb} ${tariff.currency} a further MB`;
+  const made = element("span", null, foreign(words));
+  if (fleet.over_tariff > 0)
+    made.append(element("br"), element("strong", "warn", `${plural(fleet.over_tariff, "device", "devices")} over it`));
+  return made;
+}
+
+const never = (fleet) => (fleet.never_heard > 0 ? `, ${count(fleet.never_heard)} never` : "");
+
+function fleetRow(fleet) {
+  const silent = fleet.report_interval_s === null ? element("span", "quiet", "no interval is set") :
+    fleet.silent > 0 ? element("strong", "warn", `✕ ${count(fleet.silent)}`) : element("span", "good", "✓ none");
+  return row(head(foreign(fleet.name)), cell(`${count(fleet.heard)} of ${count(fleet.devices)}${never(fleet)}`),
+    cell(silent), numberCell(count(fleet.missed_reports)), numberCell(bytes(fleet.bytes_up)),
+    numberCell(bytes(fleet.bytes_down)), cell(tariffOf(fleet)));
+}
+
+function withFleet(device) {
+  return head(element("span", "device", deviceLink(device.device), " ", element("span", "quiet", foreign(device.fleet))));
+}
+
+function silentRow(device) {
+  const heard = device.last_heard ? time(device.last_heard, `${span(device.silent_seconds)} ago`) : "never";
+  return row(withFleet(device), cell(heard), numberCell(count(device.missed)),
+    numberCell(device.interval_s ? span(device.interval_s) : "–"));
+}
+
+function slowRow(device) {
+  return row(withFleet(device),
+    numberCell(`${percent(device.retransmission_ratio)} (${count(device.retransmissions)} of ${count(device.requests)})`),
+    numberCell(typeof device.handshake_ms === "number" ? milliseconds(device.handshake_ms) : "–"));
+}
+
+function showRows(box, list, toRow, columns, none) {
+  // A row that somebody stands on is not taken from under them.
+  const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  box.replaceChildren(...(list.length > 0 ? list.map(toRow) : [emptyRow(columns, none)]));
+  if (focused) [...box.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
+}
+
+export async function loadFleets() {
+  const fleets = await answerOf("/v1/fleets", "fleets");
+  const [silent, slow] = fleets ? await Promise.all([answerOf(`/v1/devices/silent?count=${kMostRows}`, "devices"),
+    answerOf(`/v1/devices/slow?count=${kMostRows}`, "devices")]) : [null, null];
+  at("fleets").hidden = !fleets;
+  at("silent").hidden = !silent;
+  at("slow").hidden = !slow;
+  if (fleets) {
+    showRows(at("fleets-rows"), fleets.fleets, fleetRow, 7, "There is no fleet.");
+    say(at("fleets-words"), `Bytes on air, as counted by the gateway in ${fleets.month}.`);
+  }
+  if (silent) showRows(at("silent-rows"), silent.devices, silentRow, 4, "✓ Every device reports when it is due.");
+  if (slow) showRows(at("slow-rows"), slow.devices, slowRow, 3, "✓ No device had to send anything again.");
+}
