@@ -162,7 +162,9 @@ class Browser:
         complaints = [text for text in complaints if not any(re.search(pattern, text) for pattern in allowed)]
         check(not complaints, "the browser complains:\n" + "\n".join(complaints))
         asked = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        urls = [event["params"]["request"]["url"] for event in asked if event["method"] == "Network.requestWillBeSent"]
+        # The browser's own first tab is none of our documents.
+        urls = [event["params"]["request"]["url"] for event in asked if event["method"] == "Network.requestWillBeSent"
+                and event["params"]["documentURL"].startswith(self.origin + "/")]
         check(urls, "no request of the page was seen: this check checks nothing")
         strangers = {url for url in urls if not url.startswith(self.origin + "/")}
         check(not strangers, f"the page asked elsewhere: {strangers}")

@@ -44,7 +44,8 @@ function sessionRow(one) {
 }
 
 function pastRow(one) {
-  return row(cell(time(one.at, day(one.at))), cell(String(one.reason || "").replaceAll("_", " ")), cell(foreign(one.remote)),
+  return row(cell(time(one.at, day(one.at))), cell(String(one.reason || "").replaceAll("_", " ")),
+    cell(foreign(one.remote), "wide"),
     numberCell(milliseconds(one.milliseconds)), numberCell(bytes(one.bytes_in), "wide"),
     numberCell(bytes(one.bytes_out), "wide"), numberCell(count(one.flights_again), "wide"));
 }
