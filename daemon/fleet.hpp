@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/care/tariff.hpp"
 #include "daemon/upstream/resource_map.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/coap/message_layer.hpp"
@@ -43,6 +45,16 @@ struct Fleet {
     // How often a node reports. Nodes that are told to come back later (4.29, 5.03) are spread evenly over so
     // long, or they would all come back at once.
     seconds report_interval = std::chrono::minutes(5);
+
+    // Whether the file says so. Else nobody knows when a report is missing, but for a device that has an
+    // interval of its own.
+    bool reports_expected = false;
+
+    // A device that has missed so many reports is silent, and somebody is told.
+    unsigned missed_reports = 3;
+
+    // What its devices' bytes on air cost. Nothing: not this gateway's business.
+    std::optional<Tariff> tariff;
 
     // The nodes' transmission parameters and the quirks of their modems. `transmission.ack_timeout` decides
     // how long a duplicate is known as one (EXCHANGE_LIFETIME, RFC 7252 section 4.8.2): it must not be less

@@ -14,7 +14,9 @@
 
 #include "daemon/allocator.hpp"
 #include "daemon/api/api.hpp"
+#include "daemon/care/fleet_care.hpp"
 #include "daemon/commands/command_line.hpp"
+#include "daemon/control/care_calls.hpp"
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
@@ -117,8 +119,16 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     if (!upstreams) return give_up(upstreams.error());
 
     // Operators.
+    FleetCare care({.loop = **loop,
+                    .store = **store,
+                    .shards = **shards,
+                    .directory = credentials,
+                    .fleets = config.fleets,
+                    .log = log});
     const auto change = [&](CredentialChanges&& changes) {
+        const auto known = care.known_by(changes.removed);
         credentials.remove(changes.removed);
+        care.changed(known, changes.added);
         for (store::CredentialRow& row : changes.added)
             credentials.add(std::move(row));
         (*shards)->end_sessions_of(changes.removed);
@@ -128,15 +138,25 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         if ((*loader)->progress().loading) return std::optional<std::vector<LiveSession>>();
         return look_at_sessions(**shards, clock, of, kLookPatience);
     };
-    DeviceService devices(**store, clock, names_of(config.fleets),
-                          {.changed = change, .live_sessions = look});
+    DeviceService devices(
+        **store, clock, names_of(config.fleets),
+        {.changed = change,
+         .live_sessions = look,
+         .care = [&](const store::Device& device,
+                     DeviceFigures written) { return care.care_of(device, std::move(written)); },
+         .interval_changed =
+             [&](const std::string& device, std::optional<seconds> interval) {
+                 care.book().set_interval(device, interval);
+             }});
     StatusCollector status(**loop, {.gateway = config.gateway.name,
                                     .version = std::string(kVersion),
                                     .store = **store,
                                     .shards = **shards,
                                     .loader = **loader,
-                                    .upstreams = **upstreams});
+                                    .upstreams = **upstreams,
+                                    .care = care.book()});
     ControlCalls calls;
+    add_care_calls(calls, care.book(), [&] { return care.time(); });
     add_device_calls(calls, devices);
     add_diagnosis_calls(calls, devices, config.dtls, [&](const DeviceQuery& query) {
         return look_for_device(**shards, clock, query, kLookPatience);
@@ -159,7 +179,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     };
     const io::Source on_sigterm = (*loop)->watch_signal(SIGTERM, stop);
     const io::Source on_sigint = (*loop)->watch_signal(SIGINT, stop);
-    Reloader reloader(file, config, {*upstream_ids, credentials, devices, **shards, **upstreams, log});
+    Reloader reloader(file, config,
+                      {*upstream_ids, credentials, devices, care.book(), **shards, **upstreams, log});
     const io::Source on_sighup = (*loop)->watch_signal(SIGHUP, [&] {
         service_manager.reloading();
         if (offenders) offenders->reopen();
@@ -197,6 +218,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
 
     (*shards)->start();
     (*loader)->start();
+    care.start();
     watchdog.start();
     for (const Address& address : (*shards)->addresses())
         log.info("listening on {}", address.text());
@@ -213,6 +235,7 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     log.info("stopping: commits in progress are finished first");
     (*loader)->stop();
     (*shards)->stop(kDrainPatience);
+    care.finish();
     (*upstreams)->stop(kUpstreamPatience);
     (*store)->stop();
     log.info("stopped");

@@ -130,6 +130,7 @@ std::optional<std::string> Reloader::reload(WallTime now) {
     wanted->gateway.name = running_.gateway.name;
     targets_.shards.set_policies(std::make_shared<const Policies>(wanted->fleets, targets_.upstream_ids));
     targets_.devices.set_fleets(names_of(wanted->fleets));
+    targets_.care.set_fleets(wanted->fleets);
     targets_.upstreams.reload(*wanted);
     targets_.log.set_level(wanted->gateway.log_level);
     // What waits for a restart keeps being compared with what runs.

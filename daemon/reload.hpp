@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/care/care_book.hpp"
 #include "daemon/config.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
@@ -41,6 +42,7 @@ public:
         const UpstreamIds& upstream_ids;
         const CredentialDirectory& credentials;
         DeviceService& devices;
+        CareBook& care;
         Shards& shards;
         Upstreams& upstreams;
         Log& log;

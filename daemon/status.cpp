@@ -159,6 +159,23 @@ std::string certificates_in_words(const GatewayStatus& status) {
     return fmt::format("{}", fmt::join(words, ", "));
 }
 
+// "water-meters: 3 of 120 devices are silent; …". Devices that are silent do not make a gateway ill: it may
+// be the only thing that is well.
+std::vector<std::string> fleets_in_words(const GatewayStatus& status) {
+    std::vector<std::string> words;
+    for (const FleetState& fleet : status.fleets) {
+        std::vector<std::string> its;
+        if (fleet.silent > 0)
+            its.push_back(fmt::format("{} of {} devices silent", fleet.silent, fleet.devices));
+        if (fleet.never_heard > 0) its.push_back(fmt::format("{} never heard", fleet.never_heard));
+        if (fleet.over_tariff > 0) its.push_back(fmt::format("{} over their tariff", fleet.over_tariff));
+        if (its.empty()) continue;
+        words.push_back(fmt::format("{}: {}{}", fleet.name, fmt::join(its, ", "),
+                                    fleet.fell_together ? "; most fell silent together: the network?" : ""));
+    }
+    return words;
+}
+
 // What is worth a line only at times, or only of some gateways.
 std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) {
     std::vector<std::vector<std::string>> rows;
@@ -181,6 +198,9 @@ std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) 
     }
     if (std::string words = certificates_in_words(status); !words.empty())
         rows.push_back({"certificates", std::move(words)});
+    const char* heading = "fleets";
+    for (std::string& words : fleets_in_words(status))
+        rows.push_back({std::exchange(heading, ""), std::move(words)});
     return rows;
 }
 

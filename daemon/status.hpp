@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/care/fleet_state.hpp"
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/histogram.hpp"
@@ -143,6 +144,7 @@ struct GatewayStatus {
     double readings_per_minute = 0;  // over the last minute
     StoreState store;
     std::vector<UpstreamState> upstreams;
+    std::vector<FleetState> fleets;  // by name
     Measures measures;
 };
 

@@ -152,6 +152,7 @@ GatewayStatus StatusCollector::collect() {
     status.measures.queue_refusals = store.queue_refusals;
     status.measures.readings_dropped = store.readings_dropped;
     status.measures.wal_bytes = store.wal_bytes;
+    status.fleets = sources_.care.states();
     status.readings_per_minute = readings_per_minute();
     for (UpstreamState& upstream : sources_.upstreams.states()) {
         const auto known = std::ranges::find(store.upstreams, upstream.name, &store::UpstreamStatus::name);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/care/care_book.hpp"
 #include "daemon/ingress/loader.hpp"
 #include "daemon/ingress/shards.hpp"
 #include "daemon/status.hpp"
@@ -27,6 +28,7 @@ public:
         Shards& shards;
         const Loader& loader;
         const Upstreams& upstreams;
+        const CareBook& care;
     };
 
     StatusCollector(io::EventLoop& loop, Sources sources);

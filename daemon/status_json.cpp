@@ -196,6 +196,17 @@ constexpr auto kLoadFields = [](auto& visitor, auto& value) {
     visitor.field("sessions_total", value.sessions_total);
 };
 
+constexpr auto kFleetFields = [](auto& visitor, auto& value) {
+    visitor.field("name", value.name);
+    visitor.field("devices", value.devices);
+    visitor.field("heard", value.heard);
+    visitor.field("never_heard", value.never_heard);
+    visitor.field("silent", value.silent);
+    visitor.field("fell_together", value.fell_together);
+    visitor.field("over_tariff", value.over_tariff);
+    visitor.field("will_exceed", value.will_exceed);
+};
+
 constexpr auto kStatusFields = [](auto& visitor, auto& value) {
     visitor.field("gateway", value.gateway);
     visitor.field("version", value.version);
@@ -212,6 +223,7 @@ constexpr auto kStatusFields = [](auto& visitor, auto& value) {
     visitor.field("readings_per_minute", value.readings_per_minute);
     visitor.object("store", value.store, kStoreFields);
     visitor.list("upstreams", value.upstreams, kUpstreamFields);
+    visitor.list("fleets", value.fleets, kFleetFields);
 };
 
 }  // namespace

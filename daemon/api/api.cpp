@@ -2,6 +2,7 @@
 #include "daemon/api/api.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -25,6 +26,7 @@ constexpr seconds kEventInterval{2};
 constexpr seconds kTurn{1};
 constexpr milliseconds kFresh{500};
 constexpr std::string_view kDevices = "/v1/devices/";
+constexpr std::size_t kMostDevices = 1000;
 constexpr std::string_view kUpstreams = "/v1/upstreams/";
 
 HttpAnswer text(std::string_view type, std::string body, int status = 200) {
@@ -139,11 +141,31 @@ HttpAnswer Api::get(const std::string& path, const HttpRequest& request) {
         return history ? json_answer(*history) : busy();
     }
     if (path == "/v1/devices") return call("device.list", json::object());
+    if (path == "/v1/fleets") return call("fleets", json::object());
+    if (path == "/v1/devices/silent") return list("devices.silent", request);
+    if (path == "/v1/devices/costly") return list("devices.costly", request);
+    if (path == "/v1/devices/slow") return list("devices.slow", request);
     if (path == "/v1/sessions") return call("sessions.list", json::object());
     if (path.starts_with(kDevices)) return call("device.diagnose", {{"who", path.substr(kDevices.size())}});
     if (path.starts_with(kUpstreams))
         return call("upstream.traces", {{"upstream", path.substr(kUpstreams.size())}});
     return error(404, "there is no " + request.method + " " + path, "docs/api.md lists what there is");
+}
+
+// ?count=N, and ?fleet=F where there is one.
+HttpAnswer Api::list(const std::string& name, const HttpRequest& request) {
+    json arguments = json::object();
+    if (const auto fleet = request.query.find("fleet"); fleet != request.query.end())
+        arguments["fleet"] = fleet->second;
+    if (const auto count = request.query.find("count"); count != request.query.end()) {
+        const std::string& text = count->second;
+        std::size_t number = 0;
+        const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (wrong != std::errc{} || end != text.data() + text.size() || number > kMostDevices)
+            return error(400, "count is no number from 0 to 1000", "write ?count=20");
+        arguments["count"] = number;
+    }
+    return call(name, std::move(arguments));
 }
 
 HttpAnswer Api::call(const std::string& name, json arguments) {

@@ -10,6 +10,8 @@
 //     GET  /v1/tail?fleet=F&device=D  server-sent events: readings as they are committed (tail.hpp)
 //     GET  /v1/devices              device.list of the control protocol
 //     GET  /v1/devices/NAME         device.diagnose
+//     GET  /v1/devices/silent?count=N&fleet=F   devices.silent; likewise …/costly, and …/slow?count=N
+//     GET  /v1/fleets               fleets
 //     GET  /v1/sessions             sessions.list
 //     GET  /v1/upstreams/NAME       upstream.traces
 //     POST /v1/reload               as SIGHUP; over the socket alone
@@ -62,6 +64,7 @@ private:
     // Of the pool's threads.
     ops::HttpAnswer answer(const ops::HttpRequest& request);
     ops::HttpAnswer get(const std::string& path, const ops::HttpRequest& request);
+    ops::HttpAnswer list(const std::string& name, const ops::HttpRequest& request);
     ops::HttpAnswer call(const std::string& name, nlohmann::json arguments);
     ops::HttpAnswer reload();
     ops::HttpAnswer metrics();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 
 #include "daemon/config/sections.hpp"
@@ -24,12 +25,19 @@ constexpr std::uint64_t kLargestPayload = std::uint64_t{64} * 1024;
 // LwM2M's identifiers have 16 bits, and 65535 is none (LwM2M 1.0 section 6.1).
 constexpr std::uint64_t kMaxId = 65'534;
 
+// A month's bytes of a device are counted in 32 bits; an NB-IoT node needs years for so many.
+constexpr std::uint64_t kMostTariffBytes = 4'000'000'000;
+constexpr std::uint64_t kMostOverhead = 1'500;
+constexpr std::size_t kCurrencyLetters = 3;
+
 void read_policy(TableReader& table, Fleet& fleet) {
     table.require("name", "\"water-meters\"");
     table.read_name("name", fleet.name);
     table.read_size("max_payload", fleet.max_payload, {1, kLargestPayload});
     table.read_count("max_readings_per_minute", fleet.max_readings_per_minute, {0, 60'000});
     table.read_duration("report_interval", fleet.report_interval, {1s, 24h});
+    fleet.reports_expected = table.has("report_interval");
+    table.read_count("missed_reports", fleet.missed_reports, {1, 1'000});
     table.read_choice<payload::ContentFormat>("no_content_format", fleet.no_content_format, kFormats);
     table.read_flag("split_uri_path", fleet.messages.split_uri_path);
 
@@ -42,6 +50,23 @@ void read_policy(TableReader& table, Fleet& fleet) {
         table.wrong("ack_timeout", "and its fellows ask to remember each message for more than an hour",
                     "lower ack_timeout, max_retransmit or max_latency (RFC 7252 section 4.8.2)");
     }
+}
+
+// Nothing is asked for where the file has no such table.
+void read_tariff(TableReader& table, Tariff& tariff, bool asked) {
+    if (asked) {
+        table.require("included", "\"500 KB\"");
+        table.require("price_per_mb", "0.40");
+    }
+    table.read_volume("included", tariff.included, {0, kMostTariffBytes});
+    table.read_number("price_per_mb", tariff.price_per_mb, {0, 1'000'000});
+    table.read_text("currency", tariff.currency);
+    const auto is_letter = [](char c) { return c >= 'A' && c <= 'Z'; };
+    if (tariff.currency.size() != kCurrencyLetters || !std::ranges::all_of(tariff.currency, is_letter)) {
+        table.wrong("currency", "is no currency", "write its three letters (ISO 4217), such as \"EUR\"");
+    }
+    table.read_count("overhead", tariff.overhead, {0, kMostOverhead});
+    table.read_volume("unit", tariff.unit, {1, kMostTariffBytes});
 }
 
 // In place of a topic. False when it cannot be used; the mistake has been told.
@@ -129,6 +154,11 @@ ResourceMap read_map(TableReader& table) {
 Fleet read_fleet(TableReader& top) {
     Fleet fleet;
     top.read_table("fleet", [&](TableReader& table) { read_policy(table, fleet); });
+    top.read_table("tariff", [&, asked = top.has("tariff")](TableReader& table) {
+        Tariff tariff;
+        read_tariff(table, tariff, asked);
+        if (asked) fleet.tariff = std::move(tariff);
+    });
     top.read_tables("route", [&](TableReader& table) {
         // An unusable one keeps its place, so that checks find the others by their number.
         fleet.routes.push_back(read_route(table).value_or(Route{}));

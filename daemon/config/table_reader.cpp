@@ -252,6 +252,31 @@ std::optional<std::uint64_t> TableReader::size(std::string_view key, std::uint64
     return value;
 }
 
+void TableReader::read_volume(std::string_view key, std::uint64_t& out, Range<std::uint64_t> range) {
+    const Entry* entry = find(key);
+    std::optional<std::uint64_t> value;
+    if (entry != nullptr && std::holds_alternative<std::int64_t>(entry->value.data)) {
+        const auto* number = take_as<std::int64_t>(key, "a volume", "500000");
+        if (*number >= 0) value = static_cast<std::uint64_t>(*number);
+    } else {
+        const auto* text = take_as<std::string>(key, "a volume with a unit", "\"500 KB\"");
+        if (text == nullptr) return;
+        value = parse_volume(*text);
+        if (!value) {
+            wrong(
+                key, fmt::format("is \"{}\", which is no volume", *text),
+                "write a whole number and B, KB, MB or GB (of 1000), or KiB, MiB or GiB, such as \"500 KB\"");
+            return;
+        }
+    }
+    if (value && *value >= range.least && *value <= range.most) {
+        out = *value;
+    } else {
+        wrong(key, "is out of range",
+              fmt::format("write a volume from {} to {} bytes", range.least, range.most));
+    }
+}
+
 std::optional<std::chrono::milliseconds> TableReader::duration(std::string_view key,
                                                                Range<std::chrono::milliseconds> range) {
     const auto* text = take_as<std::string>(key, "a duration with a unit", "\"9s\"");

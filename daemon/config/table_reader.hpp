@@ -94,6 +94,8 @@ public:
     void read_size(std::string_view key, T& out, Range<std::uint64_t> range) {
         if (const auto value = size(key, range.least, range.most)) out = static_cast<T>(*value);
     }
+    // A volume as mobile operators write it, "500 KB" of 1000 bytes each, or a whole number of bytes.
+    void read_volume(std::string_view key, std::uint64_t& out, Range<std::uint64_t> range);
     // A duration with a unit: "250ms", "9s", "5m", "2h", "90d".
     template <class Rep, class Period>
     void read_duration(std::string_view key, std::chrono::duration<Rep, Period>& out,

@@ -27,6 +27,14 @@ constexpr std::array<Unit, 5> kSizes = {{{"B", 1},
                                          {"GiB", std::uint64_t{1} << 30},
                                          {"TiB", std::uint64_t{1} << 40}}};
 
+constexpr std::array<Unit, 7> kVolumes = {{{"B", 1},
+                                           {"KB", 1'000},
+                                           {"KiB", std::uint64_t{1} << 10},
+                                           {"MB", 1'000'000},
+                                           {"MiB", std::uint64_t{1} << 20},
+                                           {"GB", 1'000'000'000},
+                                           {"GiB", std::uint64_t{1} << 30}}};
+
 constexpr std::uint64_t kMostMilliseconds = std::uint64_t{36'525} * 86'400'000;
 constexpr std::uint64_t kMostBytes = (std::uint64_t{1} << 63) - 1;
 
@@ -77,6 +85,13 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
     return parse(text, kSizes, kMostBytes, true);
+}
+
+std::optional<std::uint64_t> parse_volume(std::string_view text) {
+    std::string joined(text);
+    if (const auto blank = joined.find(' '); blank != std::string::npos && blank + 1 < joined.size())
+        joined.erase(blank, 1);
+    return parse(joined, kVolumes, kMostBytes, true);
 }
 
 std::string write_duration(std::chrono::milliseconds duration) {

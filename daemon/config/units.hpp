@@ -19,7 +19,11 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 // not fit 63 bits.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 
-// The forms that the above read, with the largest unit that leaves a whole number.
+// Volumes as mobile operators write them, with decimal units too: "500KB", "500 KB", "2MB", "1MiB", or the
+// number of bytes alone. Nothing when it is not that.
+std::optional<std::uint64_t> parse_volume(std::string_view text);
+
+// The forms that the first two read, with the largest unit that leaves a whole number.
 std::string write_duration(std::chrono::milliseconds duration);
 std::string write_size(std::uint64_t bytes);
 // For people, rounded: "17 B", "13.9 KiB".

@@ -156,6 +156,19 @@ Expected<json> revoke_credential(DeviceService& service, const json& arguments, 
     return json::object();
 }
 
+// No seconds: as its fleet.
+Expected<json> set_interval(DeviceService& service, const json& arguments, const Caller& caller) {
+    auto name = text_argument(arguments, "device");
+    if (!name) return passed_on(name);
+    const auto count = count_argument_or(arguments, "seconds", 0);
+    if (!count) return std::unexpected(count.error());
+    const auto interval = *count == 0 ? std::nullopt : std::optional(seconds(*count));
+    auto device = service.set_report_interval(*name, interval, caller.name);
+    if (!device) return passed_on(device);
+    return json{{"device", *std::move(device)},
+                {"interval_s", interval ? json(interval->count()) : json(nullptr)}};
+}
+
 Expected<json> audit(DeviceService& service, const json& arguments) {
     const auto count = count_argument_or(arguments, "count", kDefaultAuditEntries);
     if (!count) return std::unexpected(count.error());
@@ -194,6 +207,7 @@ void add_device_calls(ControlCalls& calls, DeviceService& service) {
     change("device.import", import_csv);
     change("device.rotate", rotate);
     change("device.rotate_back", rotate_back);
+    change("device.interval", set_interval);
     change("device.revoke", revoke);
     change("device.revoke_credential", revoke_credential);
 }

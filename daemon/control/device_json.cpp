@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "daemon/control/care_json.hpp"
 #include "narrowgate/dtls/record_state.hpp"
 
 namespace narrowgate::daemon {
@@ -141,6 +142,7 @@ json to_json(const DeviceReport& report) {
                                    {"reason", name_of(reason_of(*report.past.ended))}};
     }
     device["why"] = why(report);
+    device["figures"] = to_json(report.care);
     return device;
 }
 

@@ -7,7 +7,8 @@
 //
 // and of one device, besides:
 //
-//     device      {…, sessions: [session], handshakes: [handshake], session_ended: {at, reason} or null, why}
+//     device      {…, sessions: [session], handshakes: [handshake], session_ended: {at, reason} or null, why,
+//                 figures: care_json.hpp's}
 //     credential  {…, state}: in_use, waiting (for its first use, which retires `replaces`), not_yet_valid,
 //                 no_longer_valid, revoked, retired, replaced
 //     session     {identity, confirmed, since, heard, silent_seconds, remote, local, cid, bytes_up,

@@ -191,10 +191,27 @@ Expected<DeviceReport> DeviceService::report_on(store::Device&& device) {
     DevicePast past = explain_past(device, *events);
     auto sessions = sessions_of(device, past);
     if (!sessions) return std::unexpected(std::move(sessions.error()));
+    auto care = care_of(device);
+    if (!care) return std::unexpected(std::move(care.error()));
     return DeviceReport{.device = std::move(device),
                         .at = clock_.now().wall,
                         .sessions = *std::move(sessions),
-                        .past = std::move(past)};
+                        .past = std::move(past),
+                        .care = *std::move(care)};
+}
+
+Expected<DeviceCare> DeviceService::care_of(const store::Device& device) {
+    const auto body = store_.figures_of(device.name);
+    if (!body) return std::unexpected(body.error());
+    DeviceFigures written = decode_figures(*body).value_or(DeviceFigures{});
+    if (outside_.care) return outside_.care(device, std::move(written));
+    const WallTime now = clock_.now().wall;
+    DeviceCare care{.figures = std::move(written),
+                    .month = month_of(now),
+                    .interval = device.report_interval,
+                    .own_interval = device.report_interval.has_value()};
+    care.judge(store_.service_time(), now);
+    return care;
 }
 
 Expected<std::vector<LiveSession>> DeviceService::sessions_of(const store::Device& device,
@@ -285,6 +302,15 @@ Expected<void> DeviceService::revoke_credential(std::string_view identity, std::
     if (!revoked) return std::unexpected(revoked.error());
     announce({.removed = {*revoked}, .added = {}});
     return {};
+}
+
+Expected<std::string> DeviceService::set_report_interval(std::string_view identity_or_name,
+                                                         std::optional<seconds> interval,
+                                                         std::string_view actor) {
+    if (auto known = find(identity_or_name); !known) return std::unexpected(std::move(known.error()));
+    auto name = store_.set_report_interval(identity_or_name, interval, actor);
+    if (name && outside_.interval_changed) outside_.interval_changed(*name, interval);
+    return name;
 }
 
 Expected<std::string> DeviceService::export_csv(bool with_keys) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/care/device_care.hpp"
 #include "daemon/devices/handshake_reasons.hpp"
 #include "daemon/devices/live_session.hpp"
 #include "narrowgate/base/error.hpp"
@@ -51,6 +52,8 @@ struct DeviceReport {
     // Where no daemon runs, or a shard does not answer: as the store has them, some seconds old.
     std::vector<LiveSession> sessions;
     DevicePast past;
+    // Where no daemon runs: without what its fleet's file says.
+    DeviceCare care;
 };
 
 // Thread: one; its calls wait for the store's writer. `actor` is who asked for a change, for the audit trail.
@@ -60,6 +63,9 @@ public:
         // Called after each durable change, before the call that made it returns.
         std::function<void(CredentialChanges&&)> changed{};
         LookAtSessions live_sessions{};
+        CareOf care{};
+        // The same for how often a device reports; nothing: as its fleet.
+        std::function<void(const std::string& device, std::optional<seconds> interval)> interval_changed{};
     };
 
     // `fleets` are those of the configuration. `store` and `clock` must outlive the service.
@@ -87,6 +93,9 @@ public:
     Expected<std::size_t> revoke(std::string_view identity_or_name, std::string_view actor);
     // One credential; the device goes on with its others, if it has any.
     Expected<void> revoke_credential(std::string_view identity, std::string_view actor);
+    // How often it reports, where that is not its fleet's to say; nothing: it is. Returns its name.
+    Expected<std::string> set_report_interval(std::string_view identity_or_name,
+                                              std::optional<seconds> interval, std::string_view actor);
     // Every credential that is not revoked, as CSV that import_csv() reads when it has the keys.
     Expected<std::string> export_csv(bool with_keys);
 
@@ -96,6 +105,7 @@ public:
 private:
     Expected<store::Device> find(std::string_view identity_or_name);
     Expected<DeviceReport> report_on(store::Device&& device);
+    Expected<DeviceCare> care_of(const store::Device& device);
     Expected<std::vector<LiveSession>> sessions_of(const store::Device& device, const DevicePast& past);
     Expected<void> check_fleet(std::string_view fleet) const;
     void announce(CredentialChanges&& changes);

@@ -24,6 +24,7 @@ public:
     void on_handshake_ended(const dtls::HandshakeTrace& trace) {
         if (trace.outcome == dtls::HandshakeOutcome::kEstablished) trace_ = trace;
     }
+    const dtls::HandshakeTrace& last_success() const { return trace_; }
     // `never_used`: the session of the handshake before, which the node has not used.
     void on_established(const dtls::SessionRecord& record, std::optional<dtls::SessionId> never_used,
                         store::Unit& unit) const;

@@ -61,6 +61,7 @@ void Ingress::restore(const store::StoredReply& reply, Now now) {
 
 void Ingress::on_datagram(ByteView datagram, const Path& path, Now now) {
     now_ = now;
+    uncounted_bytes_ = datagram.size();
     (void)endpoint_.receive(datagram, path, now);
 }
 
@@ -105,7 +106,7 @@ void Ingress::settle(Opening& opening, store::Outcome outcome, Now now) {
         ++counters_.commits_failed;
         endpoint_.session_abandoned(opening.session);
     } else {
-        endpoint_.session_committed(opening.session, now);
+        count_sent(opening.credential, [&] { endpoint_.session_committed(opening.session, now); });
         outside_.tell_others({opening.credential, opening.session, opening.order, false});
     }
 }
@@ -119,7 +120,10 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         return;
     }
     const dtls::Receipt& receipt = receiving.receipt;
-    endpoint_.committed(receipt, now);
+    const std::uint64_t moves = endpoint_.counters().address_moves;
+    count_sent(receipt.credential, [&] { endpoint_.committed(receipt, now); });
+    if (endpoint_.counters().address_moves != moves)
+        ++activities_.answered(receipt.credential, now).address_moves;
     if (receipt.confirms) outside_.tell_others({receipt.credential, receipt.session, receipt.order, true});
     if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
         // The upload, if any, is kept: the node may try its last block again when there is room.
@@ -127,7 +131,10 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         receiving.reply = resources_.refused(*receiving.asked, completion.retry_after, receiving.spread);
     } else {
         if (receiving.upload) resources_.release(*receiving.upload);
-        if (receiving.with_reading) ++counters_.readings_acknowledged;
+        if (receiving.with_reading) {
+            ++counters_.readings_acknowledged;
+            ++activities_.answered(receipt.credential, now).readings;
+        }
     }
     if (receiving.retires) outside_.retired(*receiving.retires);
     if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
@@ -145,10 +152,35 @@ void Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
     std::array<std::uint8_t, dtls::kMaxMtuBytes> datagram{};
     const auto size = endpoint_.seal(receipt.session, message, datagram, now);
     // The session may have been revoked while its record waited; the endpoint counts every other reason.
-    if (size) outside_.send(receipt.path, ByteView(datagram).first(*size));
+    if (!size) return;
+    DeviceActivity& activity = activities_.answered(receipt.credential, now);
+    activity.bytes_down += *size;
+    ++activity.datagrams;
+    outside_.send(receipt.path, ByteView(datagram).first(*size));
+}
+
+void Ingress::count_record(store::CredentialId credential) {
+    DeviceActivity& activity = activities_.heard(credential, now_);
+    if (uncounted_bytes_ != 0) {
+        activity.bytes_up += std::exchange(uncounted_bytes_, 0);
+        ++activity.datagrams;
+    }
+}
+
+template <class Send>
+void Ingress::count_sent(store::CredentialId credential, Send send) {
+    sent_bytes_ = 0;
+    sent_datagrams_ = 0;
+    send();
+    if (sent_datagrams_ == 0) return;
+    DeviceActivity& activity = activities_.answered(credential, now_);
+    activity.bytes_down += sent_bytes_;
+    activity.datagrams += sent_datagrams_;
 }
 
 void Ingress::send(const Path& path, ByteView datagram) {
+    sent_bytes_ += datagram.size();
+    ++sent_datagrams_;
     outside_.send(path, datagram);
 }
 
@@ -158,11 +190,26 @@ void Ingress::on_established(const dtls::SessionRecord& record,
     unit.open = row_of(record, outside_.service_time());
     if (replaces_unconfirmed) unit.close.push_back(*replaces_unconfirmed);
     historian_.on_established(record, replaces_unconfirmed, unit);
+    count_handshake(record.credential);
     if (!submit(std::move(unit), Opening{record.id, record.credential, record.order}))
         endpoint_.session_abandoned(record.id);
 }
 
+// Its Finished is authentic by now, and it is in the trace like all that came before it. The last flight is
+// counted when it leaves.
+void Ingress::count_handshake(store::CredentialId credential) {
+    const dtls::HandshakeTrace& trace = historian_.last_success();
+    uncounted_bytes_ = 0;
+    DeviceActivity& activity = activities_.heard(credential, now_);
+    ++activity.handshakes;
+    activity.bytes_up += trace.bytes_in;
+    activity.bytes_down += trace.bytes_out;
+    activity.datagrams += trace.datagrams_in + trace.datagrams_out;
+    activity.handshake = std::chrono::duration_cast<milliseconds>(trace.ended - trace.started);
+}
+
 void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data) {
+    count_record(receipt.credential);
     Receiving receiving{.receipt = receipt, .arrived = now_.steady};
     store::Unit unit;
     if (receipt.ends_session()) {
@@ -199,13 +246,17 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     const dtls::SessionId session = receiving.receipt.session;
     const std::uint64_t repeats = repeats_seen();
     auto verdict = messages_.receive(session, data, options, now_);
-    if (repeats_seen() != repeats) endpoint_.count_repeat(session);
+    if (repeats_seen() != repeats) {
+        endpoint_.count_repeat(session);
+        ++activities_.heard(receiving.receipt.credential, now_).repeats;
+    }
     if (auto* stored = std::get_if<coap::Reply>(&verdict)) {
         receiving.reply = std::move(stored->bytes);
         return true;
     }
     const auto* request = std::get_if<coap::Request>(&verdict);
     if (request == nullptr) return true;
+    ++activities_.heard(receiving.receipt.credential, now_).requests;
 
     const bool overloaded =
         pending_.size() >= overloaded_at_ || (outside_.overloaded && outside_.overloaded());

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/care/device_activity.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/admission.hpp"
 #include "daemon/ingress/historian.hpp"
@@ -114,6 +115,8 @@ public:
     const coap::MessageLayer& messages() const { return messages_; }
     // The last handshakes that have ended.
     const TraceLog& traces() const { return traces_; }
+    // What its nodes have done since the last call.
+    Activities take_activities() { return activities_.take(); }
 
 private:
     // What waits for a commit.
@@ -154,10 +157,20 @@ private:
     void settle(Opening& opening, store::Outcome outcome, Now now);
     void settle(Receiving& receiving, const store::Completion& completion, Now now);
     void reply(const dtls::Receipt& receipt, ByteView message, Now now);
+    // The records of one datagram are of one credential: it is counted with the first that is authentic.
+    void count_record(store::CredentialId credential);
+    void count_handshake(store::CredentialId credential);
+    // What the endpoint sends within `send` is counted for the credential.
+    template <class Send>
+    void count_sent(store::CredentialId credential, Send send);
 
     const CredentialDirectory& credentials_;
     Historian historian_{credentials_};
     TraceLog traces_;
+    ActivityLog activities_;
+    std::size_t uncounted_bytes_ = 0;  // of the datagram that is being received
+    std::uint64_t sent_bytes_ = 0;     // by the endpoint, since count_sent() began
+    std::uint32_t sent_datagrams_ = 0;
     const Outside outside_;
     Log& log_;
     std::shared_ptr<const Policies> policies_;

@@ -114,6 +114,15 @@ bool Shard::ask(std::function<void(const Ingress&)> look) {
     return loop_->loop->post([loop = loop_.get(), look = std::move(look)] { look(loop->ingress()); });
 }
 
+bool Shard::harvest(std::function<void(Activities&&)> take) {
+    return loop_->loop->post(
+        [loop = loop_.get(), take = std::move(take)] { take(loop->ingress().take_activities()); });
+}
+
+Activities Shard::last_harvest() {
+    return loop_->ingress().take_activities();
+}
+
 std::optional<ShardSnapshot> Shard::snapshot(milliseconds patience) {
     auto promise = std::make_shared<std::promise<ShardSnapshot>>();
     auto answer = promise->get_future();

@@ -106,10 +106,15 @@ public:
     bool end_others(const NewerSession& newer);
     // Calls `look` in the shard's thread, between two turns.
     bool ask(std::function<void(const Ingress&)> look);
+    // Calls `take` in the shard's thread with what its nodes have done since the last time.
+    bool harvest(std::function<void(Activities&&)> take);
     // Nothing when the shard does not answer within `patience`.
     std::optional<ShardSnapshot> snapshot(milliseconds patience);
     // Calls `beat` in the shard's thread: proof that its loop turns.
     void beat(std::function<void()> beat);
+
+    // The last harvest, after stop().
+    Activities last_harvest();
 
 private:
     explicit Shard(std::shared_ptr<ShardLoop> loop);

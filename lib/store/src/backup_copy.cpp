@@ -14,7 +14,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, InCopy>, 15> kTables{{
+constexpr std::array<std::pair<std::string_view, InCopy>, 16> kTables{{
     {"meta", InCopy::kSome},
     {"page", InCopy::kWithout},
     {"reply_page", InCopy::kEmpty},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<std::string_view, InCopy>, 15> kTables{{
     {"imported", InCopy::kWhole},
     {"device", InCopy::kWhole},
     {"device_past", InCopy::kWhole},
+    {"device_figures", InCopy::kWhole},
     {"credential", InCopy::kWhole},
     {"upstream", InCopy::kWhole},
     {"dead_letter", InCopy::kWhole},

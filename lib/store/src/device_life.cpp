@@ -130,6 +130,21 @@ Expected<CredentialId> DeviceTable::revoke_credential(std::string_view identity,
     return old->id;
 }
 
+Expected<std::string> DeviceTable::set_report_interval(std::string_view identity_or_name,
+                                                       std::optional<seconds> interval, const By& by) {
+    const auto device = find(identity_or_name);
+    if (!device) return std::unexpected(no_such_device(identity_or_name));
+    if (device->revoked) return std::unexpected(revoked_already(*device));
+    if (interval && (*interval < kLeastReportInterval || *interval > kMostReportInterval)) {
+        return failure("a report interval is 1 s to 31 d", "give the interval that the node reports at");
+    }
+    Statement(database_, "UPDATE device SET report_interval = ?2 WHERE name = ?1")
+        .run(device->name, interval ? std::optional(interval->count()) : std::nullopt);
+    audit_.add({by.at, std::string(by.actor), "interval", device->name,
+                interval ? "reports every " + to_words(*interval) : "reports as its fleet does"});
+    return device->name;
+}
+
 void DeviceTable::retire(CredentialId credential, WallTime at) {
     if (!end_credential(credential, at, "retired")) return;
     std::string identity;

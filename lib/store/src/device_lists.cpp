@@ -19,6 +19,13 @@ CredentialInfo credential_at(const Query& query, int column) {
     return info;
 }
 
+// From columns name, fleet, added, revoked, and the interval's.
+Device device_at(const Query& query, int interval) {
+    Device device{query.text(0), query.text(1), query.time(2), query.maybe_time(3), std::nullopt, {}};
+    if (!query.null(interval)) device.report_interval = seconds(query.integer(interval));
+    return device;
+}
+
 }  // namespace
 
 std::vector<Device> DeviceTable::list() {
@@ -26,12 +33,13 @@ std::vector<Device> DeviceTable::list() {
     Statement select(
         database_,
         "SELECT device.name, fleet, device.added, device.revoked, credential.id, identity,"
-        " credential.added, not_before, not_after, credential.revoked, replaces, why FROM device"
+        " credential.added, not_before, not_after, credential.revoked, replaces, why, report_interval FROM"
+        " device"
         " LEFT JOIN credential ON credential.device = device.name ORDER BY device.name, credential.id");
     Query query(select);
     while (query.next()) {
         if (devices.empty() || text_of(query.blob(0)) != devices.back().name) {
-            devices.push_back({query.text(0), query.text(1), query.time(2), query.maybe_time(3), {}});
+            devices.push_back(device_at(query, 12));
         }
         if (query.null(4)) continue;
         devices.back().credentials.push_back(credential_at(query, 4));
@@ -42,10 +50,11 @@ std::vector<Device> DeviceTable::list() {
 std::optional<Device> DeviceTable::find(std::string_view identity_or_name) {
     const auto name = name_of(identity_or_name);
     if (!name) return std::nullopt;
-    Statement select_device(database_, "SELECT name, fleet, added, revoked FROM device WHERE name = ?1");
+    Statement select_device(
+        database_, "SELECT name, fleet, added, revoked, report_interval FROM device WHERE name = ?1");
     Query query(select_device, *name);
     if (!query.next()) return std::nullopt;
-    Device device{query.text(0), query.text(1), query.time(2), query.maybe_time(3), {}};
+    Device device = device_at(query, 4);
     Statement select(
         database_,
         "SELECT id, identity, added, not_before, not_after, revoked, replaces, why FROM credential"

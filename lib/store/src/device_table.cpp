@@ -62,7 +62,8 @@ DeviceTable::DeviceTable(Database& database, const Sealer& sealer, Meta& meta)
       device_(database, "SELECT fleet, revoked FROM device WHERE name = ?1"),
       put_device_(database,
                   "INSERT INTO device(name, fleet, added) VALUES(?1, ?2, ?3)"
-                  " ON CONFLICT(name) DO UPDATE SET fleet = ?2, added = ?3, revoked = NULL"),
+                  " ON CONFLICT(name) DO UPDATE SET fleet = ?2, added = ?3, revoked = NULL,"
+                  " report_interval = NULL"),
       put_credential_(database,
                       "INSERT INTO credential(id, identity, device, sealed, added, not_before, not_after,"
                       " replaces) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
@@ -208,6 +209,7 @@ bool DeviceTable::end_credential(CredentialId credential, WallTime now, std::str
 
 void DeviceTable::end_device(const std::string& name, WallTime now) {
     Statement(database_, "UPDATE device SET revoked = ?2 WHERE name = ?1").run(name, now);
+    Statement(database_, "DELETE FROM device_figures WHERE device = ?1").run(name);
     count("devices", -1);
 }
 

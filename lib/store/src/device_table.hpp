@@ -35,6 +35,9 @@ public:
     // The credentials that were in use and now are revoked.
     Expected<std::vector<CredentialId>> revoke(std::string_view identity_or_name, const By& by);
     Expected<CredentialId> revoke_credential(std::string_view identity, const By& by);
+    // The device's name. Nothing as interval: its fleet's.
+    Expected<std::string> set_report_interval(std::string_view identity_or_name,
+                                              std::optional<seconds> interval, const By& by);
     // Its successor has proved itself. Nothing happens when it is not in use.
     void retire(CredentialId credential, WallTime at);
 

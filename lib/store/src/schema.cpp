@@ -67,6 +67,9 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
     // 4: dead letters that are to be sent again
     R"(ALTER TABLE dead_letter ADD COLUMN retried INTEGER;
        CREATE INDEX dead_letter_returned ON dead_letter(upstream, number) WHERE retried IS NOT NULL)",
+    // 5: what is counted of each device, and how often it reports where that is not its fleet's to say
+    R"(ALTER TABLE device ADD COLUMN report_interval INTEGER;
+       CREATE TABLE device_figures(device TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID)",
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace narrowgate::store {
 
 inline constexpr int kApplicationId = 0x4e475354;  // "NGST", PRAGMA application_id
-inline constexpr int kSchemaVersion = 4;           // PRAGMA user_version
+inline constexpr int kSchemaVersion = 5;           // PRAGMA user_version
 
 // Sets the connection up and brings the file to kSchemaVersion, each step in a commit of its own. Fails when
 // the file is somebody else's or newer. Throws SqlFault.

@@ -60,8 +60,8 @@ TEST_F(OpeningTest, ADirectoryThatCannotBeMadeIsNamedWithItsCure) {
 TEST_F(OpeningTest, ANewerStoreIsRefused) {
     open();
     store_.reset();
-    run_sql("PRAGMA user_version = 5");
-    expect_refusal("version 5", "newer");
+    run_sql("PRAGMA user_version = 6");
+    expect_refusal("version 6", "newer");
 }
 
 TEST_F(OpeningTest, SomebodyElsesDatabaseIsLeftAlone) {

@@ -27,6 +27,7 @@ inline constexpr const char* kMakeVersion2 =
     "CREATE TABLE kept AS SELECT * FROM session;"
     "DROP TABLE session; DROP TABLE mark_block; DROP TABLE device_past; DROP TABLE audit;"
     "DROP TABLE IF EXISTS exported; DROP TABLE IF EXISTS exported_part; DROP TABLE IF EXISTS imported;"
+    "DROP TABLE device_figures; ALTER TABLE device DROP COLUMN report_interval;"
     "DROP INDEX dead_letter_returned; ALTER TABLE dead_letter DROP COLUMN retried;"
     "ALTER TABLE credential DROP COLUMN replaces; ALTER TABLE credential DROP COLUMN why;"
     "DELETE FROM meta WHERE name NOT IN"

@@ -19,6 +19,10 @@ namespace narrowgate::store {
 inline constexpr std::size_t kMaxIdentityBytes = 128;  // RFC 4279 section 5.3
 inline constexpr std::size_t kMaxPskBytes = 64;        // RFC 4279 section 5.3
 
+// Of a device's reports, both included.
+inline constexpr seconds kLeastReportInterval{1};
+inline constexpr seconds kMostReportInterval = std::chrono::days(31);
+
 struct NewDevice {
     std::string identity;  // PSK identity, 1 to kMaxIdentityBytes of UTF-8 without control characters
     std::string fleet;
@@ -53,7 +57,8 @@ struct Device {
     std::string fleet;
     WallTime added{};
     std::optional<WallTime> revoked;
-    std::vector<CredentialInfo> credentials;  // oldest first, revoked ones included
+    std::optional<seconds> report_interval{};   // nothing: as its fleet
+    std::vector<CredentialInfo> credentials{};  // oldest first, revoked ones included
 };
 
 // One credential with its key, as the handshake and an export with keys need it.

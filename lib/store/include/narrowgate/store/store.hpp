@@ -17,6 +17,7 @@
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/store/devices.hpp"
+#include "narrowgate/store/figures.hpp"
 #include "narrowgate/store/loading.hpp"
 #include "narrowgate/store/moves.hpp"
 #include "narrowgate/store/options.hpp"
@@ -103,12 +104,25 @@ public:
     // Revokes this credential alone, which it returns, and ends its sessions. A device whose last one goes is
     // revoked with it.
     Expected<CredentialId> revoke_credential(std::string_view identity, std::string_view actor);
+    // How often the device reports, from kLeastReportInterval to kMostReportInterval; nothing: as its fleet.
+    // By identity or device name; returns the name. Fails when there is none, or it is revoked.
+    Expected<std::string> set_report_interval(std::string_view identity_or_name,
+                                              std::optional<seconds> interval, std::string_view actor);
     Expected<std::vector<Device>> devices();  // by name
     // By identity or device name; nothing when there is none.
     Expected<std::optional<Device>> find_device(std::string_view identity_or_name);
     // What units said about the device, newest first, at most kDeviceEventsKept.
     Expected<std::vector<DeviceEvent>> device_events(std::string_view device, std::size_t count);
     Expected<std::vector<AuditEntry>> audit(std::size_t count);  // newest first
+
+    // --- Figures of devices (figures.hpp) ------------------------------------------------------------------
+
+    // Hands the change to the writer and does not wait; false when the store is stopping, and then nothing is
+    // called. Changes are made in the order in which they were handed in.
+    [[nodiscard]] bool change_figures(FiguresChange change);
+    // Of the device of that name; empty when there are none.
+    Expected<Bytes> figures_of(std::string_view device);
+    Expected<std::unique_ptr<FiguresReader>> figures_reader();
 
     // --- Sessions as operators see them (moves.hpp has what wants a stopped gateway) -----------------------
 
