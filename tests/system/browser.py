@@ -102,10 +102,10 @@ class Browser:
 
     def text(self, selector):
         """What a person reads there; None when there is no such thing."""
-        return self.run("const found = document.querySelector(arguments[0]); return found && found.innerText;", selector)
+        return self.run("const found = document.querySelector(arguments[0]); return found && (found.innerText ?? found.textContent);", selector)
 
     def texts(self, selector):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText);", selector)
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText ?? one.textContent);", selector)
 
     def wait_for(self, script, what, seconds=20, *arguments):
         """Until the expression is true; its value."""

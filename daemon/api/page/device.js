@@ -3,7 +3,7 @@
 import {ask, repeat, stream} from "./ask.js";
 import {at, cell, element, emptyRow, foreign, numberCell, prose, row, say, time} from "./dom.js";
 import {forgetTraces, showTraces} from "./traces.js";
-import {bytes, clock, count, day, milliseconds, percent, plural, since, span} from "./words.js";
+import {bytes, clock, count, day, milliseconds, money, percent, plural, since, span} from "./words.js";
 
 const kMostReadings = 20;
 const kSeconds = 5;
@@ -22,20 +22,31 @@ const ago = (when) => time(when, `${since(when, Date.now())} ago`);
 function monthOf(name, month) {
   if (!month) return [];
   return [[name, `${bytes(month.bytes_up)} up, ${bytes(month.bytes_down)} down`,
-    `${plural(month.datagrams, "datagram", "datagrams")}, ${bytes(month.on_air)} on air`]];
+    `of payload, in ${plural(month.datagrams, "datagram", "datagrams")}`]];
+}
+
+function tariffOf(tariff) {
+  if (!tariff) return [];
+  const used = tariff.included_bytes > 0 ? `${bytes(tariff.bytes_on_air)} of ${bytes(tariff.included_bytes)}` :
+    bytes(tariff.bytes_on_air);
+  return [["On air this month", used, `${bytes(tariff.forecast_bytes)} at its end, at this rate`],
+    ["Cost beyond what is included", money(tariff.cost, tariff.currency)]];
 }
 
 function showFigures(figures) {
   if (!figures) return define(at("device-figures"), []);
   return define(at("device-figures"), [
     ["Last heard", figures.last_heard ? ago(figures.last_heard) : "never"],
-    ["Missed reports", figures.interval_s ? count(figures.missed) : null, figures.interval_s ? `due every ${span(figures.interval_s)}` : ""],
+    ["Missed reports", figures.interval_s ? count(figures.missed_total ?? figures.missed) : null,
+      figures.interval_s ? `${figures.missed > 0 ? `${count(figures.missed)} in this silence; ` : ""}due every ${span(figures.interval_s)}` : ""],
     ["Readings", count(figures.readings)],
     ["Sent again", percent(figures.retransmission_ratio || 0),
       `${count(figures.retransmissions)} of ${plural(figures.requests, "request", "requests")}`],
-    ["Handshakes", count(figures.handshakes)],
+    ["Handshakes", count(figures.handshakes),
+      typeof figures.handshake_ms === "number" && figures.handshakes > 0 ? `the last took ${milliseconds(figures.handshake_ms)}` : ""],
     ["Address moved", `${plural(figures.address_moves, "time", "times")}`],
-    ...monthOf("This month", figures.month), ...monthOf("Last month", figures.last_month)]);
+    ...monthOf("This month", figures.month), ...monthOf("Last month", figures.last_month),
+    ...tariffOf(figures.tariff)]);
 }
 
 function sessionRow(one) {

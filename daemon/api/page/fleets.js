@@ -3,7 +3,7 @@
 
 import {ask, Refused} from "./ask.js";
 import {at, cell, deviceLink, element, emptyRow, foreign, head, numberCell, row, say, time} from "./dom.js";
-import {bytes, count, milliseconds, percent, plural, span} from "./words.js";
+import {bytes, count, milliseconds, money, percent, plural, span} from "./words.js";
 
 const kMostRows = 10;
 
@@ -21,10 +21,12 @@ async function answerOf(path, list) {
 function tariffOf(fleet) {
   const {tariff} = fleet;
   if (!tariff) return element("span", "quiet", "none");
-  const words = `${bytes(tariff.included_bytes)} included, ${tariff.price_per_mb} ${tariff.currency} a further MB`;
-  const made = element("span", null, foreign(words));
-  if (fleet.over_tariff > 0)
-    made.append(element("br"), element("strong", "warn", `${plural(fleet.over_tariff, "device", "devices")} over it`));
+  const made = element("div", null, element("div", null, foreign(money(tariff.cost, tariff.currency))),
+    element("div", "quiet", foreign(`${bytes(tariff.included_bytes)} a device, then ` +
+      `${tariff.price_per_mb} ${tariff.currency} a MB`)));
+  if (fleet.over_tariff > 0) made.append(element("strong", "warn", `✕ ${plural(fleet.over_tariff, "device", "devices")} over it`));
+  else if (fleet.will_exceed > 0)
+    made.append(element("strong", "warn", `! ${plural(fleet.will_exceed, "device", "devices")} will be over it`));
   return made;
 }
 
@@ -32,7 +34,8 @@ const never = (fleet) => (fleet.never_heard > 0 ? `, ${count(fleet.never_heard)}
 
 function fleetRow(fleet) {
   const silent = fleet.report_interval_s === null ? element("span", "quiet", "no interval is set") :
-    fleet.silent > 0 ? element("strong", "warn", `✕ ${count(fleet.silent)}`) : element("span", "good", "✓ none");
+    fleet.silent > 0 ? element("strong", "warn", `✕ ${count(fleet.silent)}`,
+      fleet.fell_together ? ", together" : null) : element("span", "good", "✓ none");
   return row(head(foreign(fleet.name)), cell(`${count(fleet.heard)} of ${count(fleet.devices)}${never(fleet)}`),
     cell(silent), numberCell(count(fleet.missed_reports)), numberCell(bytes(fleet.bytes_up)),
     numberCell(bytes(fleet.bytes_down)), cell(tariffOf(fleet)));
@@ -54,6 +57,11 @@ function slowRow(device) {
     numberCell(typeof device.handshake_ms === "number" ? milliseconds(device.handshake_ms) : "–"));
 }
 
+function costlyRow(device) {
+  return row(withFleet(device), numberCell(`${bytes(device.bytes_on_air)} of ${bytes(device.included_bytes)}`),
+    numberCell(bytes(device.forecast_bytes), "wide"), numberCell(money(device.cost, device.currency)));
+}
+
 function showRows(box, list, toRow, columns, none) {
   // A row that somebody stands on is not taken from under them.
   const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
@@ -63,15 +71,20 @@ function showRows(box, list, toRow, columns, none) {
 
 export async function loadFleets() {
   const fleets = await answerOf("/v1/fleets", "fleets");
-  const [silent, slow] = fleets ? await Promise.all([answerOf(`/v1/devices/silent?count=${kMostRows}`, "devices"),
-    answerOf(`/v1/devices/slow?count=${kMostRows}`, "devices")]) : [null, null];
+  const metered = fleets && fleets.fleets.some((fleet) => fleet.tariff);
+  const listOf = (kind, wanted) => (wanted ? answerOf(`/v1/devices/${kind}?count=${kMostRows}`, "devices") : null);
+  const [silent, slow, costly] = await Promise.all([listOf("silent", fleets), listOf("slow", fleets),
+    listOf("costly", metered)]);
   at("fleets").hidden = !fleets;
   at("silent").hidden = !silent;
   at("slow").hidden = !slow;
+  at("costly").hidden = !costly;
   if (fleets) {
     showRows(at("fleets-rows"), fleets.fleets, fleetRow, 7, "There is no fleet.");
-    say(at("fleets-words"), `Bytes on air, as counted by the gateway in ${fleets.month}.`);
+    say(at("fleets-words"), `Bytes of payload and cost are those of ${fleets.month}.`);
   }
-  if (silent) showRows(at("silent-rows"), silent.devices, silentRow, 4, "✓ Every device reports when it is due.");
-  if (slow) showRows(at("slow-rows"), slow.devices, slowRow, 3, "✓ No device had to send anything again.");
+  if (silent) showRows(at("silent-rows"), silent.devices, silentRow, 4, fleets.fleets.some((fleet) => fleet.report_interval_s !== null) ?
+    "✓ Every device that was heard reports when it is due." : "No fleet says how often its devices report.");
+  if (slow) showRows(at("slow-rows"), slow.devices, slowRow, 3, "✓ No device had to send anything again in the last hour.");
+  if (costly) showRows(at("costly-rows"), costly.devices, costlyRow, 4, "✓ No device will use more than its tariff includes.");
 }

@@ -57,6 +57,13 @@ function stages(status) {
 
 // As the health's sentence counts: what waits for longer than a minute.
 const kLate = 60;
+// Readings that wait for others to go with them, and those whose PUBACK is on its way, are no lag.
+const kInTime = 5;
+
+function lagOf(upstream, up, now) {
+  if (!upstream.oldest || (up && secondsBetween(upstream.oldest, now) < kInTime)) return "up to date";
+  return `behind by ${since(upstream.oldest, now)}`;
+}
 
 function upstreamCard(upstream, now) {
   const up = upstream.connected && !upstream.paused;
@@ -68,7 +75,7 @@ function upstreamCard(upstream, now) {
     key: upstream.name, title: upstream.name, state: !up ? "unwell" : late || upstream.dead_letters > 0 ? "wait" : "well",
     word: upstream.since ? `${word} for ${since(upstream.since, now)}` : word,
     figure: count(waiting), unit: waiting === 1 ? "reading waits" : "readings wait",
-    lines: lines(upstream.oldest ? `behind by ${since(upstream.oldest, now)}` : "up to date",
+    lines: lines(lagOf(upstream, up, now),
       `${count(upstream.delivered)} delivered` +
         (upstream.metered_units > 0 ? `, ${plural(upstream.metered_units, "unit", "units")} of 5 KB` : ""),
       upstream.dead_letters > 0 ? `${plural(upstream.dead_letters, "dead letter", "dead letters")}` : "",

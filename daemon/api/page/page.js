@@ -104,4 +104,4 @@ stream("/v1/events", {
 }, (full) => (full ? askOnce() : showNothing()));
 follow(true);
 repeat(10, loadHistory);
-repeat(30, loadCare);
+repeat(15, loadCare);

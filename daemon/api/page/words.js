@@ -32,6 +32,8 @@ function trimmed(value) {
 
 export const milliseconds = (value) => (value < 1 ? "under 1 ms" : `${count(value)} ms`);
 
+export const money = (value, currency) => `${Number(value || 0).toFixed(2)} ${currency}`;
+
 export const rate = (value) => (value < 10 ? trimmed(value) : count(value));
 export const percent = (ratio) => `${trimmed(100 * ratio)} %`;
 export const clock = (when) => new Date(when).toLocaleTimeString("en", {hour12: false});
