@@ -121,6 +121,40 @@ void add_store(MetricsPage& page, const GatewayStatus& status) {
             measures.readings_dropped);
 }
 
+void add_fleets(MetricsPage& page, const GatewayStatus& status) {
+    struct Figure {
+        const char* name;
+        const char* help;
+        MetricKind kind;
+        std::uint64_t (*value)(const FleetState&);
+    };
+    static constexpr std::array kFigures = {
+        Figure{"narrowgate_fleet_devices", "Devices that are not revoked.", MetricKind::kGauge,
+               [](const FleetState& fleet) { return fleet.devices; }},
+        Figure{"narrowgate_fleet_silent_devices", "Devices that have missed their reports.",
+               MetricKind::kGauge, [](const FleetState& fleet) { return fleet.silent; }},
+        Figure{"narrowgate_fleet_never_heard_devices", "Devices that were never heard.", MetricKind::kGauge,
+               [](const FleetState& fleet) { return fleet.never_heard; }},
+        Figure{"narrowgate_fleet_fell_silent_together", "1: most devices fell silent within one interval.",
+               MetricKind::kGauge,
+               [](const FleetState& fleet) { return std::uint64_t{fleet.fell_together}; }},
+        Figure{"narrowgate_fleet_over_tariff_devices", "Devices that have used what their tariff includes.",
+               MetricKind::kGauge, [](const FleetState& fleet) { return fleet.over_tariff; }},
+        Figure{"narrowgate_fleet_readings_total", "Readings that were acknowledged.", MetricKind::kCounter,
+               [](const FleetState& fleet) { return fleet.since_start.readings; }},
+    };
+    for (const Figure& figure : kFigures) {
+        page.family(figure.name, figure.help, figure.kind);
+        for (const FleetState& fleet : status.fleets)
+            page.sample(number(figure.value(fleet)), {{"fleet", fleet.name}});
+    }
+    page.family("narrowgate_fleet_bytes_total", "Bytes of UDP payload, by direction.", MetricKind::kCounter);
+    for (const FleetState& fleet : status.fleets) {
+        page.sample(number(fleet.since_start.bytes_up), {{"fleet", fleet.name}, {"direction", "up"}});
+        page.sample(number(fleet.since_start.bytes_down), {{"fleet", fleet.name}, {"direction", "down"}});
+    }
+}
+
 void add_upstreams(MetricsPage& page, const GatewayStatus& status) {
     struct Figure {
         const char* name;
@@ -210,6 +244,7 @@ std::string metrics_of(const GatewayStatus& status, const ProcessFigures& proces
     add_requests(page, status);
     add_store(page, status);
     add_upstreams(page, status);
+    add_fleets(page, status);
     gauge(page, "process_start_time_seconds", "When the gateway started.", seconds_of(status.started));
     page.family("process_cpu_seconds_total", "User and system.", MetricKind::kCounter);
     page.sample(process.cpu_seconds);

@@ -185,10 +185,11 @@ void CareBook::count_on_air(CareEntry& entry, const Volume& volume, const CareTi
     if (!loaded_ || !fleet.tariff || entry.over || entry.on_air <= fleet.tariff->included) return;
     entry.over = true;
     if (!fleet.log.admits(CareEvent::kOverTariff, time.now.steady)) return;
+    const std::string name = name_of(entry);
     log_.warning(
         "device {} of fleet {} has used the {} bytes that its tariff includes for {}; see narrowgate "
         "device show {}",
-        name_of(entry), fleet.name, fleet.tariff->included, to_text(month_), name_of(entry));
+        name, fleet.name, fleet.tariff->included, to_text(month_), name);
 }
 
 // A month that begins; or a clock that was put back, and then what the month had so far is known again at the
@@ -251,11 +252,12 @@ void CareBook::look_at(CareEntry& entry, const CareTime& time, Sums& sums) {
 void CareBook::tell_silent(const CareEntry& entry, const CareTime& time) {
     FleetPlace& fleet = fleets_[entry.fleet];
     if (!fleet.log.admits(CareEvent::kSilent, time.now.steady)) return;
+    const std::string name = name_of(entry);
     log_.warning(
-        "device {} of fleet {} is silent: heard last at {}, {} reports missed of one every {}; see "
-        "narrowgate diagnose device",
-        name_of(entry), fleet.name, to_rfc3339(WallTime(seconds(entry.heard_wall))), missed_of(entry, time),
-        to_words(*interval_of(entry)));
+        "device {} of fleet {} is silent: heard last at {}, reports missed: {}, one is due every {}; see "
+        "narrowgate diagnose device {}",
+        name, fleet.name, to_rfc3339(WallTime(seconds(entry.heard_wall))), missed_of(entry, time),
+        to_words(*interval_of(entry)), name);
 }
 
 void CareBook::tell_returned(const CareEntry& entry, seconds silence, const CareTime& time) {

@@ -93,6 +93,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_dead_letters_command(top, invocation);
     add_device_command(top, invocation);
     add_diagnose_command(top, invocation);
+    add_fleets_command(top, invocation);
     add_init_command(top, invocation);
     add_sessions_command(top, invocation);
     add_status_command(top, invocation);

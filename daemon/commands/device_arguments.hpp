@@ -20,6 +20,8 @@ struct DeviceArguments {
     std::string valid_from;
     std::string valid_until;
     std::filesystem::path file;
+    std::string interval;
+    bool as_fleet = false;
     bool generate = false;
     bool cancel = false;
     bool dry_run = false;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `narrowgate device rotate` and `revoke`.
+// `narrowgate device rotate`, `revoke` and `interval`.
 #include <fmt/format.h>
 
 #include <ostream>
 
 #include "daemon/commands/device_arguments.hpp"
+#include "daemon/commands/table.hpp"
+#include "daemon/config/units.hpp"
 #include "daemon/control/calls.hpp"
 #include "daemon/devices/device_csv.hpp"
 
@@ -90,6 +92,48 @@ ExitCode revoke(const Invocation& invocation, const DeviceArguments& arguments) 
     return ExitCode::kOk;
 }
 
+ExitCode set_interval(const Invocation& invocation, const DeviceArguments& arguments) {
+    if (arguments.interval.empty() != arguments.as_fleet) {
+        return invocation.fail(Error{"exactly one of an interval and --fleet is needed",
+                                     "say how often the device reports, or take that back with --fleet"},
+                               ExitCode::kUsage);
+    }
+    json call{{"device", arguments.device}};
+    if (!arguments.as_fleet) {
+        const auto interval = parse_duration(arguments.interval);
+        if (!interval || *interval % seconds(1) != milliseconds(0) ||
+            *interval < store::kLeastReportInterval || *interval > store::kMostReportInterval) {
+            return invocation.fail(
+                Error{fmt::format("\"{}\" is no report interval", printable(arguments.interval)),
+                      "write 1s to 31d, such as 15m, 1h or 1d"},
+                ExitCode::kUsage);
+        }
+        call["seconds"] = std::chrono::duration_cast<seconds>(*interval).count();
+    }
+    const auto result = call_daemon_or_store(invocation, "device.interval", call);
+    if (!result) return result.error().tell(invocation);
+    if (invocation.json) return invocation.print(*result);
+    const auto device = printable(result->at("device").get<std::string>());
+    if (arguments.as_fleet) {
+        invocation.console.out << fmt::format("{} reports as often as its fleet does.\n", device);
+    } else {
+        invocation.console.out << fmt::format("A report of {} is expected every {}.\n", device,
+                                              arguments.interval);
+    }
+    return ExitCode::kOk;
+}
+
+constexpr const char* kIntervalFooter =
+    "INTERVAL is 1s to 31d: 15m, 1h, 1d. A device that has missed as many reports as its fleet's "
+    "missed_reports\n"
+    "says is silent: the log tells, and narrowgate fleets --silent lists it. Without an interval of its own "
+    "it\n"
+    "goes by report_interval of its fleet, where the fleet's file has one.\n"
+    "\n"
+    "Examples:\n"
+    "  narrowgate device interval wm-0001 1h\n"
+    "  narrowgate device interval wm-0001 --fleet\n";
+
 constexpr const char* kRotateFooter =
     "The device gets a next credential beside the one in use: a new identity (wm-0001, then wm-0001#2, …)\n"
     "and a new key, which are printed once, as `device import` reads them. Provision the node with both.\n"
@@ -132,6 +176,14 @@ void add_device_life_commands(const Command& device, Invocation& invocation,
         "All its keys become invalid and a live session of it ends at once. Its readings that wait for\n"
         "upstreams are still delivered. `device add` with another key lets it in again.\n"
         "With --credential the device goes on with its other credentials, if it has any.\n");
+
+    command = add_device_subcommand(device, invocation, arguments, "interval",
+                                    "Say how often a device reports", set_interval);
+    command.add_option("device", arguments->device, "Its name or an identity").required().type_name("DEVICE");
+    command.add_option("interval", arguments->interval, "How often").type_name("INTERVAL");
+    command.add_flag("--fleet", arguments->as_fleet, "As often as its fleet does");
+    add_json_option(command, invocation);
+    command.footer(kIntervalFooter);
 }
 
 }  // namespace narrowgate::daemon

@@ -97,6 +97,58 @@ void write_handshakes(std::ostream& out, const json& handshakes) {
     out << '\n' << render_table(rows);
 }
 
+std::string seconds_in_words(const json& count) {
+    return to_words(seconds(count.get<std::int64_t>()));
+}
+
+std::string heard_of(const json& figures) {
+    if (figures.at("last_heard").is_null()) return "never";
+    std::string words = moment(figures.at("last_heard"));
+    if (figures.at("silent").get<bool>())
+        words += fmt::format("; silent, {} reports missed", text(figures.at("missed")));
+    return words;
+}
+
+std::string interval_of(const json& figures) {
+    if (figures.at("interval_s").is_null()) return "not said";
+    return fmt::format("every {}{}; {} missed in all", seconds_in_words(figures.at("interval_s")),
+                       figures.at("interval_own").get<bool>() ? " (of its own)" : "",
+                       text(figures.at("missed_total")));
+}
+
+std::string volume_of(const json& volume) {
+    return fmt::format("{} readings, {} up, {} down, {} datagrams", text(volume.at("readings")),
+                       size_in_words(volume.at("bytes_up").get<std::uint64_t>()),
+                       size_in_words(volume.at("bytes_down").get<std::uint64_t>()),
+                       text(volume.at("datagrams")));
+}
+
+std::string tariff_of(const json& usage) {
+    std::string words = size_in_words(usage.at("bytes_on_air").get<std::uint64_t>()) + " on air";
+    if (!usage.at("share").is_null())
+        words += fmt::format(", {:.0f} % of what is included", 100 * usage.at("share").get<double>());
+    return words + fmt::format("; {} by the end of the month; {:.2f} {} so far",
+                               size_in_words(usage.at("forecast_bytes").get<std::uint64_t>()),
+                               usage.at("cost").get<double>(), text(usage.at("currency")));
+}
+
+void write_figures(std::ostream& out, const json& figures) {
+    Rows rows{{"last heard", heard_of(figures)},
+              {"reports", interval_of(figures)},
+              {"in " + text(figures.at("month").at("month")), volume_of(figures.at("month"))},
+              {"in " + text(figures.at("last_month").at("month")), volume_of(figures.at("last_month"))},
+              {"in all", volume_of(figures)},
+              {"retransmissions",
+               fmt::format("{} of {} messages came again ({:.1f} %)", text(figures.at("retransmissions")),
+                           figures.at("retransmissions").get<std::uint64_t>() +
+                               figures.at("requests").get<std::uint64_t>(),
+                           100 * figures.at("retransmission_ratio").get<double>())},
+              {"links", fmt::format("{} handshakes, {} address moves", text(figures.at("handshakes")),
+                                    text(figures.at("address_moves")))}};
+    if (!figures.at("tariff").is_null()) rows.push_back({"tariff", tariff_of(figures.at("tariff"))});
+    out << '\n' << render_table(rows);
+}
+
 ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
     json call{{"device", arguments.device}};
     const auto result = call_daemon_or_store(invocation, "device.show", call);
@@ -116,6 +168,7 @@ ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
     for (const json& session : device.at("sessions"))
         write_session(out, session);
     write_handshakes(out, device.at("handshakes"));
+    write_figures(out, device.at("figures"));
     out << '\n' << text(device.at("why")) << '\n';
     return ExitCode::kOk;
 }
@@ -131,9 +184,12 @@ void add_device_show_command(const Command& device, Invocation& invocation,
     command.footer(
         "Its credentials, its session (live figures when the daemon runs, otherwise what is on disk), its "
         "last\n"
-        "handshakes, each with its reason, and in a sentence why it shook hands last. Times are UTC. BYTES "
-        "are\n"
-        "from the node + to it; AGAIN counts flights that the gateway had to send again. Shows no key.\n"
+        "handshakes, each with its reason, what it has sent and what that costs, and in a sentence why it "
+        "shook\n"
+        "hands last. Times are UTC. BYTES are from the node + to it; AGAIN counts flights that the gateway "
+        "had "
+        "to\n"
+        "send again. Shows no key.\n"
         "\n"
         "For scripts: narrowgate device show wm-0001 --json | jq -r '.handshakes[0].reason'\n");
 }

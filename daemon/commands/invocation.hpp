@@ -45,6 +45,7 @@ void add_check_command(const Command& app, Invocation& invocation);
 void add_dead_letters_command(const Command& app, Invocation& invocation);
 void add_device_command(const Command& app, Invocation& invocation);
 void add_diagnose_command(const Command& app, Invocation& invocation);
+void add_fleets_command(const Command& app, Invocation& invocation);
 void add_init_command(const Command& app, Invocation& invocation);
 void add_sessions_command(const Command& app, Invocation& invocation);
 void add_status_command(const Command& app, Invocation& invocation);

@@ -89,7 +89,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 std::optional<std::uint64_t> parse_volume(std::string_view text) {
     std::string joined(text);
-    if (const auto blank = joined.find(' '); blank != std::string::npos && blank + 1 < joined.size())
+    if (const auto blank = joined.find(' ');
+        blank != std::string::npos && blank != 0 && blank + 1 < joined.size())
         joined.erase(blank, 1);
     return parse(joined, kVolumes, kMostBytes, true);
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "daemon/control/care_json.hpp"
 #include "daemon/control/device_json.hpp"
 #include "daemon/devices/tls_names.hpp"
 
@@ -139,6 +140,7 @@ json to_json(const DeviceCase& its, const Verdict& verdict) {
             {"running", its.running},
             {"mtu", its.mtu},
             {"device", its.device != nullptr ? to_json(*its.device) : json(nullptr)},
+            {"figures", its.device != nullptr ? to_json(its.device->care) : json(nullptr)},
             {"handshakes", std::move(handshakes)},
             {"hellos", std::move(hellos)},
             {"finding", name_of(verdict.finding)},

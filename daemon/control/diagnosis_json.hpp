@@ -2,8 +2,8 @@
 //
 // A diagnosis of a node as the control protocol shows it. Times are RFC 3339, or null.
 //
-//     diagnosis  {who, running, mtu, device: device_json.hpp's or null, handshakes: [handshake],
-//                hellos: [hello], finding, happened, cause, cure}: newest first
+//     diagnosis  {who, running, mtu, device: device_json.hpp's or null, figures: the device's again, or null,
+//                handshakes: [handshake], hellos: [hello], finding, happened, cause, cure}: newest first
 //     handshake  {started, ended, state, waits_for, remote, local, identity, identity_known, cid, cipher,
 //                offered: [suite], max_fragment, bytes_in, bytes_out, largest_in, largest_out,
 //                retransmissions, unfitting, alert, hellos_before, put_off, first_hello,

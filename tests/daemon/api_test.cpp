@@ -46,6 +46,11 @@ protected:
                 return failure("there is no device \"nobody\"", "narrowgate device list");
             return json{{"who", arguments["who"]}};
         });
+        for (const char* name : {"devices.silent", "devices.costly", "devices.slow"}) {
+            calls_.add(name, [name](json& arguments) -> Expected<json> {
+                return json{{"call", name}, {"with", arguments}};
+            });
+        }
         store::Options store_options;
         store_options.directory = folder_ / "state";
         auto store = store::Store::open(store_options, log_, clock_);
@@ -109,6 +114,16 @@ TEST_F(ApiTest, PassesCallsOnAndTheirErrors) {
     const json error = get("/v1/devices/nobody", 404);
     EXPECT_EQ(error["error"]["what"], "there is no device \"nobody\"");
     EXPECT_EQ(error["error"]["cure"], "narrowgate device list");
+}
+
+TEST_F(ApiTest, ListsOfDevicesAreAskedForByCountAndFleet) {
+    EXPECT_EQ(get("/v1/devices/silent")["with"], json::object());
+    EXPECT_EQ(get("/v1/devices/silent?count=5&fleet=water")["with"],
+              (json{{"count", 5}, {"fleet", "water"}}));
+    EXPECT_EQ(get("/v1/devices/costly?count=0")["call"], "devices.costly");
+    EXPECT_EQ(get("/v1/devices/slow?count=1000")["with"], (json{{"count", 1000}}));
+    for (const char* count : {"-1", "1001", "ten", "5%20", "", "99999999999999999999"})
+        get(std::string("/v1/devices/silent?count=") + count, 400);
 }
 
 TEST_F(ApiTest, HasNothingElse) {

@@ -64,6 +64,7 @@ TEST(ConfigExamplesTest, TheKeysInCommentsAreTheDefaults) {
     EXPECT_EQ(with.messages.transmission.ack_timeout, without.messages.transmission.ack_timeout);
     EXPECT_EQ(with.messages.transmission.max_retransmit, without.messages.transmission.max_retransmit);
     EXPECT_EQ(with.report_interval, without.report_interval);
+    EXPECT_EQ(with.missed_reports, without.missed_reports);
     EXPECT_EQ(full->upstreams.at(0).connections, plain->upstreams.at(0).connections);
     EXPECT_EQ(full->upstreams.at(0).pace, plain->upstreams.at(0).pace);
     EXPECT_EQ(full->upstreams.at(0).batch_bytes, plain->upstreams.at(0).batch_bytes);

@@ -100,6 +100,26 @@ TEST(ConfigTest, AMessageHoldsSeveralBatchesWhereTheyAreMetered) {
     EXPECT_THAT(small.error()[0].text(), testing::HasSubstr("is smaller than batch_size"));
 }
 
+TEST(ConfigTest, AFleetSaysWhenAReportIsMissingAndWhatBytesCost) {
+    const auto plain = parse_texts(kGatewayText, kFleetText);
+    ASSERT_TRUE(plain);
+    EXPECT_FALSE(plain->fleets[0].reports_expected);
+    EXPECT_FALSE(plain->fleets[0].tariff);
+    const auto config = parse_texts(
+        kGatewayText,
+        replaced(kFleetText, "[[route]]",
+                 "report_interval = \"5m\"\nmissed_reports = 2\n\n[tariff]\nincluded = \"500 KB\"\n"
+                 "price_per_mb = 0.4\ncurrency = \"CHF\"\noverhead = 48\nunit = \"1 KB\"\n\n[[route]]"));
+    ASSERT_TRUE(config) << config.error().front().text();
+    const Fleet& fleet = config->fleets[0];
+    EXPECT_TRUE(fleet.reports_expected);
+    EXPECT_EQ(fleet.report_interval, std::chrono::minutes(5));
+    EXPECT_EQ(fleet.missed_reports, 2U);
+    EXPECT_EQ(
+        fleet.tariff,
+        (Tariff{.included = 500'000, .price_per_mb = 0.4, .currency = "CHF", .overhead = 48, .unit = 1'000}));
+}
+
 TEST(ConfigTest, ARouteToAwsIsATopicARuleOrAShadow) {
     const auto gateway =
         replaced(kGatewayText, "name = \"aws\"",

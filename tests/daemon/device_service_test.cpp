@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
+
 #include "fakes/child_process.hpp"
 #include "fakes/manual_clock.hpp"
 
@@ -38,7 +41,12 @@ protected:
         };
         const auto live = [this](const std::vector<store::CredentialId>&) { return live_; };
         service_.emplace(*store_, clock_, std::set<std::string>{"water-meters", "gas-meters"},
-                         DeviceService::Outside{.changed = changed, .live_sessions = live});
+                         DeviceService::Outside{.changed = changed,
+                                                .live_sessions = live,
+                                                .interval_changed = [this](const std::string& device,
+                                                                           std::optional<seconds> interval) {
+                                                    intervals_[device] = interval;
+                                                }});
     }
 
     static store::NewDevice device(std::string identity, std::string fleet = "water-meters") {
@@ -59,6 +67,7 @@ protected:
     std::optional<DeviceService> service_;
     std::vector<store::CredentialId> removed_;
     std::vector<store::CredentialRow> added_;
+    std::map<std::string, std::optional<seconds>> intervals_;
     std::optional<std::vector<LiveSession>> live_;  // nothing: no shard answers
 };
 
@@ -238,6 +247,44 @@ TEST_F(DeviceServiceTest, TheAuditTrailSaysWhoDidWhatToWhom) {
     EXPECT_EQ((*entries)[1].actor, "bob (uid 1001)");
     EXPECT_EQ((*entries)[2].action, "add");
     EXPECT_THAT(*service_->audit(1), SizeIs(1));
+}
+
+TEST_F(DeviceServiceTest, AReportIntervalIsKeptToldAndAudited) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    EXPECT_EQ(*service_->set_report_interval("wm-0001", seconds(3600), kActor), "wm-0001");
+    EXPECT_EQ(intervals_["wm-0001"], seconds(3600));
+    EXPECT_EQ(service_->show("wm-0001")->care.interval, seconds(3600));
+    EXPECT_TRUE(service_->show("wm-0001")->care.own_interval);
+    EXPECT_EQ(service_->audit(1)->at(0).action, "interval");
+    ASSERT_TRUE(service_->set_report_interval("wm-0001", std::nullopt, kActor));
+    EXPECT_EQ(intervals_["wm-0001"], std::nullopt);
+    EXPECT_EQ(service_->show("wm-0001")->care.interval, std::nullopt);
+    const auto nobody = service_->set_report_interval("wm-9", seconds(60), kActor);
+    ASSERT_FALSE(nobody);
+    EXPECT_THAT(nobody.error().what, HasSubstr("\"wm-9\""));
+}
+
+// No daemon runs, or nothing has been counted since the last write.
+TEST_F(DeviceServiceTest, AReportHasTheFiguresOfTheStore) {
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    EXPECT_EQ(service_->show("wm-0001")->care.figures, DeviceFigures{});
+    DeviceFigures figures;
+    figures.heard = WallTime(seconds(1'767'225'000));
+    figures.heard_service = 1;
+    figures.add(month_of(clock_.now().wall), Volume{.readings = 3, .bytes_up = 400});
+    figures.total = figures.newest.volume;
+    std::promise<Expected<void>> written;
+    ASSERT_TRUE(
+        store_->change_figures({.devices = {"wm-0001"},
+                                .merge = [&](std::string_view, ByteView) { return encode(figures); },
+                                .done = [&](Expected<void> done) { written.set_value(std::move(done)); }}));
+    ASSERT_TRUE(written.get_future().get());
+    clock_.advance(std::chrono::hours(2));
+    const DeviceCare care = service_->show("wm-0001")->care;
+    EXPECT_EQ(care.figures, figures);
+    EXPECT_EQ(care.silence, std::chrono::hours(2) - seconds(1));
+    EXPECT_FALSE(care.silent);
+    EXPECT_EQ(care.on_air, 400U);
 }
 
 TEST_F(DeviceServiceTest, AReportHasTheSessionsOfTheShardsWhenTheyAnswer) {

@@ -28,6 +28,13 @@ GatewayStatus full_status() {
     upstream.answers[mqtt::ReasonCode::kQuotaExceeded] = 5;
     upstream.certificate_expires = WallTime(seconds(2'000'000));
     status.upstreams.push_back(upstream);
+    FleetState fleet;
+    fleet.name = "water-meters";
+    fleet.devices = 120;
+    fleet.silent = 3;
+    fleet.fell_together = true;
+    fleet.since_start = {.readings = 50, .datagrams = 100, .bytes_up = 4'000, .bytes_down = 900};
+    status.fleets.push_back(fleet);
     return status;
 }
 
@@ -49,6 +56,12 @@ TEST(MetricsTest, SayWhatTheStatusKnows) {
         << page();
     EXPECT_TRUE(has("narrowgate_upstream_certificate_expiry_timestamp_seconds{upstream=\"aws\"} 2000000"));
     EXPECT_TRUE(has("process_cpu_seconds_total 1.5"));
+    EXPECT_TRUE(has("narrowgate_fleet_devices{fleet=\"water-meters\"} 120"));
+    EXPECT_TRUE(has("narrowgate_fleet_silent_devices{fleet=\"water-meters\"} 3"));
+    EXPECT_TRUE(has("narrowgate_fleet_fell_silent_together{fleet=\"water-meters\"} 1"));
+    EXPECT_TRUE(has("narrowgate_fleet_readings_total{fleet=\"water-meters\"} 50"));
+    EXPECT_TRUE(has("narrowgate_fleet_bytes_total{fleet=\"water-meters\",direction=\"up\"} 4000"));
+    EXPECT_TRUE(has("narrowgate_fleet_bytes_total{fleet=\"water-meters\",direction=\"down\"} 900"));
 }
 
 TEST(MetricsTest, DurationsAreInSeconds) {

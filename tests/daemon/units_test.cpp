@@ -41,6 +41,17 @@ TEST(UnitsTest, WhatIsNoSizeIsRefused) {
     }
 }
 
+TEST(UnitsTest, VolumesHaveDecimalUnitsToo) {
+    EXPECT_EQ(parse_volume("512"), 512U);
+    EXPECT_EQ(parse_volume("500KB"), 500'000U);
+    EXPECT_EQ(parse_volume("500 KB"), 500'000U);
+    EXPECT_EQ(parse_volume("2 MB"), 2'000'000U);
+    EXPECT_EQ(parse_volume("1GB"), 1'000'000'000U);
+    EXPECT_EQ(parse_volume("1 KiB"), 1'024U);
+    for (const auto* text : {"", "KB", "1  KB", " 1KB", "1KB ", "1 ", "1.5MB", "1 kB", "-1", "1 TB"})
+        EXPECT_FALSE(parse_volume(text)) << text;
+}
+
 TEST(UnitsTest, WhatIsWrittenIsReadAsTheSame) {
     for (const auto duration : {0ms, 1ms, 1500ms, 60'000ms, 86'400'000ms, 7'776'000'000ms})
         EXPECT_EQ(parse_duration(write_duration(duration)), duration);
