@@ -20,7 +20,9 @@ const kCharts = [
 ];
 
 // The time that is shown grows with what is known, so that a young gateway's chart is not an empty one.
-const kSpans = {hour: [300, 900, 1800, 3600], day: [3600, 10800, 21600, 43200, 86400]};
+// Seconds, and in how many parts its axis is divided.
+const kSpans = {hour: [[300, 5], [900, 5], [1800, 3], [3600, 4]],
+  day: [[3600, 4], [10800, 3], [21600, 3], [43200, 4], [86400, 4]]};
 
 function draw(name, attributes, text) {
   const made = document.createElementNS(kSpace, name);
@@ -56,14 +58,13 @@ function pathOf(points, of, x, y) {
   }).join("");
 }
 
-function axes(svg, width, top, shown, x, y) {
+function axes(svg, width, top, [shown, parts], x, y) {
   for (const part of [0, 0.5, 1]) {
     svg.append(draw("line", {class: part === 0 ? "axis" : "grid", x1: kLeft, x2: width - kRight, y1: y(part * top),
       y2: y(part * top)}));
     svg.append(draw("text", {x: kLeft - 8, y: y(part * top) + 4, "text-anchor": "end"}, rate(part * top)));
   }
   const now = Date.now();
-  const parts = width < 420 ? 2 : 4;
   for (let i = 0; i <= parts; ++i) {
     const age = shown * (1 - i / parts);
     svg.append(draw("line", {class: "axis", x1: x(age), x2: x(age), y1: y(0), y2: y(0) + 4}));
@@ -98,14 +99,15 @@ function showChart(chart, measured, period) {
   const svg = at(`chart-${chart.id}`);
   const width = Math.max(280, svg.clientWidth || 0);
   const known = measured.reduce((sum, point) => sum + point.seconds, 0);
-  const shown = kSpans[period].find((one) => one >= known) || kSpans[period].at(-1);
+  const range = kSpans[period].find(([seconds]) => seconds >= known) || kSpans[period].at(-1);
+  const [shown] = range;
   const points = withAges(measured).filter((point) => point.from <= shown + 1);
   const top = niceTop(Math.max(...points.flatMap((point) => chart.lines.map((line) => perMinute(point, line.of))), 0));
   const x = (age) => kLeft + (width - kLeft - kRight) * (1 - Math.min(1, age / shown));
   const y = (value) => kTop + (kHeight - kTop - kBottom) * (1 - value / top);
   svg.setAttribute("viewBox", `0 0 ${width} ${kHeight}`);
   svg.replaceChildren();
-  axes(svg, width, top, shown, x, y);
+  axes(svg, width, top, range, x, y);
   if (points.length > 0)
     svg.append(draw("path", {class: "area", d: `${pathOf(points, chart.lines[0].of, x, y)}V${y(0)}H${x(points[0].from).toFixed(1)}Z`}));
   for (const line of chart.lines)

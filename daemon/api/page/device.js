@@ -21,6 +21,7 @@ const ago = (when) => time(when, `${since(when, Date.now())} ago`);
 
 function monthOf(name, month) {
   if (!month) return [];
+  if (month.datagrams === 0) return [[name, "nothing came"]];
   return [[name, `${bytes(month.bytes_up)} up, ${bytes(month.bytes_down)} down`,
     `of payload, in ${plural(month.datagrams, "datagram", "datagrams")}`]];
 }
@@ -30,7 +31,7 @@ function tariffOf(tariff) {
   const used = tariff.included_bytes > 0 ? `${bytes(tariff.bytes_on_air)} of ${bytes(tariff.included_bytes)}` :
     bytes(tariff.bytes_on_air);
   return [["On air this month", used, `${bytes(tariff.forecast_bytes)} at its end, at this rate`],
-    ["Cost beyond what is included", money(tariff.cost, tariff.currency)]];
+    ["Cost this month", money(tariff.cost, tariff.currency), "beyond what is included"]];
 }
 
 function showFigures(figures) {
