@@ -19,6 +19,7 @@ from harness import (AWS_LIMITS, FLEET, Broker, CoapClient, Gateway, Nodes, Pki,
 FAST = {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }'}
 SILENT = "wm-0006"   # in the house's table of devices, and never heard
 SENDING = 5
+LIVE_VIEWS = 4       # that a gateway has places for (docs/api.md)
 # What a node may call itself and send, and what it must not become. The last two turn text round and are long.
 MARK = "window.broken_in=1"
 HOSTILE = [f"<script>{MARK}</script>", f'"><img src=x onerror={MARK}>', f"<svg onload={MARK}>",
@@ -320,6 +321,21 @@ def hostile_texts_stay_texts(stage):
     house.leave()
 
 
+def without_a_place_it_asks(stage):
+    """All places for live views are taken: the page asks, says so, and follows once there is one."""
+    house = House(stage, sending=1)
+    views = [urllib.request.urlopen(house.origin + "/v1/events", timeout=20) for _ in range(LIVE_VIEWS)]
+    with Browser(stage, house.origin) as browser:
+        browser.open()
+        browser.wait_for("document.getElementById('live').textContent === 'every 5 s'", "the page to say that it asks")
+        wait_for_lane(browser, "Nodes", lambda found: number(found["figure"]) == 1, "the session", 30)
+        for view in views:
+            view.close()
+        browser.wait_for("document.getElementById('live').textContent === 'live'", "the page to be live", 30)
+        browser.check_clean([" 503 "])
+    house.leave()
+
+
 def it_is_for_everybody(stage):
     house = House(stage)
     with opened(stage, house) as browser:
@@ -367,4 +383,5 @@ if __name__ == "__main__":
             screenshots(stage, folder)
         sys.exit(play(making_pictures))
     sys.exit(play(the_overview_is_true_and_lives, a_broker_that_stops_is_seen, a_device_has_a_page,
-                  fleets_are_cared_for, hostile_texts_stay_texts, it_is_for_everybody))
+                  fleets_are_cared_for, hostile_texts_stay_texts, without_a_place_it_asks,
+                  it_is_for_everybody))

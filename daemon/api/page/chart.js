@@ -9,6 +9,7 @@ const kLeft = 52;
 const kRight = 12;
 const kTop = 10;
 const kBottom = 26;
+const kLabel = 56;  // of a time below the axis, with room around
 
 const kCharts = [
   {id: "readings", title: "Readings a minute", lines: [
@@ -65,9 +66,11 @@ function axes(svg, width, top, [shown, parts], x, y) {
     svg.append(draw("text", {x: kLeft - 8, y: y(part * top) + 4, "text-anchor": "end"}, rate(part * top)));
   }
   const now = Date.now();
+  const every = Math.ceil(kLabel * parts / (width - kLeft - kRight));
   for (let i = 0; i <= parts; ++i) {
     const age = shown * (1 - i / parts);
     svg.append(draw("line", {class: "axis", x1: x(age), x2: x(age), y1: y(0), y2: y(0) + 4}));
+    if ((parts - i) % every !== 0) continue;
     svg.append(draw("text", {x: x(age), y: kHeight - 6,
       "text-anchor": i === 0 ? "start" : i === parts ? "end" : "middle"},
     age === 0 ? "now" : clockMinutes(now - age * 1000)));

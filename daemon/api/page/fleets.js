@@ -36,9 +36,10 @@ function fleetRow(fleet) {
   const silent = fleet.report_interval_s === null ? element("span", "quiet", "no interval is set") :
     fleet.silent > 0 ? element("strong", "warn", `✕ ${count(fleet.silent)}`,
       fleet.fell_together ? ", together" : null) : element("span", "good", "✓ none");
-  return row(head(foreign(fleet.name)), cell(`${count(fleet.heard)} of ${count(fleet.devices)}${never(fleet)}`),
-    cell(silent), numberCell(count(fleet.missed_reports)), numberCell(bytes(fleet.bytes_up)),
-    numberCell(bytes(fleet.bytes_down)), cell(tariffOf(fleet)));
+  const month = element("div", "quiet narrow", `${bytes(fleet.bytes_up)} up, ${bytes(fleet.bytes_down)} down`);
+  return row(head(element("div", null, foreign(fleet.name), month)), cell(`${count(fleet.heard)} of ${count(fleet.devices)}${never(fleet)}`),
+    cell(silent), numberCell(count(fleet.missed_reports), "wide"), numberCell(bytes(fleet.bytes_up), "wide"),
+    numberCell(bytes(fleet.bytes_down), "wide"), cell(tariffOf(fleet)));
 }
 
 function withFleet(device) {
@@ -48,7 +49,7 @@ function withFleet(device) {
 function silentRow(device) {
   const heard = device.last_heard ? time(device.last_heard, `${span(device.silent_seconds)} ago`) : "never";
   return row(withFleet(device), cell(heard), numberCell(count(device.missed)),
-    numberCell(device.interval_s ? span(device.interval_s) : "–"));
+    numberCell(device.interval_s ? span(device.interval_s) : "–", "wide"));
 }
 
 function slowRow(device) {

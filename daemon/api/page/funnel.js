@@ -24,7 +24,7 @@ function makeStep(step) {
   const bar = element("div", "bar");
   bar.setAttribute("aria-hidden", "true");
   bar.append(element("div", "bar-full"));
-  return row(head(step.words), numberCell(""), cell(element("div", "share", bar, " ", element("span", "share-words"))),
+  return row(head(step.words), numberCell(""), cell(element("div", "share", bar, " ", element("span", "share-words")), "wide"),
     cell("", "lost"));
 }
 
