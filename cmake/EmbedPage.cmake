@@ -17,7 +17,11 @@ function(append_asset path type file)
 endfunction()
 append_asset("/" "text/html" page.html)
 append_asset("/page.css" "text/css" page.css)
-append_asset("/page.js" "text/javascript" page.js)
+append_asset("/icon.svg" "image/svg+xml" icon.svg)
+file(GLOB scripts RELATIVE ${FOLDER} ${FOLDER}/*.js)
+foreach(script ${scripts})
+    append_asset("/${script}" "text/javascript" ${script})
+endforeach()
 file(WRITE ${OUT} "// Made by cmake/EmbedPage.cmake.
 #include \"daemon/api/page.hpp\"
 
