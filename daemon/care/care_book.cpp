@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "daemon/care/forecast.hpp"
 #include "daemon/care/silence.hpp"
 #include "daemon/events.hpp"
 #include "narrowgate/base/crypto.hpp"
@@ -161,7 +162,7 @@ bool CareBook::take_one(store::CredentialId credential, const DeviceActivity& ac
         figures.missed += missed_reports(silence, *interval);
     if (entry.silent) tell_returned(entry, silence, time);
     entry.silent = false;
-    entry.waits = !loaded_ && entry.heard == 0;
+    entry.waits = !loaded_ && (entry.waits || entry.heard == 0);
     entry.credential = clamped<std::uint32_t>(credential);
     entry.heard = std::max(entry.heard, stamp_of(time.service - ago(activity.heard.steady)));
     entry.heard_wall = stamp_of(activity.heard.wall);
@@ -214,12 +215,13 @@ struct CareBook::Sums {
     std::uint64_t over = 0;
     std::uint64_t will_exceed = 0;
     double cost = 0;
+    double growth = 1;  // of what the month has had, until its end
 };
 
 void CareBook::turn(const CareTime& time) {
     roll_over(time.now.wall);
     if (!unowned_.empty()) take(std::exchange(unowned_, {}), time);
-    std::vector<Sums> sums(fleets_.size());
+    std::vector<Sums> sums(fleets_.size(), Sums{.growth = growth_of_month(time.now.wall)});
     table_.for_each([&](CareEntry& entry) { look_at(entry, time, sums[entry.fleet]); });
     for (std::size_t i = 0; i < fleets_.size(); ++i) {
         judge(fleets_[i], sums[i]);
@@ -244,7 +246,7 @@ void CareBook::look_at(CareEntry& entry, const CareTime& time, Sums& sums) {
     sums.cost += cost_of(entry.on_air, *fleet.tariff);
     if (entry.over) {
         ++sums.over;
-    } else if (forecast(entry.on_air, time.now.wall) > fleet.tariff->included) {
+    } else if (forecast(entry.on_air, sums.growth) > fleet.tariff->included) {
         ++sums.will_exceed;
     }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/care/care_book.hpp"
+#include "daemon/care/forecast.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -123,6 +124,7 @@ std::vector<SilentDevice> CareBook::silent(std::size_t count, std::string_view f
 
 std::vector<CostlyDevice> CareBook::costly(std::size_t count, std::string_view fleet,
                                            const CareTime& time) const {
+    const double growth = growth_of_month(time.now.wall);
     First<CareEntry, bool (*)(const CareEntry&, const CareEntry&)> most(
         count, [](const CareEntry& left, const CareEntry& right) {
             return std::pair(left.on_air, left.key) > std::pair(right.on_air, right.key);
@@ -130,7 +132,7 @@ std::vector<CostlyDevice> CareBook::costly(std::size_t count, std::string_view f
     table_.for_each([&](const CareEntry& entry) {
         const FleetPlace& place = fleets_[entry.fleet];
         if (!place.tariff || (!fleet.empty() && place.name != fleet)) return;
-        if (forecast(entry.on_air, time.now.wall) > place.tariff->included) most.add(entry);
+        if (forecast(entry.on_air, growth) > place.tariff->included) most.add(entry);
     });
     std::vector<CostlyDevice> devices;
     for (const CareEntry& entry : std::move(most).in_order()) {
@@ -138,7 +140,7 @@ std::vector<CostlyDevice> CareBook::costly(std::size_t count, std::string_view f
         devices.push_back({.device = name_of(entry),
                            .fleet = fleets_[entry.fleet].name,
                            .on_air = entry.on_air,
-                           .forecast = forecast(entry.on_air, time.now.wall),
+                           .forecast = forecast(entry.on_air, growth),
                            .cost = cost_of(entry.on_air, tariff),
                            .tariff = tariff});
     }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "daemon/care/forecast.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -23,11 +25,15 @@ double cost_of(std::uint64_t bytes_on_air, const Tariff& tariff) {
 }
 
 std::uint64_t forecast(std::uint64_t bytes_on_air, WallTime now) {
+    return forecast(bytes_on_air, growth_of_month(now));
+}
+
+double growth_of_month(WallTime now) {
     using Days = std::chrono::duration<double, std::ratio<86'400>>;
     const Month month = month_of(now);
     const Days whole = begin_of(month + 1) - begin_of(month);
     const Days past = std::max<Days>(now - begin_of(month), Days(1));
-    return static_cast<std::uint64_t>(static_cast<double>(bytes_on_air) * (whole / past));
+    return whole / past;
 }
 
 }  // namespace narrowgate::daemon

@@ -108,7 +108,7 @@ ExitCode set_interval(const Invocation& invocation, const DeviceArguments& argum
                       "write 1s to 31d, such as 15m, 1h or 1d"},
                 ExitCode::kUsage);
         }
-        call["seconds"] = std::chrono::duration_cast<seconds>(*interval).count();
+        call["seconds"] = static_cast<std::uint64_t>(std::chrono::duration_cast<seconds>(*interval).count());
     }
     const auto result = call_daemon_or_store(invocation, "device.interval", call);
     if (!result) return result.error().tell(invocation);

@@ -46,9 +46,9 @@ protected:
                 return failure("there is no device \"nobody\"", "narrowgate device list");
             return json{{"who", arguments["who"]}};
         });
-        for (const char* name : {"devices.silent", "devices.costly", "devices.slow"}) {
-            calls_.add(name, [name](json& arguments) -> Expected<json> {
-                return json{{"call", name}, {"with", arguments}};
+        for (const char* list : {"devices.silent", "devices.costly", "devices.slow"}) {
+            calls_.add(list, [list](json& arguments) -> Expected<json> {
+                return json{{"call", list}, {"with", arguments}};
             });
         }
         store::Options store_options;
