@@ -13,8 +13,8 @@ import urllib.request
 import page_looks
 from browser import DESKTOP, PHONE, Browser
 from clouds import PelionBroker, Translator
-from harness import (AWS_LIMITS, FLEET, Broker, CoapClient, Gateway, Nodes, Pki, check, end, free_port, make_devices,
-                     play, run, tail, wait_for)
+from harness import (AWS_LIMITS, FLEET, Broker, CoapClient, Gateway, Nodes, Pki, check, free_port, make_devices,
+                     play, wait_for)
 
 FAST = {"dtls.handshake_timeout": '{ min = "1s", max = "4s" }'}
 SILENT = "wm-0006"   # in the house's table of devices, and never heard
