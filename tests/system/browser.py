@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import urllib.error
 import urllib.request
 
@@ -102,7 +101,8 @@ class Browser:
 
     def text(self, selector):
         """What a person reads there; None when there is no such thing."""
-        return self.run("const found = document.querySelector(arguments[0]); return found && (found.innerText ?? found.textContent);", selector)
+        return self.run("const found = document.querySelector(arguments[0]);"
+                        "return found && (found.innerText ?? found.textContent);", selector)
 
     def texts(self, selector):
         return self.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText ?? one.textContent);", selector)
@@ -168,7 +168,3 @@ class Browser:
         check(urls, "no request of the page was seen: this check checks nothing")
         strangers = {url for url in urls if not url.startswith(self.origin + "/")}
         check(not strangers, f"the page asked elsewhere: {strangers}")
-
-
-def chromium_version():
-    return subprocess.run(["chromium", "--version"], capture_output=True, text=True, timeout=60).stdout.strip()
