@@ -20,7 +20,7 @@ using ReplayJob = std::uint64_t;  // 1, 2, 3 … of an upstream; 0 is none
 // Which readings.
 struct ReplayChoice {
     WallTime from{};             // received then or later
-    std::optional<WallTime> to;  // and before this
+    std::optional<WallTime> to{};  // and before this
     std::string fleet{};         // empty: of any
     std::string device{};        // empty: of any
 
