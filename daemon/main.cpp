@@ -18,6 +18,7 @@
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
+#include "daemon/control/replay_calls.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
@@ -116,6 +117,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     const auto upstreams = Upstreams::start(config, *upstream_ids, **store, log);
     if (!upstreams) return give_up(upstreams.error());
 
+    end_impossible_replays(**store, [&](std::string_view upstream) {
+        return (*upstreams)->replay_routes(upstream).has_value();
+    });
+
     // Operators.
     const auto change = [&](CredentialChanges&& changes) {
         credentials.remove(changes.removed);
@@ -146,6 +151,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     });
     add_store_calls(calls, **store);
     add_dead_letter_calls(calls, **store);
+    add_replay_calls(calls, **store,
+                     [&](std::string_view upstream) { return (*upstreams)->replay_routes(upstream); });
     add_trace_calls(calls, **upstreams);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });

@@ -6,6 +6,7 @@
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
+#include "daemon/control/replay_calls.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
 
@@ -47,6 +48,7 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
     add_session_calls(calls, **store, invocation.clock, {});
     add_store_calls(calls, **store);
     add_dead_letter_calls(calls, **store);
+    add_replay_calls(calls, **store, {});
     auto result = calls.call(call, arguments, caller);
     if (!result) return failed(std::move(result.error()));
     return *std::move(result);

@@ -19,7 +19,7 @@ struct PaceLimits {
     bool operator==(const PaceLimits&) const = default;
 };
 
-// Two buckets of tokens. The backlog leaves some in each, so that what is new never waits for it. Thread: its
+// Two buckets of tokens. The backlog, and a replay behind it, leave some in each, so that what is new never waits for it. Thread: its
 // owner's.
 class Pace {
 public:
