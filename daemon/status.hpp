@@ -55,8 +55,8 @@ struct UpstreamState {
     std::uint64_t unmapped = 0;                         // readings of which nothing was for it
     std::map<mqtt::ReasonCode, std::uint64_t> answers;  // PUBACKs, those above 0; not in the JSON form
     bool backlog_full = false;
-    bool replaying = false;    // readings are sent once more:
-    double replay_part = 0;    // of what is to be looked through, 0 to 1
+    bool replaying = false;  // readings are sent once more:
+    double replay_part = 0;  // of what is to be looked through, 0 to 1
     TranslatorState translator;
     // When the first certificate of our chain ends, and the last root that we trust; of the files in use.
     std::optional<WallTime> certificate_expires;

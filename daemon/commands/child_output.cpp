@@ -28,7 +28,8 @@ struct Actions {
 };
 
 // False at its end, and when nobody waits any longer.
-bool hear(int descriptor, std::size_t most, std::chrono::steady_clock::time_point until, ChildOutput& output) {
+bool hear(int descriptor, std::size_t most, std::chrono::steady_clock::time_point until,
+          ChildOutput& output) {
     const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
     pollfd waited{descriptor, POLLIN, 0};
     const int ready = left.count() > 0 ? poll(&waited, 1, static_cast<int>(left.count())) : 0;

@@ -88,7 +88,8 @@ ExitCode cancel(const Invocation& invocation, const Arguments& arguments) {
     const auto result = call_daemon(invocation, "replay.cancel", {{"upstream", arguments.upstream}});
     if (!result) return result.error().tell(invocation);
     if (invocation.json) return invocation.print(*result);
-    invocation.console.out << fmt::format("The replay to {} is ended; {} had been sent.\n", arguments.upstream,
+    invocation.console.out << fmt::format("The replay to {} is ended; {} had been sent.\n",
+                                          arguments.upstream,
                                           counted(result->at("sent").get<std::uint64_t>(), "reading"));
     return ExitCode::kOk;
 }
@@ -105,7 +106,8 @@ std::expected<json, CallFailure> count(const Invocation& invocation, json call) 
             for (const char* name : {"readings", "bytes", "waiting", "unwanted"})
                 sum[name] = sum.at(name).get<std::uint64_t>() + part->at(name).get<std::uint64_t>();
             // RFC 3339 in one zone and of one length: earlier is less.
-            if (sum.at("first").is_null() || (!part->at("first").is_null() && part->at("first") < sum["first"]))
+            if (sum.at("first").is_null() ||
+                (!part->at("first").is_null() && part->at("first") < sum["first"]))
                 sum["first"] = part->at("first");
             if (!part->at("last").is_null() && (sum.at("last").is_null() || sum["last"] < part->at("last")))
                 sum["last"] = part->at("last");
@@ -194,8 +196,10 @@ void add_replay_command(const Command& app, Invocation& invocation) {
     add_json_option(command, invocation);
     command.footer(
         "Takes readings that the store keeps after their delivery: [store] retention. They go by the routes\n"
-        "of now, under the ids that they had, behind all that is new or waits; a reading of which the routes\n"
-        "of now know nothing is left out. What the routes of then did not send there is sent if those of now\n"
+        "of now, under the ids that they had, behind all that is new or waits; a reading of which the "
+        "routes\n"
+        "of now know nothing is left out. What the routes of then did not send there is sent if those of "
+        "now\n"
         "do. One replay an upstream at a time; it goes on after a restart. Not to a pelion-edge: its values\n"
         "have no times. The audit trail notes who did it.\n"
         "\n"

@@ -95,8 +95,9 @@ std::pair<std::size_t, std::size_t> value_behind(std::string_view text, std::siz
 
 void remove_assigned(std::string& text) {
     std::string lower = text;
-    std::ranges::transform(lower, lower.begin(),
-                           [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+    std::ranges::transform(lower, lower.begin(), [](char c) {
+        return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    });
     std::vector<std::pair<std::size_t, std::size_t>> values;
     for (const std::string_view word : kTelling) {
         for (std::size_t at = 0; (at = lower.find(word, at)) != std::string::npos;) {
@@ -143,7 +144,9 @@ std::string without_runs(std::string_view text, IsPart is_part, Looks looks) {
             continue;
         }
         const std::string_view run = text.substr(at, end - at);
-        const bool filled = end < text.size() && text[end] == '=';
+        // As base64 ends, and not "Name=Value".
+        const bool filled =
+            end < text.size() && text[end] == '=' && (end + 1 == text.size() || !is_base64(text[end + 1]));
         out += looks(run, filled) ? kRemoved : run;
         at = end;
     }
@@ -171,8 +174,9 @@ void Scrubber::add_secret(ByteView secret) {
     if (secret.size() < kLeastSecret) return;
     const std::string hex = to_hex(secret);
     std::string upper = hex;
-    std::ranges::transform(upper, upper.begin(),
-                           [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+    std::ranges::transform(upper, upper.begin(), [](char c) {
+        return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    });
     const std::string packed = base64(secret);
     std::string of_urls = packed;
     std::ranges::replace(of_urls, '+', '-');

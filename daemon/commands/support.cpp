@@ -147,7 +147,8 @@ ExitCode support(const Invocation& invocation, const Arguments& arguments) {
         "Keys, passwords and tokens are removed{}. Fleets, topics, names of hosts and addresses are as they\n"
         "are. Look into the file before you send it: tar --list --verbose --file {}\n",
         path.string(), bundle.manifest(),
-        arguments.with_names ? "; names of devices are as they are" : ", other names stand for those of devices",
+        arguments.with_names ? "; names of devices are as they are"
+                             : ", other names stand for those of devices",
         path.string());
     return ExitCode::kOk;
 }
@@ -159,14 +160,17 @@ void add_support_command(const Command& app, Invocation& invocation) {
     const Command command =
         app.add_subcommand("support", "Put all that helps to find a fault into one file, without secrets");
     add_config_option(command, invocation);
-    command.add_option("--to", arguments->folder, "The folder for it").type_name("FOLDER").capture_default_str();
+    command.add_option("--to", arguments->folder, "The folder for it")
+        .type_name("FOLDER")
+        .capture_default_str();
     command.add_flag("--with-names", arguments->with_names, "Leave the names of devices as they are");
     add_json_option(command, invocation);
     command.footer(
         "Makes narrowgate-support-GATEWAY-TIME.tar.gz, for its owner alone: version, configuration, status,\n"
         "metrics, traces of upstreams, the last sessions, facts of the store with a quick check, of\n"
         "certificates and of the machine, the unit's state and its journal of two hours. Works while the\n"
-        "gateway is down too. Each part is cut at a size; MANIFEST says what is in it and what is not. Run it\n"
+        "gateway is down too. Each part is cut at a size; MANIFEST says what is in it and what is not. Run "
+        "it\n"
         "as root: others see less.\n"
         "\n"
         "Example:\n"

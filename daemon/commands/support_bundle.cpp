@@ -22,9 +22,11 @@ class Draft {
 public:
     static Expected<Draft> make() {
         std::error_code unknown;
-        std::string path = (std::filesystem::temp_directory_path(unknown) / "narrowgate-support.XXXXXX").string();
+        std::string path =
+            (std::filesystem::temp_directory_path(unknown) / "narrowgate-support.XXXXXX").string();
         if (unknown || mkdtemp(path.data()) == nullptr)
-            return failure(fmt::format("{}: {}", path, system_message(errno)), "set TMPDIR to a folder with room");
+            return failure(fmt::format("{}: {}", path, system_message(errno)),
+                           "set TMPDIR to a folder with room");
         return Draft(path);
     }
     ~Draft() {
@@ -78,7 +80,7 @@ std::string SupportBundle::manifest() const {
     std::string text;
     for (const Part& part : parts_) {
         text += fmt::format("{}  {} bytes{}\n", part.name, part.text.size(),
-                            !part.cut                     ? ""
+                            !part.cut                       ? ""
                             : part.keep == Keep::kBeginning ? ", cut: the end is missing"
                                                             : ", cut: the beginning is missing");
     }

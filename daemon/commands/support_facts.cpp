@@ -102,10 +102,11 @@ void add_system_facts(SupportBundle& bundle, const std::filesystem::path& state_
 }
 
 void add_service_facts(SupportBundle& bundle) {
-    add_output(bundle, "unit.txt",
-               {"systemctl", "show", "narrowgate.service", "--no-pager",
-                "--property=LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,"
-                "ActiveEnterTimestamp,MemoryCurrent,TasksCurrent,CPUUsageNSec,LimitNOFILE,WatchdogUSec"});
+    add_output(
+        bundle, "unit.txt",
+        {"systemctl", "show", "narrowgate.service", "--no-pager",
+         "--property=LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,"
+         "ActiveEnterTimestamp,MemoryCurrent,TasksCurrent,CPUUsageNSec,LimitNOFILE,WatchdogUSec"});
     add_output(bundle, "journal.txt",
                {"journalctl", "--unit=narrowgate.service", "--since=-2h", "--no-pager", "--quiet",
                 "--output=short-iso-precise"},
@@ -135,15 +136,16 @@ void add_certificates(SupportBundle& bundle, const Config& config) {
     for (const UpstreamConfig& upstream : config.upstreams) {
         text += fmt::format("upstream {}\n", upstream.connection.name);
         for (const mqtt::CertificateDates& one : mqtt::dates_of(upstream.connection)) {
-            text += fmt::format("  {}\n    subject {}\n    from {} to {}\n    SHA-256 {}\n", one.file.string(),
-                                one.subject, to_rfc3339(one.not_before), to_rfc3339(one.not_after),
-                                one.fingerprint);
+            text += fmt::format("  {}\n    subject {}\n    from {} to {}\n    SHA-256 {}\n",
+                                one.file.string(), one.subject, to_rfc3339(one.not_before),
+                                to_rfc3339(one.not_after), one.fingerprint);
         }
     }
     bundle.add({.name = "certificates.txt", .text = std::move(text), .with_digests = true});
 }
 
-void add_known_secrets(Scrubber& scrubber, const std::filesystem::path& state_directory, const Config* config) {
+void add_known_secrets(Scrubber& scrubber, const std::filesystem::path& state_directory,
+                       const Config* config) {
     constexpr std::size_t kMostKey = 65'536;
     std::vector<std::filesystem::path> files{state_directory / "state.key"};
     if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY"))

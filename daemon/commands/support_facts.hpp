@@ -19,6 +19,7 @@ void add_configuration(SupportBundle& bundle, const std::filesystem::path& file,
 // Subjects, dates and fingerprints; no key is read for this.
 void add_certificates(SupportBundle& bundle, const Config& config);
 // So that they are found wherever they stand: the sealing key and the private keys that can be read.
-void add_known_secrets(Scrubber& scrubber, const std::filesystem::path& state_directory, const Config* config);
+void add_known_secrets(Scrubber& scrubber, const std::filesystem::path& state_directory,
+                       const Config* config);
 
 }  // namespace narrowgate::daemon

@@ -16,7 +16,9 @@ json time_json(const std::optional<WallTime>& time) {
 
 json replay_json(const store::Replay& replay) {
     return {{"upstream", replay.upstream_name},
-            {"state", replay.cancelled ? "cancelled" : replay.ended ? "ended" : "running"},
+            {"state", replay.cancelled ? "cancelled"
+                      : replay.ended   ? "ended"
+                                       : "running"},
             {"from", to_rfc3339(replay.choice.from)},
             {"to", time_json(replay.choice.to)},
             {"fleet", replay.choice.fleet},
@@ -37,7 +39,8 @@ Expected<std::optional<WallTime>> time_argument(const json& arguments, std::stri
     if (!text) return std::unexpected(text.error());
     if (text->empty()) return std::optional<WallTime>();
     const auto time = from_rfc3339(*text);
-    if (!time) return failure(fmt::format("\"{}\" must be a time as RFC 3339 has it", name), "correct the request");
+    if (!time)
+        return failure(fmt::format("\"{}\" must be a time as RFC 3339 has it", name), "correct the request");
     return time;
 }
 
@@ -116,15 +119,12 @@ Expected<json> list(const store::Store& store) {
 void add_replay_calls(ControlCalls& calls, store::Store& store, ReplayRoutes routes) {
     calls.add("replay.list", [&store](json&) { return list(store); });
     if (!routes) return;
-    calls.add("replay.count", [&store, routes](json& arguments) {
-        return count(store, routes, arguments);
-    });
+    calls.add("replay.count", [&store, routes](json& arguments) { return count(store, routes, arguments); });
     calls.add("replay.start", [&store, routes](json& arguments, const Caller& caller) {
         return start(store, routes, arguments, caller);
     });
-    calls.add("replay.cancel", [&store](json& arguments, const Caller& caller) {
-        return cancel(store, arguments, caller);
-    });
+    calls.add("replay.cancel",
+              [&store](json& arguments, const Caller& caller) { return cancel(store, arguments, caller); });
 }
 
 void end_impossible_replays(store::Store& store, const std::function<bool(std::string_view)>& possible) {

@@ -62,9 +62,9 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
 
 void Courier::turn(const Now& now) {
     if (phase_ == Phase::kOver) return;
-    for (std::optional<SteadyTime>* const resumes : {&backlog_resumes_, &live_resumes_, &all_resumes_,
-                                                     &store_resumes_, &pace_resumes_, &company_until_,
-                                                     &replay_resumes_}) {
+    for (std::optional<SteadyTime>* const resumes :
+         {&backlog_resumes_, &live_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_,
+          &replay_resumes_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
     note_head(now);

@@ -60,9 +60,7 @@ private:
 
     Lane& lane_of(LaneName name);
     // Of the numbers of the replay in progress: a former one's are not sent again.
-    bool is_of_replay(ReadingNumber number) const {
-        return (number ^ replay_end_) >> kReplayJobShift == 0;
-    }
+    bool is_of_replay(ReadingNumber number) const { return (number ^ replay_end_) >> kReplayJobShift == 0; }
     Expected<std::span<const Reading>> replayed();
     // What is ready goes back, and the store is read from here or from before.
     static void read_again(Lane& lane, ReadingNumber from);

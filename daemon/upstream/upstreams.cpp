@@ -103,8 +103,7 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
     auto routes = Routes::of(config.fleets, name, config.gateway.name);
     if (!routes) return std::unexpected(routes.error());
     const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
-    known_.push_back(
-        {name, lanes_->workers.size(), upstream.connections, upstream.profile, shared_routes});
+    known_.push_back({name, lanes_->workers.size(), upstream.connections, upstream.profile, shared_routes});
     for (std::size_t index = 0; index < upstream.connections; ++index) {
         auto source = store_source(store, id, lanes_->head);
         if (!source) return std::unexpected(source.error());

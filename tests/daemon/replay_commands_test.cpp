@@ -64,8 +64,7 @@ protected:
         fleet.name = "water-meters";
         fleet.routes.push_back(
             {.resource = *coap::PathPattern::parse("**"), .upstream = "aws", .topic = "dt/{device}"});
-        const auto routes =
-            std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1"));
+        const auto routes = std::make_shared<const Routes>(*Routes::of(std::span(&fleet, 1), "aws", "gw-1"));
         add_replay_calls(calls_, *store_,
                          [routes](std::string_view upstream) -> Expected<std::shared_ptr<const Routes>> {
                              if (upstream != "aws") return failure("no such upstream", "name another");

@@ -48,7 +48,9 @@ Expected<StoreFacts> examine(const Options& options, milliseconds patience) {
     try {
         Database database(file, options.file_layer, true);
         StoreFacts facts;
-        const auto number = [&](const char* sql) { return static_cast<std::uint64_t>(database.integer(sql)); };
+        const auto number = [&](const char* sql) {
+            return static_cast<std::uint64_t>(database.integer(sql));
+        };
         facts.version = database.integer("PRAGMA user_version");
         facts.bytes = std::filesystem::file_size(file, ignored);
         const auto log = std::filesystem::file_size(options.directory / "state.db-wal", ignored);
@@ -69,7 +71,8 @@ Expected<StoreFacts> examine(const Options& options, milliseconds patience) {
             facts.check = query.next() ? query.text(0) : "no answer";
         } catch (const SqlFault& fault) {
             if ((fault.code & 0xff) != SQLITE_INTERRUPT) throw;
-            facts.check = fmt::format("not finished within {} s", std::chrono::ceil<seconds>(patience).count());
+            facts.check =
+                fmt::format("not finished within {} s", std::chrono::ceil<seconds>(patience).count());
         }
         sqlite3_progress_handler(database.handle(), 0, nullptr, nullptr);
         return facts;

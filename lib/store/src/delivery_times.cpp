@@ -20,7 +20,8 @@ DeliveredAt DeliveryTimes::all() {
     Query query(all_);
     while (query.next()) {
         // One that cannot be read: its readings count from now.
-        if (auto readings = decode_progress(query.blob(1))) all.emplace_back(query.time(0), *std::move(readings));
+        if (auto readings = decode_progress(query.blob(1)))
+            all.emplace_back(query.time(0), *std::move(readings));
     }
     return all;
 }

@@ -43,7 +43,7 @@ struct Refusal {
     std::string upstream;
     ReadingNumber number = 0;
     PageNumber page = 0;  // 0: to be found
-    bool again = false;  // a dead letter that had come back: its row is there
+    bool again = false;   // a dead letter that had come back: its row is there
     WallTime at{};
     std::string reason;
 };

@@ -31,9 +31,8 @@ std::optional<WallTime> Ledger::oldest_delivery() const {
 
 void Ledger::let_go_of_retained(WallTime now, bool by_age) {
     while (!retained_.empty()) {
-        const bool no_room =
-            live_bytes_ + retained_.bytes() > options_.max_size ||
-            (options_.retention_bytes != 0 && retained_.bytes() > options_.retention_bytes);
+        const bool no_room = live_bytes_ + retained_.bytes() > options_.max_size ||
+                             (options_.retention_bytes != 0 && retained_.bytes() > options_.retention_bytes);
         const bool old = by_age && retained_.oldest().delivered < now - options_.retention;
         if (!no_room && !old) return;
         dead_.push_back(retained_.oldest().page);

@@ -109,7 +109,8 @@ void PageReader::add_returned(ReadingNumber from, std::size_t max_count, std::si
 Expected<ReplaySlice> PageReader::replay(UpstreamId upstream, ReplayJob job, ReadingNumber from,
                                          std::size_t max_count, std::size_t max_bytes) {
     const auto replay = replays_.running(upstream, job);
-    if (!replay || max_count == 0) return ReplaySlice{.readings = {}, .next = replay ? from : ~ReadingNumber{0}};
+    if (!replay || max_count == 0)
+        return ReplaySlice{.readings = {}, .next = replay ? from : ~ReadingNumber{0}};
     const Range stretch{std::max(from, replay->begin), replay->end};
     try {
         auto found = scan_.scan(replay->choice, stretch, max_count, max_bytes);

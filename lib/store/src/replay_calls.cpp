@@ -52,7 +52,8 @@ Expected<Replay> Store::start_replay(std::string_view upstream, const ReplayChoi
             return failure(
                 fmt::format("a replay to upstream {} is in progress, since {}", upstream,
                             to_rfc3339(former->started)),
-                fmt::format("wait for its end, or end it: narrowgate replay --cancel --upstream {}", upstream));
+                fmt::format("wait for its end, or end it: narrowgate replay --cancel --upstream {}",
+                            upstream));
         }
         const auto stretch = stretch_on_disk(engine, choice);
         if (!stretch) return std::unexpected(stretch.error());

@@ -10,9 +10,9 @@ namespace narrowgate::store {
 
 PageFinder::PageFinder(Database& database)
     : last_(database, "SELECT coalesce(max(number), 0) FROM page"),
-      at_or_before_(database,
-                    "SELECT number, first_reading FROM page WHERE number <= ?1 ORDER BY number DESC LIMIT 1") {
-}
+      at_or_before_(
+          database,
+          "SELECT number, first_reading FROM page WHERE number <= ?1 ORDER BY number DESC LIMIT 1") {}
 
 PageNumber PageFinder::find(ReadingNumber number) {
     PageNumber low = 0;  // there is none up to here, or one that begins early enough

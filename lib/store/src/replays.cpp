@@ -118,7 +118,8 @@ std::vector<ReplayProgress> Replays::take_changed(WallTime now) {
     for (auto& [upstream, entry] : entries_) {
         if (!std::exchange(entry.changed, false)) continue;
         Replay& replay = entry.progress.replay;
-        if (!replay.ended && entry.progress.done.first_missing(replay.begin) >= replay.end) replay.ended = now;
+        if (!replay.ended && entry.progress.done.first_missing(replay.begin) >= replay.end)
+            replay.ended = now;
         taken.push_back(entry.progress);
     }
     count_running();
@@ -150,8 +151,8 @@ void Replays::changed(Entry& entry) {
 }
 
 void Replays::count_running() {
-    const bool running = std::ranges::any_of(
-        entries_, [](const auto& entry) { return !entry.second.progress.replay.ended; });
+    const bool running =
+        std::ranges::any_of(entries_, [](const auto& entry) { return !entry.second.progress.replay.ended; });
     running_.store(running, std::memory_order_release);
 }
 
@@ -162,7 +163,8 @@ ReplayTable::ReplayTable(Database& database)
            " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"),
       remove_(database, "DELETE FROM replay WHERE upstream = ?1"),
       all_(database,
-           "SELECT upstream, job, since, until, fleet, device, actor, started, ended, cancelled, first, beyond,"
+           "SELECT upstream, job, since, until, fleet, device, actor, started, ended, cancelled, first, "
+           "beyond,"
            " done, sent, left_out, refused, gone FROM replay ORDER BY upstream") {}
 
 std::vector<ReplayProgress> ReplayTable::all() {

@@ -35,14 +35,15 @@ void Retained::restore(const DeliveredAt& times) {
     }
     std::ranges::sort(all, {}, [](const Known& known) { return known.range.begin; });
     for (RetainedPage& page : pages_) {
-        auto known = std::ranges::upper_bound(all, page.first, {},
-                                              [](const Known& one) { return one.range.begin; });
+        auto known =
+            std::ranges::upper_bound(all, page.first, {}, [](const Known& one) { return one.range.begin; });
         if (known == all.begin()) continue;
         --known;
         if (page.first < known->range.end) page.delivered = known->at;
     }
     std::ranges::stable_sort(pages_, {}, &RetainedPage::delivered);
-    unstamped_ = static_cast<std::size_t>(std::ranges::count(pages_, WallTime::max(), &RetainedPage::delivered));
+    unstamped_ =
+        static_cast<std::size_t>(std::ranges::count(pages_, WallTime::max(), &RetainedPage::delivered));
 }
 
 void Retained::drop_oldest() {

@@ -20,9 +20,9 @@ using PageNumber = std::uint64_t;
 struct RetainedPage {
     ReadingNumber first = 0;
     PageNumber page = 0;
-    std::uint32_t count = 0;  // of readings
-    std::uint32_t bytes = 0;  // as PageEntry::bytes
-    WallTime received{};      // of the first
+    std::uint32_t count = 0;               // of readings
+    std::uint32_t bytes = 0;               // as PageEntry::bytes
+    WallTime received{};                   // of the first
     WallTime delivered = WallTime::max();  // not known yet
 
     ReadingNumber end() const { return first + count; }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// P7: what is sent once more goes behind all that is new or waits, by the routes of now. A courier over a real
-// store.
+// P7: what is sent once more goes behind all that is new or waits, by the routes of now. A courier over a
+// real store.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/reading_units.hpp"
 #include "daemon/upstream/courier.hpp"
@@ -40,7 +41,8 @@ protected:
                                              routes_to("wrong/{resource}"), log_, 1);
     }
 
-    static std::shared_ptr<const Routes> routes_to(const std::string& topic, const std::string& resource = "**",
+    static std::shared_ptr<const Routes> routes_to(const std::string& topic,
+                                                   const std::string& resource = "**",
                                                    const std::string& shadow = {}) {
         Fleet fleet;
         fleet.name = "water-meters";
@@ -79,7 +81,7 @@ protected:
     void deliver(std::size_t count, const std::string& resource = "telemetry") {
         store_readings(count, resource);
         turn();
-        if (link_.attempts == 1 && link_.sent.empty()) tell(link_.accepts());
+        if (!std::exchange(connected_, true)) tell(link_.accepts());
         answer_all();
         ASSERT_EQ(link_.sent.size(), count);
         link_.sent.clear();
@@ -116,6 +118,7 @@ protected:
     std::unique_ptr<CommittedHead> head_;
     std::unique_ptr<ReadingSource> source_;
     fakes::MemoryLink link_;
+    bool connected_ = false;
     std::unique_ptr<Profile> profile_ = topic_profile({});
     std::unique_ptr<Courier> courier_;
 };

@@ -19,10 +19,10 @@ using ReplayJob = std::uint64_t;  // 1, 2, 3 … of an upstream; 0 is none
 
 // Which readings.
 struct ReplayChoice {
-    WallTime from{};             // received then or later
+    WallTime from{};               // received then or later
     std::optional<WallTime> to{};  // and before this
-    std::string fleet{};         // empty: of any
-    std::string device{};        // empty: of any
+    std::string fleet{};           // empty: of any
+    std::string device{};          // empty: of any
 
     bool matches(const StoredReading& reading) const {
         return reading.received >= from && (!to || reading.received < *to) &&
@@ -48,9 +48,9 @@ struct Replay {
     WallTime started{};
     std::optional<WallTime> ended;
     bool cancelled = false;
-    ReadingNumber begin = 0;  // the stretch that is looked through
-    ReadingNumber end = 0;    // one past its last number
-    std::uint64_t passed = 0;    // numbers of the stretch that are done with, whichever way
+    ReadingNumber begin = 0;   // the stretch that is looked through
+    ReadingNumber end = 0;     // one past its last number
+    std::uint64_t passed = 0;  // numbers of the stretch that are done with, whichever way
     std::uint64_t sent = 0;
     std::uint64_t left_out = 0;
     std::uint64_t refused = 0;
@@ -75,10 +75,10 @@ struct ReplaySlice {
 // What a replay would send, of a part of the store.
 struct ReplayCount {
     std::uint64_t readings = 0;
-    std::uint64_t bytes = 0;           // of payload
-    std::uint64_t waiting = 0;         // chosen, but they wait there anyway
-    std::uint64_t unwanted = 0;        // chosen, but without a place there
-    std::optional<WallTime> first{};   // of `readings`, when the first and the last were received
+    std::uint64_t bytes = 0;          // of payload
+    std::uint64_t waiting = 0;        // chosen, but they wait there anyway
+    std::uint64_t unwanted = 0;       // chosen, but without a place there
+    std::optional<WallTime> first{};  // of `readings`, when the first and the last were received
     std::optional<WallTime> last{};
     std::optional<ReadingNumber> next{};  // the rest begins here; nothing: this was all
 };

@@ -133,7 +133,8 @@ public:
     // The id of the upstream of that name, kept over restarts. A new one starts at the head: it gets what
     // comes from now on. Fails when there are kMaxUpstreams.
     Expected<UpstreamId> upstream(std::string_view name, const UpstreamOptions& options = {});
-    // What only waited for it is deleted, or retained; its id may be given to another later. Fails when it is not known.
+    // What only waited for it is deleted, or retained; its id may be given to another later. Fails when it is
+    // not known.
     Expected<void> forget_upstream(std::string_view name);
     Expected<std::unique_ptr<Reader>> reader();
     // These readings are done at that upstream. Seen by read() at once, durable within a second or so (until
@@ -156,9 +157,9 @@ public:
     // --- Replays: what an upstream has had is sent to it once more, under the numbers and ids that it had
 
     // Begins one: durable when the call returns, with a line in the audit trail; then on_commit() wakes. It
-    // goes on after a restart, and ends when all chosen readings that are on disk now, and do not wait for the
-    // upstream anyway, are done with. While it runs no reading goes for its age. Fails when the upstream is
-    // not known or has a replay running, and when nothing of that time is on disk.
+    // goes on after a restart, and ends when all chosen readings that are on disk now, and do not wait for
+    // the upstream anyway, are done with. While it runs no reading goes for its age. Fails when the upstream
+    // is not known or has a replay running, and when nothing of that time is on disk.
     Expected<Replay> start_replay(std::string_view upstream, const ReplayChoice& choice,
                                   std::string_view actor);
     // Ends the running one; what is in flight may still arrive.
