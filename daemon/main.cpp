@@ -20,6 +20,7 @@
 #include "daemon/control/dead_letter_calls.hpp"
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
+#include "daemon/control/replay_calls.hpp"
 #include "daemon/control/server.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
@@ -128,6 +129,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     const auto upstreams = Upstreams::start(config, *upstream_ids, **store, log);
     if (!upstreams) return give_up(upstreams.error());
 
+    end_impossible_replays(**store, [&](std::string_view upstream) {
+        return (*upstreams)->replay_routes(upstream).has_value();
+    });
+
     // Operators.
     FleetCare care({.loop = **loop,
                     .store = **store,
@@ -176,6 +181,8 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     });
     add_store_calls(calls, **store);
     add_dead_letter_calls(calls, **store);
+    add_replay_calls(calls, **store,
+                     [&](std::string_view upstream) { return (*upstreams)->replay_routes(upstream); });
     add_trace_calls(calls, **upstreams);
     calls.add("status",
               [&](nlohmann::json&) -> Expected<nlohmann::json> { return to_json(status.collect()); });

@@ -196,6 +196,12 @@ std::vector<std::vector<std::string>> further_rows(const GatewayStatus& status) 
         rows.push_back({"shards", fmt::format("{}; {} of {} datagrams handed from one to another, {} dropped",
                                               status.shards.size(), handed_over, received, dropped)});
     }
+    if (const StoreState& store = status.store; store.retained_readings > 0) {
+        rows.push_back(
+            {"retained", fmt::format("{} delivered readings, {}, since {}", store.retained_readings,
+                                     size_in_words(store.retained_bytes),
+                                     store.retained_since ? to_rfc3339(*store.retained_since) : "-")});
+    }
     if (std::string words = certificates_in_words(status); !words.empty())
         rows.push_back({"certificates", std::move(words)});
     const char* heading = "fleets";
@@ -295,6 +301,11 @@ std::string to_text(const GatewayStatus& status) {
         if (!trouble.empty() && health.find(trouble) == std::string::npos)
             text += fmt::format("{}: {}\n", upstream.name, trouble);
         text += batches_in_words(upstream);
+        if (upstream.replaying) {
+            text += fmt::format(
+                "{}: a replay is in progress, {:.0f} % looked through; see narrowgate replay --status\n",
+                upstream.name, 100 * upstream.replay_part);
+        }
         if (upstream.unmapped > 0) {
             text += fmt::format(
                 "{}: of {} readings nothing was to be sent: not mapped, or overtaken by a newer\n",

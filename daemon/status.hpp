@@ -45,6 +45,7 @@ struct UpstreamState {
     std::uint64_t waiting_bytes = 0;
     std::optional<WallTime> oldest;  // when the oldest of these was received
     std::uint64_t delivered = 0;     // since start, like the following
+    std::uint64_t replayed = 0;      // sent once more and taken; not in `delivered`
     std::uint64_t dead_letters = 0;
     std::uint64_t dropped = 0;
     std::uint64_t reconnects = 0;
@@ -55,6 +56,8 @@ struct UpstreamState {
     std::uint64_t unmapped = 0;                         // readings of which nothing was for it
     std::map<mqtt::ReasonCode, std::uint64_t> answers;  // PUBACKs, those above 0; not in the JSON form
     bool backlog_full = false;
+    bool replaying = false;  // readings are sent once more:
+    double replay_part = 0;  // of what is to be looked through, 0 to 1
     TranslatorState translator;
     // When the first certificate of our chain ends, and the last root that we trust; of the files in use.
     std::optional<WallTime> certificate_expires;
@@ -69,6 +72,9 @@ struct StoreState {
     bool full = false;
     bool disk_full = false;
     bool over_age = false;
+    std::uint64_t retained_readings = 0;  // delivered, and kept for a replay
+    std::uint64_t retained_bytes = 0;
+    std::optional<WallTime> retained_since;  // when the first of these was received
     std::uint64_t commits = 0;
     std::chrono::microseconds last_commit{0};     // with its fsync
     std::chrono::microseconds longest_commit{0};  // since start

@@ -97,6 +97,9 @@ StoreState state_of(const store::Status& store) {
             .full = store.full,
             .disk_full = store.disk_full,
             .over_age = store.over_age,
+            .retained_readings = store.retained_readings,
+            .retained_bytes = store.retained_bytes,
+            .retained_since = store.retained_since,
             .commits = store.commits,
             .last_commit = store.last_commit_time,
             .longest_commit = store.longest_commit_time};
@@ -145,6 +148,7 @@ GatewayStatus StatusCollector::collect() {
     status.load = sources_.loader.progress();
 
     const store::Status store = sources_.store.status();
+    const std::vector<store::Replay> replays = sources_.store.replays();
     status.devices = store.devices;
     status.store = state_of(store);
     status.measures.commit_times = store.commit_times;
@@ -163,6 +167,12 @@ GatewayStatus StatusCollector::collect() {
             upstream.backlog_full = known->backlog_full;
             upstream.dropped = known->dropped;
             upstream.dead_letters = known->dead_letters;
+        }
+        for (const store::Replay& replay : replays) {
+            if (replay.upstream_name != upstream.name || replay.ended || replay.end == replay.begin) continue;
+            upstream.replaying = true;
+            upstream.replay_part =
+                static_cast<double>(replay.passed) / static_cast<double>(replay.end - replay.begin);
         }
         upstream.trouble = without_subject(upstream.trouble, upstream.name);
         status.upstreams.push_back(std::move(upstream));

@@ -140,6 +140,9 @@ constexpr auto kUpstreamFields = [](auto& visitor, auto& value) {
     visitor.field("waiting_bytes", value.waiting_bytes);
     visitor.field("oldest", value.oldest);
     visitor.field("delivered", value.delivered);
+    visitor.field("replayed", value.replayed);
+    visitor.field("replaying", value.replaying);
+    visitor.field("replay_part", value.replay_part);
     visitor.field("dead_letters", value.dead_letters);
     visitor.field("dropped", value.dropped);
     visitor.field("reconnects", value.reconnects);
@@ -162,6 +165,9 @@ constexpr auto kStoreFields = [](auto& visitor, auto& value) {
     visitor.field("full", value.full);
     visitor.field("disk_full", value.disk_full);
     visitor.field("over_age", value.over_age);
+    visitor.field("retained_readings", value.retained_readings);
+    visitor.field("retained_bytes", value.retained_bytes);
+    visitor.field("retained_since", value.retained_since);
     visitor.field("commits", value.commits);
     visitor.field("last_commit_us", value.last_commit);
     visitor.field("longest_commit_us", value.longest_commit);

@@ -111,6 +111,11 @@ void add_store(MetricsPage& page, const GatewayStatus& status) {
     gauge(page, "narrowgate_store_max_bytes", "What store.max_size allows.", number(store.max_bytes));
     gauge(page, "narrowgate_store_oldest_seconds", "Age of the oldest reading that waits.",
           age_of(store.oldest, status.now));
+    gauge(page, "narrowgate_store_retained_readings", "Delivered readings that are kept for a replay.",
+          number(store.retained_readings));
+    gauge(page, "narrowgate_store_retained_bytes", "Bytes of them.", number(store.retained_bytes));
+    gauge(page, "narrowgate_store_retained_seconds", "Since the first of them was received.",
+          age_of(store.retained_since, status.now));
     gauge(page, "narrowgate_store_full", "1: readings are refused, the store is full.", store.full ? 1 : 0);
     gauge(page, "narrowgate_store_disk_full", "1: readings are refused, the disk is full.",
           store.disk_full ? 1 : 0);
@@ -176,6 +181,9 @@ void add_upstreams(MetricsPage& page, const GatewayStatus& status) {
                MetricKind::kGauge, [](const U& one, WallTime now) { return age_of(one.oldest, now); }},
         Figure{"narrowgate_upstream_delivered_readings_total", "Readings that its broker acknowledged.",
                MetricKind::kCounter, [](const U& one, WallTime) { return number(one.delivered); }},
+        Figure{"narrowgate_upstream_replayed_readings_total",
+               "Readings sent once more that its broker acknowledged.", MetricKind::kCounter,
+               [](const U& one, WallTime) { return number(one.replayed); }},
         Figure{"narrowgate_upstream_dead_letters_total", "Readings that its broker refused for good.",
                MetricKind::kCounter, [](const U& one, WallTime) { return number(one.dead_letters); }},
         Figure{"narrowgate_upstream_dropped_readings_total", "Readings dropped above its max_backlog.",

@@ -9,6 +9,7 @@
 #include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_calls.hpp"
 #include "daemon/control/look_routes.hpp"
+#include "daemon/control/replay_calls.hpp"
 #include "daemon/control/session_calls.hpp"
 #include "daemon/control/store_calls.hpp"
 #include "narrowgate/ops/http_client.hpp"
@@ -87,6 +88,7 @@ std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocati
     add_session_calls(calls, **store, invocation.clock, {});
     add_store_calls(calls, **store);
     add_dead_letter_calls(calls, **store);
+    add_replay_calls(calls, **store, {});
     auto result = calls.call(call, arguments, caller);
     if (!result) return failed(std::move(result.error()));
     return *std::move(result);

@@ -98,9 +98,11 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     add_diagnose_command(top, invocation);
     add_fleets_command(top, invocation);
     add_init_command(top, invocation);
+    add_replay_command(top, invocation);
     add_sessions_command(top, invocation);
     add_status_command(top, invocation);
     add_store_command(top, invocation);
+    add_support_command(top, invocation);
     add_upstreams_command(top, invocation);
     add_watch_commands(top, invocation);
     try {

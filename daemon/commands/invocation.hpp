@@ -47,9 +47,11 @@ void add_device_command(const Command& app, Invocation& invocation);
 void add_diagnose_command(const Command& app, Invocation& invocation);
 void add_fleets_command(const Command& app, Invocation& invocation);
 void add_init_command(const Command& app, Invocation& invocation);
+void add_replay_command(const Command& app, Invocation& invocation);
 void add_sessions_command(const Command& app, Invocation& invocation);
 void add_status_command(const Command& app, Invocation& invocation);
 void add_store_command(const Command& app, Invocation& invocation);
+void add_support_command(const Command& app, Invocation& invocation);
 void add_upstreams_command(const Command& app, Invocation& invocation);
 void add_watch_commands(const Command& app, Invocation& invocation);
 

@@ -43,6 +43,8 @@ ExitCode show(const Invocation& invocation, std::size_t count) {
          {"readings waiting",
           fmt::format("{}, {} of {}, oldest {}", text(store.at("readings_waiting")),
                       size(store.at("bytes_waiting")), size(store.at("max_size")), text(store.at("oldest")))},
+         {"retained", fmt::format("{}, {}, since {}", text(store.at("retained_readings")),
+                                  size(store.at("retained_bytes")), text(store.at("retained_since")))},
          {"damaged rows", text(store.at("bad_rows"))}});
     std::vector<std::vector<std::string>> rows{{"UPSTREAM", "WAITING", "SIZE", "OLDEST"}};
     for (const json& upstream : store.at("upstreams")) {

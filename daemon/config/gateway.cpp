@@ -82,6 +82,12 @@ void read_store(TableReader& top, store::Options& store) {
         table.read_duration("max_age", store.max_age, {1min, days(3650)});
         table.read_choice<store::WhenFull>("when_full", store.when_full, kWhenFull);
         table.read_duration("retry_after", store.retry_after, {1s, 24h});
+        table.read_duration("retention", store.retention, {1min, days(3650)});
+        table.read_size("retention_size", store.retention_bytes, {kMiB, 16 * kTiB});
+        if (store.retention_bytes != 0 && store.retention == 0s) {
+            table.wrong("retention_size", "bounds what is kept after delivery, and nothing is",
+                        "give retention too, such as \"7d\"");
+        }
         table.read_size("ballast_size", store.ballast_bytes, {256 * kKiB, 1024 * kMiB});
         table.read_size("max_reply_size", store.max_reply_bytes, {kMiB, kTiB});
         table.read_count("max_dead_letters", store.max_dead_letters, {1, 10'000'000});

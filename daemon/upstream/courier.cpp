@@ -64,8 +64,9 @@ void Courier::on_event(const mqtt::Event& event, const Now& now) {
 
 void Courier::turn(const Now& now) {
     if (phase_ == Phase::kOver) return;
-    for (std::optional<SteadyTime>* const resumes : {&backlog_resumes_, &live_resumes_, &all_resumes_,
-                                                     &store_resumes_, &pace_resumes_, &company_until_}) {
+    for (std::optional<SteadyTime>* const resumes :
+         {&backlog_resumes_, &live_resumes_, &all_resumes_, &store_resumes_, &pace_resumes_, &company_until_,
+          &replay_resumes_}) {
         if (*resumes && now.steady >= **resumes) resumes->reset();
     }
     note_head(now);
@@ -117,7 +118,7 @@ std::optional<SteadyTime> Courier::deadline() const {
         case Phase::kConnected:
             if (!in_flight_.empty()) at(in_flight_.begin()->second.sent + options_.answer_limit);
             for (const auto& resumes : {backlog_resumes_, live_resumes_, all_resumes_, store_resumes_,
-                                        pace_resumes_, company_until_}) {
+                                        pace_resumes_, company_until_, replay_resumes_}) {
                 if (resumes) at(*resumes);
             }
             if (const auto when = conversation_.deadline(); when && may_send() && !stop_by_) at(*when);

@@ -135,6 +135,11 @@ private:
         return phase_ == Phase::kConnected && !all_resumes_ && !store_resumes_ &&
                in_flight_.size() < window();
     }
+    // What is sent once more goes when nothing else waits.
+    void publish_replay(const Now& now);
+    // Takes those at the front that have no place there: no route, or a shadow, which shows what is newest.
+    // False when there are none.
+    bool leave_out(std::span<const Reading> replayed);
     // False when there is nothing to send in that lane, or no sending.
     bool publish_from(LaneName lane, const Now& now);
     // The part of what waits that the next message may be made of, and how many are left out before it.
@@ -200,6 +205,7 @@ private:
     std::optional<SteadyTime> store_resumes_;    // the store could not be read
     std::optional<SteadyTime> pace_resumes_;     // as fast as the broker takes
     std::optional<SteadyTime> company_until_;    // a batch that is not full waits
+    std::optional<SteadyTime> replay_resumes_;   // the store is looked through part by part
     std::optional<SteadyTime> stop_by_;
     // Acknowledged and not yet told to the source: once a turn for all of them.
     std::vector<ReadingNumber> acknowledged_;

@@ -21,6 +21,10 @@ constexpr seconds kLiveRetry{1};
 // over well before answer_limit.
 constexpr std::size_t kBacklogBytes = 320 * 1024;
 
+// Of a replay in one turn, and the rest that it takes then: other events of the loop come first.
+constexpr std::size_t kReplayMessages = 64;
+constexpr milliseconds kReplayRest{1};
+
 std::size_t size_of(const mqtt::Publish& message) {
     return message.topic.size() + message.content_type.size() + message.payload.size();
 }
@@ -49,7 +53,7 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
     if (found == in_flight_.end()) return;
     const InFlight sent = std::move(found->second);
     in_flight_.erase(found);
-    if (sent.lane == LaneName::kBacklog) {
+    if (sent.lane != LaneName::kLive) {
         --backlog_in_flight_;
         backlog_bytes_in_flight_ -= sent.packet_bytes;
     }
@@ -66,7 +70,8 @@ void Courier::answered(const mqtt::Event& event, const Now& now) {
         acknowledged_.push_back(number);
     }
     condemn_suspects();
-    status_.state.delivered += sent.numbers.size();
+    (sent.lane == LaneName::kReplay ? status_.state.replayed : status_.state.delivered) +=
+        sent.numbers.size();
     refusals_.taken();
     delivered_ = true;
     reconnect_wait_.stands(now.steady - phase_since_);
@@ -84,7 +89,7 @@ void Courier::refused(const InFlight& sent, mqtt::ReasonCode code, const Now& no
     // It left before its lane was told to rest, and says nothing new: a full window of such answers is no
     // reason to pause everything.
     const bool already_slow =
-        sent.lane == LaneName::kBacklog ? backlog_resumes_.has_value() : live_resumes_.has_value();
+        sent.lane == LaneName::kLive ? live_resumes_.has_value() : backlog_resumes_.has_value();
     if (already_slow && mqtt::verdict_of(code) == mqtt::Verdict::kRetry) {
         for (const ReadingNumber number : sent.numbers)
             lanes_.put_back(number);
@@ -148,8 +153,47 @@ void Courier::publish(const Now& now) {
         const std::size_t share = std::max<std::size_t>(window() * options_.backlog_percent / 100, 1);
         if (backlog_resumes_ || backlog_in_flight_ >= share || backlog_bytes_in_flight_ >= kBacklogBytes)
             return;
-        if (!publish_from(LaneName::kBacklog, now)) return;
+        if (publish_from(LaneName::kBacklog, now)) continue;
+        publish_replay(now);
+        return;
     }
+}
+
+void Courier::publish_replay(const Now& now) {
+    // A value without a time that is sent once more would be taken for the newest.
+    if (profile_.in_order() || replay_resumes_) return;
+    // However fast the store is read and the broker answers: what is new is looked for between.
+    for (std::size_t message = 0; message < kReplayMessages && may_send(); ++message) {
+        if (backlog_resumes_ || backlog_bytes_in_flight_ >= kBacklogBytes) return;
+        const std::size_t share = std::max<std::size_t>(window() * options_.backlog_percent / 100, 1);
+        if (backlog_in_flight_ >= share) return;
+        for (const LaneName first : {LaneName::kLive, LaneName::kBacklog}) {
+            const auto waiting = lanes_.waiting(first);
+            if (!waiting || !waiting->empty()) return;
+        }
+        if (publish_from(LaneName::kReplay, now)) continue;
+        // What was looked at held none, or it is to wait, and says itself for what.
+        if (!lanes_.replay_goes_on() || store_resumes_ || pace_resumes_ || company_until_) return;
+        break;
+    }
+    replay_resumes_ = now.steady + kReplayRest;
+}
+
+bool Courier::leave_out(std::span<const Reading> replayed) {
+    std::vector<std::size_t> places;
+    std::vector<ReadingNumber> numbers;
+    for (const Reading& reading : replayed) {
+        const Destination* destination = routes_->find(reading.fleet, reading.resource);
+        if (destination != nullptr && !destination->is_shadow) break;
+        places.push_back(places.size());
+        numbers.push_back(reading.number);
+    }
+    if (numbers.empty()) return false;
+    lanes_.take(LaneName::kReplay, places);
+    for (const ReadingNumber number : numbers)
+        lanes_.done(number);
+    source_.leave_out(numbers);
+    return true;
 }
 
 bool Courier::publish_from(LaneName lane, const Now& now) {
@@ -169,6 +213,7 @@ bool Courier::publish_from(LaneName lane, const Now& now) {
         return false;
     }
     if (waiting->empty()) return false;
+    if (lane == LaneName::kReplay && leave_out(*waiting)) return true;
     if (!pace_.allows(lane, now.steady)) {
         earlier(pace_resumes_, pace_.allowed_at(lane));
         return false;
@@ -253,7 +298,7 @@ bool Courier::send(LaneName lane, Parcel&& parcel, std::vector<ReadingNumber>&& 
     status_.state.metered_units += units_of(bytes);
     status_.state.units_alone += units_alone == 0 ? units_of(bytes) : units_alone;
     const std::size_t packet_bytes = packet_size_of(*parcel.publish);
-    if (lane == LaneName::kBacklog) {
+    if (lane != LaneName::kLive) {
         ++backlog_in_flight_;
         backlog_bytes_in_flight_ += packet_bytes;
     }

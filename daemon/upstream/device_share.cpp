@@ -26,8 +26,7 @@ public:
             auto readings = source_->read(from, max_count, max_bytes);
             if (!readings || readings->empty()) return readings;
             from = readings->back().number + 1;
-            std::erase_if(*readings,
-                          [&](const Reading& reading) { return hash_of(reading.device) % count_ != index_; });
+            drop_others(*readings);
             // Nothing at all means that there is nothing more: look on behind the others' readings.
             if (!readings->empty()) return readings;
         }
@@ -38,8 +37,21 @@ public:
     }
     std::optional<ReadingNumber> returned() override { return source_->returned(); }
     ReadingNumber head() const override { return source_->head(); }
+    std::optional<ReplayStretch> replay() const override { return source_->replay(); }
+    Expected<ReplayPart> read_replay(ReadingNumber from, std::size_t max_count,
+                                     std::size_t max_bytes) override {
+        auto part = source_->read_replay(from, max_count, max_bytes);
+        if (part) drop_others(part->readings);
+        return part;
+    }
+    void leave_out(std::span<const ReadingNumber> numbers) override { source_->leave_out(numbers); }
 
 private:
+    void drop_others(std::vector<Reading>& readings) const {
+        std::erase_if(readings,
+                      [&](const Reading& reading) { return hash_of(reading.device) % count_ != index_; });
+    }
+
     const std::unique_ptr<ReadingSource> source_;
     const std::size_t index_;
     const std::size_t count_;

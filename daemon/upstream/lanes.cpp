@@ -10,9 +10,24 @@ void Lanes::begin(ReadingNumber live_from) {
     live_from_ = live_from;
     backlog_ = {.next = 0, .ready = {}, .taken = 0};
     live_ = {.next = live_from, .ready = {}, .taken = 0};
+    replay_ = {};
+    replay_end_ = 0;
+}
+
+Lanes::Lane& Lanes::lane_of(LaneName name) {
+    switch (name) {
+        case LaneName::kLive:
+            return live_;
+        case LaneName::kBacklog:
+            return backlog_;
+        case LaneName::kReplay:
+            break;
+    }
+    return replay_;
 }
 
 Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
+    if (name == LaneName::kReplay) return replayed();
     Lane& lane = lane_of(name);
     // Taken before the store is read: what is committed meanwhile is looked for the next time.
     const ReadingNumber head = source_.head();
@@ -23,6 +38,25 @@ Expected<std::span<const Reading>> Lanes::waiting(LaneName name) {
             return std::unexpected(std::move(filled.error()));
     }
     return std::span<const Reading>(lane.ready).subspan(lane.taken);
+}
+
+// One part of the store a call: what is live does not wait for a look through all of it.
+Expected<std::span<const Reading>> Lanes::replayed() {
+    const auto stretch = source_.replay();
+    const ReadingNumber end = stretch ? stretch->end : 0;
+    if (end != replay_end_) {
+        replay_end_ = end;
+        replay_ = {.next = stretch ? stretch->from : 0, .ready = {}, .taken = 0};
+    }
+    if (replay_.left() == 0 && replay_.next < replay_end_) {
+        auto part = source_.read_replay(replay_.next, kReadAheadCount, kReadAheadBytes);
+        if (!part) return std::unexpected(std::move(part.error()));
+        replay_ = {.next = part->next, .ready = std::move(part->readings), .taken = 0};
+        std::erase_if(replay_.ready, [this](const Reading& reading) {
+            return in_flight_.contains(reading.number) || aside_.contains(reading.number);
+        });
+    }
+    return std::span<const Reading>(replay_.ready).subspan(replay_.taken);
 }
 
 Expected<void> Lanes::fill(Lane& lane, ReadingNumber end) {
@@ -87,6 +121,10 @@ void Lanes::set_aside(ReadingNumber number) {
 void Lanes::put_back(ReadingNumber number) {
     in_flight_.erase(number);
     aside_.erase(number);
+    if (is_replayed(number)) {
+        if (is_of_replay(number)) read_again(replay_, number);
+        return;
+    }
     read_again(lane_of(number < live_from_ ? LaneName::kBacklog : LaneName::kLive), number);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which reading goes next. What was committed since the connection stands, or shortly before, is the live
-// lane; what was there before is the backlog behind it. Each lane is in order, and what comes back takes its
-// place in its own.
+// lane; what was there before is the backlog behind it; what is sent once more (a replay) comes behind both.
+// Each lane is in order, and what comes back takes its place in its own.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace narrowgate::daemon {
 
-enum class LaneName : std::uint8_t { kLive, kBacklog };
+enum class LaneName : std::uint8_t { kLive, kBacklog, kReplay };
 
 // Thread: the upstream's.
 class Lanes {
@@ -33,6 +33,8 @@ public:
     // The oldest readings of a lane that are neither in flight nor set aside, ascending; empty when there are
     // none for now. Valid until the next call. Fails when the store does.
     Expected<std::span<const Reading>> waiting(LaneName lane);
+    // The replay has more than waiting() found in the parts that it looked at: it is worth asking again soon.
+    bool replay_goes_on() const { return replay_.next < replay_end_; }
     // Those at these places of what waiting() returned last, ascending, go into flight.
     void take(LaneName lane, std::span<const std::size_t> places);
     // A reading in flight or set aside is done, whichever way.
@@ -56,7 +58,10 @@ private:
         std::size_t left() const { return ready.size() - taken; }
     };
 
-    Lane& lane_of(LaneName name) { return name == LaneName::kLive ? live_ : backlog_; }
+    Lane& lane_of(LaneName name);
+    // Of the numbers of the replay in progress: a former one's are not sent again.
+    bool is_of_replay(ReadingNumber number) const { return (number ^ replay_end_) >> kReplayJobShift == 0; }
+    Expected<std::span<const Reading>> replayed();
     // What is ready goes back, and the store is read from here or from before.
     static void read_again(Lane& lane, ReadingNumber from);
     // Reads on until enough is ready or there is nothing more.
@@ -66,6 +71,8 @@ private:
     ReadingNumber live_from_ = 0;
     Lane live_;
     Lane backlog_;
+    Lane replay_;
+    ReadingNumber replay_end_ = 0;  // 0: there is none
     store::RangeSet in_flight_;
     store::RangeSet aside_;
 };

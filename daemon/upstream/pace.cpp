@@ -27,7 +27,7 @@ void Pace::Bucket::spend(double amount) {
 }
 
 SteadyTime::duration Pace::Bucket::wait(LaneName lane) const {
-    const double wanted = lane == LaneName::kBacklog ? reserve_ : 0;
+    const double wanted = lane == LaneName::kLive ? 0 : reserve_;
     if (rate_ <= 0 || level_ >= wanted) return SteadyTime::duration::zero();
     return std::chrono::ceil<SteadyTime::duration>(std::chrono::duration<double>((wanted - level_) / rate_));
 }

@@ -19,8 +19,8 @@ struct PaceLimits {
     bool operator==(const PaceLimits&) const = default;
 };
 
-// Two buckets of tokens. The backlog leaves some in each, so that what is new never waits for it. Thread: its
-// owner's.
+// Two buckets of tokens. The backlog, and a replay behind it, leave some in each, so that what is new never
+// waits for it. Thread: its owner's.
 class Pace {
 public:
     // Full at the start.

@@ -19,6 +19,24 @@ namespace narrowgate::daemon {
 // Ascending in the order of commits; never given twice.
 using ReadingNumber = std::uint64_t;
 
+// A reading that is sent once more (a replay) has another number than it had, and the id that it had: what
+// becomes of it touches nothing that waits. Numbers of the store stay below 2^56. Seven bits tell a replay
+// from the one before it, so that answers to that one do not count for this.
+inline constexpr ReadingNumber kReplayBit = ReadingNumber{1} << 63;
+inline constexpr unsigned kReplayJobShift = 56;
+constexpr bool is_replayed(ReadingNumber number) {
+    return (number & kReplayBit) != 0;
+}
+constexpr ReadingNumber replayed_number(std::uint64_t job, ReadingNumber number) {
+    return kReplayBit | (job & 0x7f) << kReplayJobShift | number;
+}
+
+// Where a replay stands: from the first that is not done to one past the last, in replayed numbers.
+struct ReplayStretch {
+    ReadingNumber from = 0;
+    ReadingNumber end = 0;
+};
+
 struct Reading {
     ReadingNumber number = 0;
     std::string id;  // the same on every redelivery, in the whole world
@@ -48,6 +66,23 @@ public:
     virtual std::optional<ReadingNumber> returned() = 0;
     // Every reading below is committed: read() finds it if it is for this upstream.
     virtual ReadingNumber head() const = 0;
+
+    // The replay in progress; nothing: there is none. acknowledge() and dead_letter() take its numbers too.
+    virtual std::optional<ReplayStretch> replay() const { return std::nullopt; }
+    // What the replay is to send of the stretch from `from` on, of a part of the store: `next` is where the
+    // rest begins. There may be none in a part.
+    struct ReplayPart {
+        std::vector<Reading> readings;
+        ReadingNumber next = 0;
+    };
+    virtual Expected<ReplayPart> read_replay(ReadingNumber from, std::size_t max_count,
+                                             std::size_t max_bytes) {
+        (void)max_count;
+        (void)max_bytes;
+        return ReplayPart{.readings = {}, .next = from};
+    }
+    // These of a replay have no place there now: they are done.
+    virtual void leave_out(std::span<const ReadingNumber> numbers) { (void)numbers; }
 };
 
 }  // namespace narrowgate::daemon

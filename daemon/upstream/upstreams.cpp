@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -56,6 +57,7 @@ void add(UpstreamState& sum, const UpstreamState& one) {
     // All have the same files; one may not have taken the renewed ones yet.
     if (one.certificate_expires < sum.certificate_expires) sum.certificate_expires = one.certificate_expires;
     sum.delivered += one.delivered;
+    sum.replayed += one.replayed;
     sum.dead_letters += one.dead_letters;
     sum.reconnects += one.reconnects;
     sum.messages += one.messages;
@@ -102,7 +104,7 @@ Expected<void> Upstreams::start(const UpstreamConfig& upstream, const Config& co
     auto routes = Routes::of(config.fleets, name, config.gateway.name);
     if (!routes) return std::unexpected(routes.error());
     const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
-    known_.push_back({name, lanes_->workers.size(), upstream.connections});
+    known_.push_back({name, lanes_->workers.size(), upstream.connections, upstream.profile, shared_routes});
     for (std::size_t index = 0; index < upstream.connections; ++index) {
         auto source = store_source(store, id, lanes_->head);
         if (!source) return std::unexpected(source.error());
@@ -143,6 +145,7 @@ void Upstreams::reload(Known& known, const Config& wanted) {
     }
     const auto workers = std::span(lanes_->workers).subspan(known.first_worker, known.connections);
     const auto shared_routes = std::make_shared<const Routes>(*std::move(routes));
+    known.routes = shared_routes;
     for (const auto& worker : workers)
         worker->update(shared_routes);
     const UpstreamConfig* upstream = wanted.upstream(name);
@@ -162,6 +165,21 @@ std::vector<UpstreamState> Upstreams::states() const {
         states.push_back(std::move(state));
     }
     return states;
+}
+
+Expected<std::shared_ptr<const Routes>> Upstreams::replay_routes(std::string_view name) const {
+    const auto known = std::ranges::find(known_, name, &Known::name);
+    if (known == known_.end()) {
+        return failure(fmt::format("there is no upstream \"{}\"", name),
+                       "name one of the [[upstream]] tables of the configuration");
+    }
+    if (known->profile == ProfileKind::kPelionEdge) {
+        return failure(fmt::format("upstream {} is a pelion-edge: its values have no times, and an old one "
+                                   "that comes last would be taken for the newest",
+                                   name),
+                       "wait for the nodes' next reports");
+    }
+    return known->routes;
 }
 
 std::vector<mqtt::Traces> Upstreams::traces(std::string_view name) const {

@@ -41,6 +41,10 @@ public:
     std::vector<UpstreamState> states() const;
     // What is kept of the attempts of each connection of the upstream `name`; empty when there is none.
     std::vector<mqtt::Traces> traces(std::string_view name) const;
+    // By which a replay to the upstream `name` would go now. Fails when there is no such upstream, or it is
+    // one to which nothing is sent once more: a value at Pelion Edge has no time, and an old one that comes
+    // last would be taken for the newest.
+    Expected<std::shared_ptr<const Routes>> replay_routes(std::string_view name) const;
     const std::vector<std::unique_ptr<Worker>>& workers() const { return lanes_->workers; }
 
     // Waits for PUBACKs of what is in flight for at most `patience`, all upstreams at once; what is not
@@ -59,6 +63,8 @@ private:
         std::string name;
         std::size_t first_worker = 0;
         std::size_t connections = 1;
+        ProfileKind profile = ProfileKind::kMqtt;
+        std::shared_ptr<const Routes> routes;
     };
 
     explicit Upstreams(const store::Store& store, Log& log)

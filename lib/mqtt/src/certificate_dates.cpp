@@ -3,16 +3,28 @@
 
 #include <fmt/format.h>
 
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
+#include "narrowgate/base/bytes.hpp"
 #include "pem_file.hpp"
 
 namespace narrowgate::mqtt {
 namespace {
 
 using Role = CertificateDates::Role;
+
+std::string fingerprint_of(const X509* certificate) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    if (X509_digest(certificate, EVP_sha256(), digest.data(), &length) != 1) return {};
+    return to_hex(ByteView(digest).first(length));
+}
 
 void add(std::vector<CertificateDates>& dates, const std::filesystem::path& path, bool roots) {
     const auto file = read_pem(path, "");
@@ -25,7 +37,8 @@ void add(std::vector<CertificateDates>& dates, const std::filesystem::path& path
                          .file = path,
                          .subject = subject_of(certificate.get()),
                          .not_before = time_of(X509_get0_notBefore(certificate.get())),
-                         .not_after = time_of(X509_get0_notAfter(certificate.get()))});
+                         .not_after = time_of(X509_get0_notAfter(certificate.get())),
+                         .fingerprint = fingerprint_of(certificate.get())});
     }
 }
 

@@ -38,6 +38,49 @@ Expected<CopyInfo> write_copy(const Options& options, const std::filesystem::pat
 
 }  // namespace
 
+Expected<StoreFacts> examine(const Options& options, milliseconds patience) {
+    const auto file = options.directory / "state.db";
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) {
+        return failure(fmt::format("{}: there is no store, or it may not be seen", file.string()),
+                       "run the command as root or as the gateway's user");
+    }
+    try {
+        Database database(file, options.file_layer, true);
+        StoreFacts facts;
+        const auto number = [&](const char* sql) {
+            return static_cast<std::uint64_t>(database.integer(sql));
+        };
+        facts.version = database.integer("PRAGMA user_version");
+        facts.bytes = std::filesystem::file_size(file, ignored);
+        const auto log = std::filesystem::file_size(options.directory / "state.db-wal", ignored);
+        facts.log_bytes = ignored ? 0 : log;
+        facts.free_bytes = number("PRAGMA freelist_count") * number("PRAGMA page_size");
+        facts.pages = number("SELECT count(*) FROM page");
+        auto until = std::chrono::steady_clock::now() + patience;
+        constexpr int kSteps = 10'000;  // of SQLite's machine, between two looks at the clock
+        sqlite3_progress_handler(
+            database.handle(), kSteps,
+            [](void* end) {
+                return std::chrono::steady_clock::now() > *static_cast<decltype(until)*>(end) ? 1 : 0;
+            },
+            &until);
+        try {
+            Statement statement(database, "PRAGMA quick_check(1)");
+            Query query(statement);
+            facts.check = query.next() ? query.text(0) : "no answer";
+        } catch (const SqlFault& fault) {
+            if ((fault.code & 0xff) != SQLITE_INTERRUPT) throw;
+            facts.check =
+                fmt::format("not finished within {} s", std::chrono::ceil<seconds>(patience).count());
+        }
+        sqlite3_progress_handler(database.handle(), 0, nullptr, nullptr);
+        return facts;
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(file));
+    }
+}
+
 CopyInfo copy_info(Database& copy, const std::filesystem::path& file) {
     CopyInfo info;
     Meta meta(copy);

@@ -14,7 +14,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, InCopy>, 16> kTables{{
+constexpr std::array<std::pair<std::string_view, InCopy>, 18> kTables{{
     {"meta", InCopy::kSome},
     {"page", InCopy::kWithout},
     {"reply_page", InCopy::kEmpty},
@@ -31,6 +31,8 @@ constexpr std::array<std::pair<std::string_view, InCopy>, 16> kTables{{
     {"upstream", InCopy::kWhole},
     {"dead_letter", InCopy::kWhole},
     {"audit", InCopy::kWhole},
+    {"delivered", InCopy::kWhole},
+    {"replay", InCopy::kEmpty},
 }};
 
 // Column of `page`, counted from 0.

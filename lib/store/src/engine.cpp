@@ -71,6 +71,9 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
       devices_(database_, sealer_, meta_),
       past_(database_),
       upstreams_(database_),
+      replay_table_(database_),
+      delivery_times_(database_, options.retention),
+      finder_(database_),
       ballast_(directory_.file("state.ballast"), options.ballast_bytes, options.file_layer),
       ledger_(options_),
       opened_(clock.now().steady),
@@ -178,6 +181,11 @@ void Engine::load_ledger() {
                 file().string(), page);
             count_bad_rows(1);
         });
+    if (options_.retention > seconds(0)) ledger_.restore_delivered(delivery_times_.all());
+    for (auto& progress : replay_table_.all()) {
+        progress.replay.upstream_name = ledger_.name(progress.replay.upstream);
+        if (!progress.replay.upstream_name.empty()) replays_.put(std::move(progress));
+    }
 }
 
 void Engine::apply(Effect&& effect) {
@@ -301,7 +309,7 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
         if (!batch.page.upstreams)
             entry.masks = std::make_unique<std::vector<UpstreamMask>>(std::move(batch.masks));
         ledger_.add_page(std::move(entry));
-        ledger_.make_room(clock_.now().wall);
+        make_room();
     } else if (!batch.empty()) {
         ledger_.add_dead(batch.page.number);
     }

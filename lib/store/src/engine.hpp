@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ballast.hpp"
+#include "delivery_times.hpp"
 #include "device_past.hpp"
 #include "device_table.hpp"
 #include "journal.hpp"
@@ -22,6 +23,8 @@
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/status.hpp"
 #include "narrowgate/store/unit.hpp"
+#include "replay_scan.hpp"
+#include "replays.hpp"
 #include "reply_table.hpp"
 #include "sealer.hpp"
 #include "session_table.hpp"
@@ -39,8 +42,8 @@ inline constexpr seconds kStampPeriod{60};     // what a crash can take off the 
 struct Refusal {
     std::string upstream;
     ReadingNumber number = 0;
-    PageNumber page = 0;
-    bool again = false;  // a dead letter that had come back: its row is there
+    PageNumber page = 0;  // 0: to be found
+    bool again = false;   // a dead letter that had come back: its row is there
     WallTime at{};
     std::string reason;
 };
@@ -88,6 +91,9 @@ public:
     DevicePast& past() { return past_; }
     ReplyTable& replies() { return replies_; }
     UpstreamTable& upstreams() { return upstreams_; }
+    Replays& replays() { return replays_; }
+    const Replays& replays() const { return replays_; }
+    ReplayTable& replay_table() { return replay_table_; }
     const Uuid& uuid() const { return uuid_; }
     const Uuid& instance() const { return instance_; }
     const Sealer& sealer() const { return sealer_; }
@@ -117,8 +123,11 @@ private:
     void begin_fold();
     void fold_slice();
     void finish_fold();
+    void make_room();
+    void keep_the_disk_spare();
     void delete_dead();
     void write_progress(std::span<const PageNumber> dead, bool fold);
+    void tell_ended(std::span<const ReplayProgress> changed);
     void write_refusals(std::span<const Refusal> refusals);
     void checkpoint(bool idle);
     void meet_full_disk();
@@ -138,8 +147,12 @@ private:
     DeviceTable devices_;
     DevicePast past_;
     UpstreamTable upstreams_;
+    ReplayTable replay_table_;
+    DeliveryTimes delivery_times_;
+    PageFinder finder_;
     Ballast ballast_;
     Ledger ledger_;
+    Replays replays_;
     Uuid uuid_;
     Uuid instance_;
 

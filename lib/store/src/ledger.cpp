@@ -85,9 +85,13 @@ bool Ledger::admit(Claim& claimed, std::size_t bytes, UpstreamMask upstreams) {
     return true;
 }
 
-void Ledger::make_room(WallTime now) {
-    if (options_.when_full != WhenFull::kDropOldest) return;
+void Ledger::make_room(WallTime now, bool by_age) {
     const std::lock_guard lock(mutex_);
+    if (options_.when_full == WhenFull::kDropOldest) give_up_oldest(now);
+    let_go_of_retained(now, by_age);
+}
+
+void Ledger::give_up_oldest(WallTime now) {
     for (std::size_t i = 0; i < kMaxUpstreams; ++i) {
         const auto id = static_cast<UpstreamId>(i);
         while (upstreams_[id].exists && backlog_full(upstreams_[id])) {
@@ -135,6 +139,9 @@ void Ledger::fill(Status& status, WallTime now) const {
     status.head = head_;
     status.full = full_;
     status.readings_dropped = readings_dropped_;
+    status.retained_readings = retained_.readings();
+    status.retained_bytes = retained_.bytes();
+    if (!retained_.empty()) status.retained_since = retained_.oldest().received;
     const auto oldest =
         std::ranges::find_if(pages_, [](const PageEntry& page) { return page.upstreams != 0; });
     if (oldest != pages_.end()) status.oldest = oldest->received;
@@ -178,7 +185,15 @@ void Ledger::retire(PageEntry& page) {
     page.masks.reset();
     live_bytes_ -= page.bytes;
     live_readings_ -= page.count;
-    dead_.push_back(page.page);
+    if (options_.retention > seconds(0)) {
+        retained_.add({.first = page.first,
+                       .page = page.page,
+                       .count = page.count,
+                       .bytes = page.bytes,
+                       .received = page.received});
+    } else {
+        dead_.push_back(page.page);
+    }
     ++retired_;
 }
 

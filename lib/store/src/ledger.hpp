@@ -20,13 +20,13 @@
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/range_set.hpp"
 #include "narrowgate/store/reading.hpp"
+#include "narrowgate/store/replay.hpp"
 #include "narrowgate/store/status.hpp"
 #include "narrowgate/store/types.hpp"
+#include "retained.hpp"
 #include "returned.hpp"
 
 namespace narrowgate::store {
-
-using PageNumber = std::uint64_t;
 
 // Charged for each page besides its readings: its row, its effects, its place in memory. It bounds the memory
 // that many tiny pages take: 1 GiB of them is 4 million entries at most.
@@ -79,8 +79,23 @@ public:
     };
     // Whether a reading of that size may be stored; grows `claimed` if so. Always, under kDropOldest.
     bool admit(Claim& claimed, std::size_t bytes, UpstreamMask upstreams);
-    // Under kDropOldest: gives up the oldest readings beyond max_size, max_backlog and max_age.
-    void make_room(WallTime now);
+    // Under kDropOldest: gives up the oldest readings beyond max_size, max_backlog and max_age. Under either:
+    // lets go of retained pages beyond retention_bytes, of those without which what waits would have no room,
+    // and with `by_age` of those older than the retention.
+    void make_room(WallTime now, bool by_age = true);
+
+    // --- Retention: pages that all upstreams have, kept for a replay. They wait for nobody
+    // (ledger_retained.cpp).
+    // Those delivered since the last call were delivered now. Returns their readings.
+    std::vector<Range> stamp_delivered(WallTime now);
+    void restore_delivered(const DeliveredAt& times);
+    std::optional<WallTime> oldest_delivery() const;  // of what is kept
+    // Lets the oldest go, so many bytes of them, because the disk has no room. Returns how many bytes went.
+    std::uint64_t drop_retained(std::uint64_t bytes);
+    // The stretch of numbers on disk that holds what was received in that time; nothing: it holds nothing.
+    std::optional<Range> stretch_of(const ReplayChoice& choice) const;
+    // Removes what still waits for `id`. Returns how many went.
+    std::size_t drop_waiting(UpstreamId id, std::vector<StoredReading>& readings) const;
 
     // --- Progress
     void acknowledge(UpstreamId id, std::span<const ReadingNumber> numbers, bool dead_letter = false);
@@ -145,6 +160,8 @@ private:
     void widen(UpstreamId id, ReadingNumber begin, ReadingNumber end);
     void give_up(Pages::iterator page, UpstreamId id);
     void give_up_for_all(Pages::iterator page);
+    void give_up_oldest(WallTime now);
+    void let_go_of_retained(WallTime now, bool by_age);
     void retire(PageEntry& page);
     void tidy();
     bool finish_returned(UpstreamId id, ReadingNumber number);
@@ -156,6 +173,7 @@ private:
     Pages pages_;  // ascending; those whose `upstreams` is 0 are skipped until tidy() takes them out
     std::size_t retired_ = 0;  // how many of pages_ are such
     std::vector<PageNumber> dead_;
+    Retained retained_;
     std::array<Upstream, kMaxUpstreams> upstreams_;
     ReadingNumber head_ = 1;
     std::uint64_t live_bytes_ = 0;

@@ -17,7 +17,7 @@ constexpr std::size_t kLeastAtOnce = 64;
 
 // A bounded statement: a reader that dwells keeps the write-ahead log from starting over.
 PageReader::PageReader(const std::filesystem::path& file, const std::string& file_layer, const Ledger& ledger,
-                       Log& log)
+                       Replays& replays, Log& log)
     : file_(file),
       database_(file, file_layer, true),
       pages_(database_,
@@ -26,7 +26,9 @@ PageReader::PageReader(const std::filesystem::path& file, const std::string& fil
       letters_(database_,
                "SELECT number, body FROM dead_letter WHERE upstream = ?1 AND number BETWEEN ?2 AND ?3"
                " AND retried IS NOT NULL ORDER BY number"),
+      scan_(database_),
       ledger_(ledger),
+      replays_(replays),
       log_(log) {}
 
 Expected<std::vector<StoredReading>> PageReader::read(ReadingNumber from, std::size_t max_count,
@@ -103,6 +105,25 @@ void PageReader::add_returned(ReadingNumber from, std::size_t max_count, std::si
     while (count < readings.size() && count < max_count && bytes < max_bytes)
         bytes += readings[count++].payload.size();
     readings.resize(std::max<std::size_t>(count, 1));
+}
+
+Expected<ReplaySlice> PageReader::replay(UpstreamId upstream, ReplayJob job, ReadingNumber from,
+                                         std::size_t max_count, std::size_t max_bytes) {
+    const auto replay = replays_.running(upstream, job);
+    if (!replay || max_count == 0)
+        return ReplaySlice{.readings = {}, .next = replay ? from : ~ReadingNumber{0}};
+    const Range stretch{std::max(from, replay->begin), replay->end};
+    try {
+        auto found = scan_.scan(replay->choice, stretch, max_count, max_bytes);
+        for (const PageNumber page : found.bad)
+            complain_of(page);
+        ledger_.drop_waiting(upstream, found.readings);
+        replays_.keep_due(upstream, job, found.readings);
+        replays_.passed(upstream, job, {stretch.begin, found.next}, found.readings, found.gone);
+        return ReplaySlice{.readings = std::move(found.readings), .next = found.next};
+    } catch (const SqlFault& fault) {
+        return std::unexpected(fault.error(file_));
+    }
 }
 
 void PageReader::complain_of(PageNumber page) {

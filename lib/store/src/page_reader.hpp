@@ -6,6 +6,8 @@
 #include "ledger.hpp"
 #include "narrowgate/base/log.hpp"
 #include "narrowgate/store/store.hpp"
+#include "replay_scan.hpp"
+#include "replays.hpp"
 #include "sqlite.hpp"
 
 namespace narrowgate::store {
@@ -14,10 +16,12 @@ class PageReader final : public Reader {
 public:
     // Throws SqlFault.
     PageReader(const std::filesystem::path& file, const std::string& file_layer, const Ledger& ledger,
-               Log& log);
+               Replays& replays, Log& log);
 
     Expected<std::vector<StoredReading>> read(ReadingNumber from, std::size_t max_count,
                                               std::size_t max_bytes, UpstreamId upstream) override;
+    Expected<ReplaySlice> replay(UpstreamId upstream, ReplayJob job, ReadingNumber from,
+                                 std::size_t max_count, std::size_t max_bytes) override;
 
 private:
     std::vector<StoredReading> from_pages(ReadingNumber from, std::size_t max_count, std::size_t max_bytes,
@@ -32,7 +36,9 @@ private:
     Database database_;
     Statement pages_;
     Statement letters_;
+    ReplayScan scan_;
     const Ledger& ledger_;
+    Replays& replays_;
     Log& log_;
     PageNumber complained_of_ = 0;
 };

@@ -72,6 +72,17 @@ constexpr std::array<const char*, kSchemaVersion> kSteps{
        CREATE TABLE device_figures(device TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID)",
 };
 
+constexpr const char* kTablesOfRetention =
+    R"(CREATE TABLE IF NOT EXISTS delivered(began INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+                                            readings BLOB NOT NULL) STRICT;
+       CREATE TABLE IF NOT EXISTS replay(upstream INTEGER PRIMARY KEY, job INTEGER NOT NULL,
+                                         since INTEGER NOT NULL, until INTEGER, fleet TEXT NOT NULL,
+                                         device TEXT NOT NULL, actor TEXT NOT NULL, started INTEGER NOT NULL,
+                                         ended INTEGER, cancelled INTEGER NOT NULL, first INTEGER NOT NULL,
+                                         beyond INTEGER NOT NULL, done BLOB NOT NULL, sent INTEGER NOT NULL,
+                                         left_out INTEGER NOT NULL, refused INTEGER NOT NULL,
+                                         gone INTEGER NOT NULL) STRICT)";
+
 }  // namespace
 
 Expected<void> prepare_schema(Database& database, const std::filesystem::path& file) {
@@ -106,6 +117,12 @@ Expected<void> prepare_schema(Database& database, const std::filesystem::path& f
         database.run(kSteps[static_cast<std::size_t>(next)]);
         database.run(
             fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, next + 1));
+        transaction.commit();
+    }
+    // What came later and needs no step: a store without them is one in which nothing is retained.
+    if (database.integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('delivered', 'replay')") != 2) {
+        Transaction transaction(database);
+        database.run(kTablesOfRetention);
         transaction.commit();
     }
     return {};

@@ -227,17 +227,19 @@ Expected<void> Store::forget_upstream(std::string_view name) {
         Transaction transaction(engine.database());
         engine.upstreams().hold_returned(name);
         engine.upstreams().remove(*id);
+        engine.replay_table().remove(*id);
         transaction.commit();
         engine.ledger().forget_upstream(*id);
+        engine.replays().forget(*id);
         return {};
     });
 }
 
 Expected<std::unique_ptr<Reader>> Store::reader() {
-    const auto& engine = *impl_->engine;
+    auto& engine = *impl_->engine;
     try {
         return std::make_unique<PageReader>(engine.file(), engine.options().file_layer, engine.ledger(),
-                                            impl_->engine->log());
+                                            engine.replays(), engine.log());
     } catch (const SqlFault& fault) {
         return std::unexpected(fault.error(engine.file()));
     }

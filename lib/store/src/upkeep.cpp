@@ -29,6 +29,11 @@ constexpr std::size_t kFoldEvents = 4'096;                // at most 600 bytes e
 constexpr std::size_t kFoldReplyBytes = std::size_t{8} << 20;
 constexpr PageNumber kFoldPages = 65'536;
 
+constexpr std::uint64_t kDatabasePageBytes = 4096;
+// Room in the file that is free for new readings when the disk has none to spare: what 3 MB a second fill
+// until it is looked again.
+constexpr std::uint64_t kSpareInFile = std::uint64_t{16} << 20;
+
 constexpr std::size_t kDeadPages = 1'024;  // deleted in one transaction, and worth one of its own
 
 constexpr std::uint64_t kBusyCheckpointBytes = std::uint64_t{16} << 20;
@@ -50,7 +55,7 @@ void Engine::keep_up(Upkeep what, bool idle) {
         if (what == Upkeep::kAll) {
             do_all();
         } else if (what == Upkeep::kProgress ||
-                   ((ledger_.changed() || refusals) && now.steady >= next_progress_)) {
+                   ((ledger_.changed() || replays_.changed() || refusals) && now.steady >= next_progress_)) {
             write_progress({}, false);
         } else if (now.steady >= next_try_) {
             do_a_slice(now);
@@ -68,7 +73,7 @@ void Engine::keep_up(Upkeep what, bool idle) {
 }
 
 void Engine::do_all() {
-    ledger_.make_room(clock_.now().wall);
+    make_room();
     while (folding_to_ || folded_to_ + 1 != next_page_) {
         if (!folding_to_) begin_fold();
         fold_slice();
@@ -76,6 +81,22 @@ void Engine::do_all() {
     do {
         delete_dead();
     } while (more_dead_);
+}
+
+// While a replay is under way nothing goes for its age: what it is to send was there when it began.
+void Engine::make_room() {
+    ledger_.make_room(clock_.now().wall, !replays_.running());
+}
+
+// What is retained must not fill the disk for what is new. The room of deleted pages stays in the file, for
+// the next ones: as long as there is enough of it the file does not grow.
+void Engine::keep_the_disk_spare() {
+    if (!ledger_.oldest_delivery()) return;
+    std::error_code unknown;
+    const auto space = std::filesystem::space(options_.directory, unknown);
+    if (unknown || space.available >= options_.retention_spare_bytes) return;
+    const auto free_pages = static_cast<std::uint64_t>(database_.integer("PRAGMA freelist_count"));
+    if (free_pages * kDatabasePageBytes < kSpareInFile) (void)ledger_.drop_retained(kSpareInFile);
 }
 
 void Engine::do_a_slice(const Now& now) {
@@ -89,7 +110,8 @@ void Engine::do_a_slice(const Now& now) {
         fold_slice();
     } else if (more_dead_ || now.steady >= next_tidying_ ||
                ledger_.dead_count() >= undeletable_ + kDeadPages) {
-        ledger_.make_room(now.wall);  // by age
+        make_room();  // by age
+        keep_the_disk_spare();
         delete_dead();
     }
 }
@@ -165,7 +187,11 @@ void Engine::delete_dead() {
 // Dead pages before progress before refusals: each may be committed only with those after it.
 void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
     const auto now = clock_.now();
+    const bool stamp = fold || now.steady >= next_stamp_;
     const auto progress = ledger_.take_changed();
+    const auto replays = replays_.take_changed(now.wall);
+    for (const Range& delivered : ledger_.stamp_delivered(now.wall))
+        delivery_times_.note(now.wall, delivered);
     auto returned_done = ledger_.take_returned_done();
     std::vector<Refusal> refusals;
     {
@@ -179,6 +205,8 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
             upstreams_.remove_returned(ledger_.name(done.upstream), done.number);
         for (const auto& upstream : progress)
             upstreams_.set_progress(upstream.id, upstream.done);
+        for (const auto& replay : replays)
+            replay_table_.put(replay);
         journal_.remove({dead.begin(), dead.end()});
         if (fold) {
             replies_.fold(now.wall);
@@ -188,7 +216,8 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
         } else {
             replies_.expire(now.wall);
         }
-        if (fold || now.steady >= next_stamp_) {
+        if (stamp) {
+            if (delivery_times_.changed()) delivery_times_.write(ledger_.oldest_delivery());
             meta_.set_number("service_time", static_cast<std::uint64_t>(service_time().count()));
         }
         transaction.commit();
@@ -196,14 +225,27 @@ void Engine::write_progress(std::span<const PageNumber> dead, bool fold) {
         replies_.recount();
         for (const auto& upstream : progress)
             ledger_.mark_changed(upstream.id);
+        for (const auto& replay : replays)
+            replays_.mark_changed(replay.replay.upstream);
         ledger_.retry_returned_done(std::move(returned_done));
         const std::lock_guard lock(mutex_);
         refusals_.insert(refusals_.begin(), std::make_move_iterator(refusals.begin()),
                          std::make_move_iterator(refusals.end()));
         throw;
     }
+    if (stamp) delivery_times_.written();
+    tell_ended(replays);
     next_progress_ = now.steady + kProgressPeriod;
     if (now.steady >= next_stamp_) next_stamp_ = now.steady + kStampPeriod;
+}
+
+void Engine::tell_ended(std::span<const ReplayProgress> changed) {
+    for (const auto& [replay, done] : changed) {
+        if (!replay.ended || replay.cancelled) continue;
+        log_.write(kEvent<"store.replay_ended">, {.upstream = replay.upstream_name},
+                   "the replay to upstream {} has ended: {} readings sent, {} left out, {} refused, {} gone",
+                   replay.upstream_name, replay.sent, replay.left_out, replay.refused, replay.gone);
+    }
 }
 
 void Engine::write_refusals(std::span<const Refusal> refusals) {
@@ -217,7 +259,8 @@ void Engine::write_refusals(std::span<const Refusal> refusals) {
             upstreams_.refuse_returned(letter);
             continue;
         }
-        if (const auto readings = journal_.readings(refusal.page)) {
+        const PageNumber page = refusal.page != 0 ? refusal.page : finder_.find(refusal.number);
+        if (const auto readings = journal_.readings(page)) {
             const auto found = std::ranges::find(*readings, refusal.number, &StoredReading::number);
             if (found != readings->end()) letter.reading = *found;
         }

@@ -28,6 +28,7 @@ struct CertificateDates {
     std::string subject;  // "CN=gw-1"
     WallTime not_before{};
     WallTime not_after{};
+    std::string fingerprint{};  // SHA-256 of its DER, in hexadecimal
 };
 
 // Every certificate of both files, in their order; none of a file that cannot be read (problems_of() says

@@ -37,6 +37,20 @@ struct CopyInfo {
 Expected<CopyInfo> back_up(const Options& options, const std::filesystem::path& to, bool replace,
                            const Clock& clock);
 
+// What the store's file itself says, for a look from outside.
+struct StoreFacts {
+    std::int64_t version = 0;      // of its format
+    std::uint64_t bytes = 0;       // of the file
+    std::uint64_t log_bytes = 0;   // of the write-ahead log
+    std::uint64_t free_bytes = 0;  // of the file, not in use
+    std::uint64_t pages = 0;       // of the journal
+    std::string check;             // "ok", what SQLite's quick check found first, or that it took too long
+};
+
+// Reads through a connection of its own, as back_up() does, for about `patience` at most. Fails when there is
+// no store, or it cannot be read.
+Expected<StoreFacts> examine(const Options& options, milliseconds patience);
+
 struct RestoreRequest {
     bool replace = false;  // a store that is there is moved aside
     Bytes event;           // what the past of every device then says (DeviceEvent::body)

@@ -66,6 +66,10 @@ inline constexpr LogEvent kEvents[] = {
      .about = About::kDevice,
      .when = "The stored key of an identity does not open under the sealing key: its node cannot connect.",
      .cure = "revoke the device and add it again"},
+    {.name = "store.replay_ended",
+     .level = LogLevel::kInfo,
+     .about = About::kUpstream,
+     .when = "A replay has come to its end."},
 };
 static_assert(is_catalogue(kEvents));
 

@@ -31,6 +31,13 @@ struct Options {
     WhenFull when_full = WhenFull::kReject;
     seconds retry_after{60};  // the hint given with a refusal
 
+    // How long readings are kept after all upstreams have them, so that they can be sent again. 0: not at
+    // all. What waits has the room first: max_size bounds both together.
+    seconds retention{0};
+    std::uint64_t retention_bytes = 0;  // of these at most; 0: max_size alone bounds them
+    // Retained readings go, oldest first, while the file system has less room than this.
+    std::uint64_t retention_spare_bytes = std::uint64_t{256} << 20;
+
     // Kept aside so that a full disk still takes marks, leases and progress. 4 MiB is several minutes of
     // these.
     std::uint64_t ballast_bytes = std::uint64_t{4} << 20;

@@ -42,6 +42,10 @@ struct Status {
     std::uint64_t max_size = 0;
     std::optional<WallTime> oldest;  // when the oldest waiting reading was received
     ReadingNumber head = 0;          // number of the next reading, over the store's life
+    // Delivered, and kept for a replay; they count nowhere else.
+    std::uint64_t retained_readings = 0;
+    std::uint64_t retained_bytes = 0;
+    std::optional<WallTime> retained_since;  // when what was delivered first of these was received
     std::vector<UpstreamStatus> upstreams;
 
     bool full = false;       // the last reading that came was refused for want of max_size

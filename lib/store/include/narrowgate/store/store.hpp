@@ -23,6 +23,7 @@
 #include "narrowgate/store/options.hpp"
 #include "narrowgate/store/range_set.hpp"
 #include "narrowgate/store/reading.hpp"
+#include "narrowgate/store/replay.hpp"
 #include "narrowgate/store/status.hpp"
 #include "narrowgate/store/types.hpp"
 #include "narrowgate/store/unit.hpp"
@@ -40,6 +41,12 @@ public:
     // any). Ascending. Empty when there is nothing more. Fails when the disk does.
     virtual Expected<std::vector<StoredReading>> read(ReadingNumber from, std::size_t max_count,
                                                       std::size_t max_bytes, UpstreamId upstream) = 0;
+
+    // What `job`, the upstream's replay, is to send of the stretch from `from` on. Looks at a bounded part of
+    // the store: a slice may be empty though more is to come. `next` is the end of the stretch when there is
+    // nothing more, or the job has ended. Fails when the disk does.
+    virtual Expected<ReplaySlice> replay(UpstreamId upstream, ReplayJob job, ReadingNumber from,
+                                         std::size_t max_count, std::size_t max_bytes) = 0;
 };
 
 // Thread: any, unless a call says otherwise.
@@ -140,7 +147,8 @@ public:
     // The id of the upstream of that name, kept over restarts. A new one starts at the head: it gets what
     // comes from now on. Fails when there are kMaxUpstreams.
     Expected<UpstreamId> upstream(std::string_view name, const UpstreamOptions& options = {});
-    // What only waited for it is deleted; its id may be given to another later. Fails when it is not known.
+    // What only waited for it is deleted, or retained; its id may be given to another later. Fails when it is
+    // not known.
     Expected<void> forget_upstream(std::string_view name);
     Expected<std::unique_ptr<Reader>> reader();
     // These readings are done at that upstream. Seen by read() at once, durable within a second or so (until
@@ -160,6 +168,31 @@ public:
     std::uint64_t returns() const;
     // The lowest number among those that wait for `upstream`; nothing when there are none.
     std::optional<ReadingNumber> first_returned(UpstreamId upstream) const;
+    // --- Replays: what an upstream has had is sent to it once more, under the numbers and ids that it had
+
+    // Begins one: durable when the call returns, with a line in the audit trail; then on_commit() wakes. It
+    // goes on after a restart, and ends when all chosen readings that are on disk now, and do not wait for
+    // the upstream anyway, are done with. While it runs no reading goes for its age. Fails when the upstream
+    // is not known or has a replay running, and when nothing of that time is on disk.
+    Expected<Replay> start_replay(std::string_view upstream, const ReplayChoice& choice,
+                                  std::string_view actor);
+    // Ends the running one; what is in flight may still arrive.
+    Expected<Replay> cancel_replay(std::string_view upstream, std::string_view actor);
+    std::vector<Replay> replays() const;  // the last one of each upstream that had any, running or ended
+    // Where the running one of `upstream` stands.
+    std::optional<ReplaySpan> replay_of(UpstreamId upstream) const;
+    // What became of readings that Reader::replay() gave; nothing when the job has ended. Durable within a
+    // second or so (until then a crash means that they are sent again).
+    void replayed(UpstreamId upstream, ReplayJob job, std::span<const ReadingNumber> numbers,
+                  ReplayFate fate);
+    // The upstream refused the reading for good: kept as a DeadLetter, once more.
+    void replay_refused(UpstreamId upstream, ReplayJob job, ReadingNumber number, std::string reason);
+    // What start_replay() would send, of a bounded part of the store from `from` on (0: the beginning).
+    // `wanted` says whether the upstream would take a reading.
+    Expected<ReplayCount> count_replay(std::string_view upstream, const ReplayChoice& choice,
+                                       ReadingNumber from,
+                                       const std::function<bool(const StoredReading&)>& wanted);
+
     RangeSet progress(UpstreamId upstream) const;  // what is done there
     ReadingNumber head() const;                    // the number that the next reading will get
     // `wake` is called on the writer thread after each commit that holds readings, and when dead letters have
