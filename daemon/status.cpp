@@ -256,6 +256,11 @@ Health health_of(const GatewayStatus& status) {
                                   waiting_for(status, upstream))};
     }
     if (ending) return {true, fmt::format("All is well; {}: renew it.", ending->sentence)};
+    for (const FleetState& fleet : status.fleets) {
+        if (fleet.silent == 0) continue;
+        return {true, fmt::format("All is well here; {} of {} devices of fleet {} are silent.", fleet.silent,
+                                  fleet.devices, fleet.name)};
+    }
     return {true, "All is well."};
 }
 

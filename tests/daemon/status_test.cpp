@@ -172,6 +172,15 @@ TEST(StatusTest, WhatBatchesSaveAndWhatIsNotMappedHasALineEach) {
     EXPECT_EQ(read->upstreams[0].unmapped, 3U);
 }
 
+TEST(StatusTest, DevicesThatAreSilentAreNoFaultOfTheGatewayAndAreTold) {
+    GatewayStatus status = well();
+    status.fleets = {FleetState{.name = "meters", .devices = 9}, FleetState{.name = "water", .devices = 6}};
+    EXPECT_EQ(health_of(status).sentence, "All is well.");
+    status.fleets[1].silent = 5;
+    EXPECT_TRUE(health_of(status).well);
+    EXPECT_EQ(health_of(status).sentence, "All is well here; 5 of 6 devices of fleet water are silent.");
+}
+
 TEST(StatusTest, ACertificateThatEndsIsToldAMonthAheadAndIsTroubleAWeekAhead) {
     using std::chrono::days;
     GatewayStatus status = well();
