@@ -174,7 +174,10 @@ TEST(StatusTest, WhatBatchesSaveAndWhatIsNotMappedHasALineEach) {
 
 TEST(StatusTest, DevicesThatAreSilentAreNoFaultOfTheGatewayAndAreTold) {
     GatewayStatus status = well();
-    status.fleets = {FleetState{.name = "meters", .devices = 9}, FleetState{.name = "water", .devices = 6}};
+    status.fleets.resize(2);
+    status.fleets[0].name = "meters";
+    status.fleets[1].name = "water";
+    status.fleets[1].devices = 6;
     EXPECT_EQ(health_of(status).sentence, "All is well.");
     status.fleets[1].silent = 5;
     EXPECT_TRUE(health_of(status).well);
