@@ -105,7 +105,7 @@ TEST_F(CareCallsTest, SilentDevicesAreListed) {
                                 {"silent_seconds", 5 * 3600 + 60},
                                 {"missed", 4},
                                 {"interval_s", 3600}}));
-    EXPECT_EQ(ask("devices.silent", {{"count", 1}}).at("devices").size(), 1U);
+    EXPECT_EQ(ask("devices.silent", {{"count", 1U}}).at("devices").size(), 1U);
     EXPECT_EQ(ask("devices.silent", {{"fleet", "trackers"}}).at("devices").size(), 0U);
     json wrong{{"count", "many"}};
     EXPECT_FALSE(calls_.call("devices.silent", wrong, Caller{.name = "test"}));

@@ -101,12 +101,12 @@ TEST(ConfigTest, AMessageHoldsSeveralBatchesWhereTheyAreMetered) {
 }
 
 TEST(ConfigTest, AFleetSaysWhenAReportIsMissingAndWhatBytesCost) {
-    const auto plain = parse_texts(kGatewayText, kFleetText);
+    const auto plain = parse_texts(std::string(kGatewayText), std::string(kFleetText));
     ASSERT_TRUE(plain);
     EXPECT_FALSE(plain->fleets[0].reports_expected);
     EXPECT_FALSE(plain->fleets[0].tariff);
     const auto config = parse_texts(
-        kGatewayText,
+        std::string(kGatewayText),
         replaced(kFleetText, "[[route]]",
                  "report_interval = \"5m\"\nmissed_reports = 2\n\n[tariff]\nincluded = \"500 KB\"\n"
                  "price_per_mb = 0.4\ncurrency = \"CHF\"\noverhead = 48\nunit = \"1 KB\"\n\n[[route]]"));
