@@ -187,8 +187,7 @@ TEST_F(RetentionTest, ABackupHoldsWhatIsKeptAndARestoredStoreReplaysIt) {
     EXPECT_EQ(info->readings, 5U);
     store_.reset();
     std::ifstream copy(file, std::ios::binary);
-    const auto restored =
-        restore(options_, copy, {.replace = true, .event = {}, .actor = "test"}, log_, clock_);
+    const auto restored = restore(options_, copy, {.replace = true, .event = {}, .actor = "test"}, clock_);
     ASSERT_TRUE(restored.has_value()) << restored.error().text();
     open();
     EXPECT_EQ(store_->status().retained_readings, 5U);
