@@ -23,8 +23,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // number of bytes alone. Nothing when it is not that.
 std::optional<std::uint64_t> parse_volume(std::string_view text);
 
-// What was probably meant by a text that the first two refuse, in the form that they read: "5m" for "5 minutes",
-// "10MiB" for "10 mb". Nothing for a text that says no number and unit.
+// What was probably meant by a text that the first two refuse, in the form that they read: "5m" for "5
+// minutes", "10MiB" for "10 mb". Nothing for a text that says no number and unit.
 std::optional<std::string> meant_duration(std::string_view text);
 std::optional<std::string> meant_size(std::string_view text);
 

@@ -106,7 +106,7 @@ void Ingress::settle(Opening& opening, store::Outcome outcome, Now now) {
         ++counters_.commits_failed;
         endpoint_.session_abandoned(opening.session);
     } else {
-        count_sent(opening.credential, [&] { endpoint_.session_committed(opening.session, now); });
+        endpoint_.session_committed(opening.session, now);  // its flight is counted: see count_handshake()
         outside_.tell_others({opening.credential, opening.session, opening.order, false});
     }
 }
@@ -195,8 +195,8 @@ void Ingress::on_established(const dtls::SessionRecord& record,
         endpoint_.session_abandoned(record.id);
 }
 
-// Its Finished is authentic by now, and it is in the trace like all that came before it. The last flight is
-// counted when it leaves.
+// Its Finished is authentic by now, and it is in the trace like all that came before it. So is our last
+// flight, which is made by now and leaves after the commit.
 void Ingress::count_handshake(store::CredentialId credential) {
     const dtls::HandshakeTrace& trace = historian_.last_success();
     uncounted_bytes_ = 0;

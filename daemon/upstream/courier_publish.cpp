@@ -161,7 +161,7 @@ void Courier::publish(const Now& now) {
 
 void Courier::publish_replay(const Now& now) {
     // A value without a time that is sent once more would be taken for the newest.
-    if (profile_.in_order() || replay_resumes_) return;
+    if (profile_.in_order() || replay_resumes_ || store_resumes_) return;
     // However fast the store is read and the broker answers: what is new is looked for between.
     for (std::size_t message = 0; message < kReplayMessages && may_send(); ++message) {
         if (backlog_resumes_ || backlog_bytes_in_flight_ >= kBacklogBytes) return;
@@ -176,7 +176,7 @@ void Courier::publish_replay(const Now& now) {
         if (!lanes_.replay_goes_on() || store_resumes_ || pace_resumes_ || company_until_) return;
         break;
     }
-    replay_resumes_ = now.steady + kReplayRest;
+    if (lanes_.replay_goes_on()) replay_resumes_ = now.steady + kReplayRest;
 }
 
 bool Courier::leave_out(std::span<const Reading> replayed) {

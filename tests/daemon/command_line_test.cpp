@@ -131,9 +131,10 @@ TEST_F(CommandLineTest, CheckWarnsOfWhatIsHardlyMeantAndStillFindsNoMistake) {
     EXPECT_EQ(err_, "");
     EXPECT_THAT(out_,
                 HasSubstr("warning: " + config_.string() + ":22:20: upstream aws: the certificate in "));
-    EXPECT_THAT(out_, HasSubstr("warning: " + (directory_.path() / "fleets.d/water-meters.toml").string() +
-                                ":8:9: the topic has {device}, so that no batch of \"aws\" holds readings of two "
-                                "devices; leave {device} out"));
+    EXPECT_THAT(out_,
+                HasSubstr("warning: " + (directory_.path() / "fleets.d/water-meters.toml").string() +
+                          ":8:9: the topic has {device}, so that no batch of \"aws\" holds readings of two "
+                          "devices; leave {device} out"));
     EXPECT_THAT(out_, ::testing::EndsWith(config_.string() + " is right: 1 fleet, 1 upstream.\n"));
 
     ASSERT_EQ(type({"check", "--json"}), ExitCode::kOk) << err_;

@@ -84,7 +84,7 @@ class ManualTest(unittest.TestCase):
         keys = re.findall(r"(?m)^\| `([a-z_.]+)` \|", (ROOT / "docs" / "configuration.md").read_text())
         self.assertGreater(len(keys), 50)
         for key in keys:
-            fleet = key.split(".")[0] in ("fleet", "route", "map")
+            fleet = key.split(".")[0] in ("fleet", "route", "map", "tariff")
             self.assertIn(f" {key} ", read("narrowgate-fleet.5" if fleet else "narrowgate.toml.5"))
 
     def test_bash_completes_commands_options_and_files(self):

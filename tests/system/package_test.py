@@ -211,6 +211,13 @@ def filter_the_journal(machine):
     of_it = journal_entries(machine, f"NARROWGATE_UPSTREAM={name}")
     check(all(entry["NARROWGATE_EVENT"].startswith("upstream.") for entry in of_it), "the filter finds others")
     check(journal_entries(machine, f"MESSAGE_ID={connected[0]['MESSAGE_ID']}") == connected, "its message ID finds others")
+    # `systemctl reload` looks at the files itself, and does not come to the daemon with a mistake.
+    file = machine.root / CONFIG.lstrip("/")
+    right = file.read_text()
+    file.write_text(right.replace("[store]", "[stroe]"))
+    machine.do("kill", "-HUP", machine.show("MainPID"))
+    wait_for(lambda: journal_entries(machine, "NARROWGATE_EVENT=gateway.reload_refused"), 10, "the refusal of a reload")
+    file.write_text(right)
     refused = journal_entries(machine, "NARROWGATE_EVENT=gateway.reload_refused")
     check(refused and all(entry["PRIORITY"] == "3" and "NARROWGATE_UPSTREAM" not in entry for entry in refused),
           f"the refused reload is not in the journal: {refused}")

@@ -165,10 +165,13 @@ TEST_F(ReplayLaneTest, WaitsForTheBacklog) {
     tell(link_.accepts());
     answer_all();
     const auto order = sent_under("wrong/");
-    ASSERT_EQ(order.size(), 16U);
+    ASSERT_GE(order.size(), 16U);
     for (std::size_t i = 0; i < 10; ++i)
         EXPECT_EQ(order[i], 7 + i);
     for (std::size_t i = 10; i < 16; ++i)
+        EXPECT_EQ(order[i], i - 9);
+    // Of those that waited when it began some were delivered before it came to them: they come again.
+    for (std::size_t i = 16; i < order.size(); ++i)
         EXPECT_EQ(order[i], i - 9);
 }
 
