@@ -78,7 +78,7 @@ void CareBook::put_back(FiguresByDevice&& figures) {
     for (auto& [device, earlier] : figures) {
         DeviceFigures& figures_now = pending_[device];
         earlier.add(figures_now);
-        figures_now = std::move(earlier);
+        figures_now = earlier;
     }
 }
 
@@ -159,7 +159,7 @@ std::vector<RepeatingDevice> CareBook::repeating(std::size_t count, const CareTi
 
 DeviceCare CareBook::care_of(std::string_view device, std::string_view fleet, std::optional<seconds> interval,
                              DeviceFigures written, const CareTime& time) const {
-    DeviceCare care{.figures = std::move(written), .month = month_of(time.now.wall), .interval = interval};
+    DeviceCare care{.figures = written, .month = month_of(time.now.wall), .interval = interval};
     if (const auto pending = pending_.find(std::string(device)); pending != pending_.end())
         care.figures.add(pending->second);
     care.own_interval = interval.has_value();

@@ -154,7 +154,7 @@ DeviceCare FleetCare::care_of(const store::Device& device, DeviceFigures written
         if (const auto its = on_their_way_->find(device.name); its != on_their_way_->end())
             written.add(its->second);
     }
-    return book_.care_of(device.name, device.fleet, device.report_interval, std::move(written), time());
+    return book_.care_of(device.name, device.fleet, device.report_interval, written, time());
 }
 
 void FleetCare::changed(std::span<const std::string> known, std::span<const store::CredentialRow> added) {

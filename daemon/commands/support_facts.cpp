@@ -102,11 +102,10 @@ void add_system_facts(SupportBundle& bundle, const std::filesystem::path& state_
 }
 
 void add_service_facts(SupportBundle& bundle) {
-    add_output(
-        bundle, "unit.txt",
-        {"systemctl", "show", "narrowgate.service", "--no-pager",
-         "--property=LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,"
-         "ActiveEnterTimestamp,MemoryCurrent,TasksCurrent,CPUUsageNSec,LimitNOFILE,WatchdogUSec"});
+    const std::string properties =
+        "--property=LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainStartTimestamp,"
+        "ActiveEnterTimestamp,MemoryCurrent,TasksCurrent,CPUUsageNSec,LimitNOFILE,WatchdogUSec";
+    add_output(bundle, "unit.txt", {"systemctl", "show", "narrowgate.service", "--no-pager", properties});
     add_output(bundle, "journal.txt",
                {"journalctl", "--unit=narrowgate.service", "--since=-2h", "--no-pager", "--quiet",
                 "--output=short-iso-precise"},

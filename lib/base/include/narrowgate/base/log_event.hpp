@@ -24,7 +24,7 @@ enum class About : std::uint8_t {
     kUpstream,  // upstream
 };
 
-struct LogEvent {
+struct LogEvent {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order of reading
     // Never changes: filters and alarms of operators name it. "ROOM_OR_NOUN.what_happened".
     std::string_view name;
     LogLevel level;
