@@ -129,9 +129,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     const auto upstreams = Upstreams::start(config, *upstream_ids, **store, log);
     if (!upstreams) return give_up(upstreams.error());
 
-    end_impossible_replays(**store, [&](std::string_view upstream) {
+    const auto possible = [&](std::string_view upstream) {
         return (*upstreams)->replay_routes(upstream).has_value();
-    });
+    };
+    if (const auto ended = end_impossible_replays(**store, possible); !ended) return give_up(ended.error());
 
     // Operators.
     FleetCare care({.loop = **loop,

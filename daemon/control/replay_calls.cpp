@@ -127,11 +127,14 @@ void add_replay_calls(ControlCalls& calls, store::Store& store, ReplayRoutes rou
               [&store](json& arguments, const Caller& caller) { return cancel(store, arguments, caller); });
 }
 
-void end_impossible_replays(store::Store& store, const std::function<bool(std::string_view)>& possible) {
+Expected<void> end_impossible_replays(store::Store& store,
+                                      const std::function<bool(std::string_view)>& possible) {
     for (const store::Replay& replay : store.replays()) {
-        if (!replay.ended && !possible(replay.upstream_name))
-            (void)store.cancel_replay(replay.upstream_name, "gateway");
+        if (replay.ended || possible(replay.upstream_name)) continue;
+        if (auto cancelled = store.cancel_replay(replay.upstream_name, "gateway"); !cancelled)
+            return std::unexpected(std::move(cancelled.error()));
     }
+    return {};
 }
 
 }  // namespace narrowgate::daemon

@@ -30,6 +30,7 @@ void add_replay_calls(ControlCalls& calls, store::Store& store, ReplayRoutes rou
 
 // Ends those to upstreams that take none any more, or are gone from the configuration: while a replay runs
 // nothing goes for its age.
-void end_impossible_replays(store::Store& store, const std::function<bool(std::string_view)>& possible);
+Expected<void> end_impossible_replays(store::Store& store,
+                                      const std::function<bool(std::string_view)>& possible);
 
 }  // namespace narrowgate::daemon

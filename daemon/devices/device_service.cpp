@@ -204,9 +204,9 @@ Expected<DeviceCare> DeviceService::care_of(const store::Device& device) {
     const auto body = store_.figures_of(device.name);
     if (!body) return std::unexpected(body.error());
     DeviceFigures written = decode_figures(*body).value_or(DeviceFigures{});
-    if (outside_.care) return outside_.care(device, std::move(written));
+    if (outside_.care) return outside_.care(device, written);
     const WallTime now = clock_.now().wall;
-    DeviceCare care{.figures = std::move(written),
+    DeviceCare care{.figures = written,
                     .month = month_of(now),
                     .interval = device.report_interval,
                     .own_interval = device.report_interval.has_value()};
