@@ -154,16 +154,15 @@ ExitCode run(const std::filesystem::path& file, Config config) {
         if ((*loader)->progress().loading) return std::optional<std::vector<LiveSession>>();
         return look_at_sessions(**shards, clock, of, kLookPatience);
     };
-    DeviceService devices(
-        **store, clock, names_of(config.fleets),
-        {.changed = change,
-         .live_sessions = look,
-         .care = [&](const store::Device& device,
-                     DeviceFigures written) { return care.care_of(device, std::move(written)); },
-         .interval_changed =
-             [&](const std::string& device, std::optional<seconds> interval) {
-                 care.book().set_interval(device, interval);
-             }});
+    DeviceService devices(**store, clock, names_of(config.fleets),
+                          {.changed = change,
+                           .live_sessions = look,
+                           .care = [&](const store::Device& device,
+                                       DeviceFigures written) { return care.care_of(device, written); },
+                           .interval_changed =
+                               [&](const std::string& device, std::optional<seconds> interval) {
+                                   care.book().set_interval(device, interval);
+                               }});
     StatusCollector status(**loop, {.gateway = config.gateway.name,
                                     .version = std::string(kVersion),
                                     .store = **store,
