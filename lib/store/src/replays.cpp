@@ -31,6 +31,7 @@ std::optional<Replay> Replays::find(UpstreamId upstream) const {
 std::vector<Replay> Replays::all() const {
     const std::lock_guard lock(mutex_);
     std::vector<Replay> all;
+    all.reserve(entries_.size());
     for (const auto& [upstream, entry] : entries_)
         all.push_back(entry.progress.replay);
     return all;
