@@ -131,27 +131,34 @@ void remove_user_of_urls(std::string& text) {
     }
 }
 
-// Runs of characters that `is_part`, of which `looks` says that they may be a secret.
-template <class IsPart, class Looks>
-std::string without_runs(std::string_view text, IsPart is_part, Looks looks) {
+// The text with what `instead(run, rest)` gives in place of each longest run of characters that `is_part`;
+// `rest` is what follows the run.
+template <class IsPart, class Instead>
+std::string with_runs_replaced(std::string_view text, IsPart is_part, Instead instead) {
     std::string out;
     out.reserve(text.size());
-    for (std::size_t at = 0; at < text.size();) {
-        std::size_t end = at;
-        while (end < text.size() && is_part(text[end]))
-            ++end;
-        if (end == at) {
-            out += text[at++];
+    while (!text.empty()) {
+        const auto end = std::ranges::find_if_not(text, is_part);
+        const auto length = static_cast<std::size_t>(end - text.begin());
+        if (length == 0) {
+            out += text.front();
+            text.remove_prefix(1);
             continue;
         }
-        const std::string_view run = text.substr(at, end - at);
-        // As base64 ends, and not "Name=Value".
-        const bool filled =
-            end < text.size() && text[end] == '=' && (end + 1 == text.size() || !is_base64(text[end + 1]));
-        out += looks(run, filled) ? kRemoved : run;
-        at = end;
+        out += instead(text.substr(0, length), text.substr(length));
+        text.remove_prefix(length);
     }
     return out;
+}
+
+// Runs of which `looks` says that they may be a secret.
+template <class IsPart, class Looks>
+std::string without_runs(std::string_view text, IsPart is_part, Looks looks) {
+    return with_runs_replaced(text, is_part, [&](std::string_view run, std::string_view rest) {
+        // As base64 ends, and not "Name=Value".
+        const bool filled = rest.starts_with('=') && (rest.size() == 1 || !is_base64(rest[1]));
+        return looks(run, filled) ? kRemoved : run;
+    });
 }
 
 bool looks_random(std::string_view run, bool filled, std::size_t least) {
@@ -232,26 +239,14 @@ std::string Scrubber::scrub(std::string text, bool with_digests) const {
 }
 
 std::string Scrubber::with_other_names(std::string_view text) const {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t at = 0; at < text.size();) {
-        std::size_t end = at;
-        while (end < text.size() && is_of_word(text[end]))
-            ++end;
-        if (end == at) {
-            out += text[at++];
-            continue;
-        }
+    std::string out = with_runs_replaced(text, is_of_word, [&](std::string_view run, std::string_view) {
         // "device wm-0001: …", "… of wm-0001."
-        std::size_t cut = end;
-        while (cut > at && !names_.contains(std::string(text.substr(at, cut - at))) &&
-               std::string_view(".:#").find(text[cut - 1]) != std::string_view::npos)
-            --cut;
-        std::string word(text.substr(at, cut - at));
-        out += names_.contains(word) ? other_name(word) : word;
-        out += text.substr(cut, end - cut);
-        at = end;
-    }
+        std::string word(run);
+        while (!word.empty() && !names_.contains(word) && std::string_view(".:#").contains(word.back()))
+            word.pop_back();
+        const std::string_view behind = run.substr(word.size());
+        return (names_.contains(word) ? other_name(word) : word).append(behind);
+    });
     for (const std::string& name : odd_names_)
         replace_all(out, name, other_name(name));
     return out;
