@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config/units.hpp"
@@ -23,10 +24,6 @@ struct Arguments {
     bool all = false;
     std::size_t count = 100;
 };
-
-std::string text(const json& value) {
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
 
 // Why nothing was found, when that is because no upstream has this name. One that was removed from the
 // configuration may have left letters: only where there are none is this asked.

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "daemon/commands/device_arguments.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
 
@@ -14,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
 
 // "2026-03-01 12:00:00": RFC 3339 in UTC, without what nobody reads here.
 std::string moment(const json& time) {

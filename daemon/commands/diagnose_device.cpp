@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "daemon/commands/diagnose.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 
 namespace narrowgate::daemon {
@@ -18,11 +19,6 @@ using Rows = std::vector<std::vector<std::string>>;
 // Of the last handshakes, so many are printed step by step.
 constexpr std::size_t kShownHandshakes = 3;
 constexpr std::size_t kShownHellos = 10;
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
 
 std::string joined(const json& words) {
     std::string all;

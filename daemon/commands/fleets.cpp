@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
 #include "narrowgate/base/clock.hpp"
@@ -23,15 +24,6 @@ struct Arguments {
     bool silent = false;
     bool costly = false;
 };
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
-
-std::string size(const json& bytes) {
-    return size_in_words(bytes.get<std::uint64_t>());
-}
 
 std::string duration(const json& count) {
     return count.is_null() ? "-" : to_words(seconds(count.get<std::int64_t>()));

@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
 
@@ -26,11 +27,6 @@ struct Arguments {
     std::string fleet;
     std::string device;
 };
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
 
 // A time as people type it: RFC 3339, or so long ago.
 std::optional<WallTime> time_of(const std::string& words, WallTime now) {

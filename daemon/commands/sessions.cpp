@@ -6,6 +6,7 @@
 #include <memory>
 #include <ostream>
 
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/session_moves.hpp"
 #include "daemon/commands/table.hpp"
 
@@ -20,11 +21,6 @@ struct Arguments {
     bool all = false;
     bool yes = false;
 };
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
 
 ExitCode list(const Invocation& invocation, const Arguments& arguments) {
     json call{{"count", arguments.count}};

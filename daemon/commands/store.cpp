@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/commands/json_words.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
 
@@ -12,15 +13,6 @@ namespace narrowgate::daemon {
 namespace {
 
 using nlohmann::json;
-
-std::string text(const json& value) {
-    if (value.is_null()) return "-";
-    return value.is_string() ? printable(value.get<std::string>()) : value.dump();
-}
-
-std::string size(const json& bytes) {
-    return size_in_words(bytes.get<std::uint64_t>());
-}
 
 std::string joined(const json& names) {
     std::string list;
