@@ -80,6 +80,20 @@ void Replays::passed(UpstreamId upstream, ReplayJob job, Range stretch, std::spa
     changed(*entry);
 }
 
+void Replays::delivered(UpstreamId upstream, std::span<const ReadingNumber> numbers) {
+    if (!running()) return;
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(upstream);
+    if (found == entries_.end() || found->second.progress.replay.ended) return;
+    auto& [replay, done] = found->second.progress;
+    std::uint64_t fresh = 0;
+    for (const ReadingNumber number : numbers)
+        if (number >= replay.begin && number < replay.end) fresh += done.insert(number, number + 1);
+    if (fresh == 0) return;
+    replay.passed += fresh;
+    changed(found->second);
+}
+
 bool Replays::done(UpstreamId upstream, ReplayJob job, ReadingNumber number, ReplayFate fate) {
     const std::lock_guard lock(mutex_);
     Entry* entry = entry_of(upstream, job);

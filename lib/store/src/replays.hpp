@@ -45,6 +45,9 @@ public:
     // disk any more.
     void passed(UpstreamId upstream, ReplayJob job, Range stretch, std::span<const StoredReading> due,
                 std::span<const Range> gone);
+    // The upstream has taken these as readings that waited: a replay that has not come to them leaves them
+    // out.
+    void delivered(UpstreamId upstream, std::span<const ReadingNumber> numbers);
     // False when it is not known as to be sent: the job has ended, or it is done with.
     bool done(UpstreamId upstream, ReplayJob job, ReadingNumber number, ReplayFate fate);
     // The one that runs, ended by a person at that time.

@@ -246,7 +246,10 @@ Expected<std::unique_ptr<Reader>> Store::reader() {
 }
 
 void Store::acknowledge(UpstreamId upstream, std::span<const ReadingNumber> numbers) {
-    if (upstream < kMaxUpstreams) impl_->engine->ledger().acknowledge(upstream, numbers);
+    if (upstream >= kMaxUpstreams) return;
+    // The replay first: it leaves out what waits, and must not meet these between as neither.
+    impl_->engine->replays().delivered(upstream, numbers);
+    impl_->engine->ledger().acknowledge(upstream, numbers);
 }
 
 void Store::dead_letter(UpstreamId upstream, ReadingNumber number, std::string reason) {

@@ -116,6 +116,23 @@ TEST_F(ReplayTest, WhatWaitsAnywayIsNotSentTwiceAndWhatIsNewIsNotPartOfIt) {
     EXPECT_EQ(waiting(0).front().number, 11U);
 }
 
+TEST_F(ReplayTest, WhatWaitedAtItsStartIsLeftOutOnceDelivered) {
+    prepare();
+    put(reading(payload_of(11), 1));
+    put(reading(payload_of(12), 1));
+    Replay replay = start();
+    acknowledge(0, {11});  // before the replay comes to it, and a restart between
+    reopen();
+    EXPECT_EQ(due(replay).back(), 10U);
+    acknowledge(0, {12});  // after it has passed
+    EXPECT_EQ(due(replay, 11), std::vector<ReadingNumber>{});
+    sent(replay, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    replay = last();
+    EXPECT_TRUE(replay.ended.has_value());
+    EXPECT_EQ(replay.sent, 10U);
+    EXPECT_EQ(replay.passed, replay.end - replay.begin);
+}
+
 TEST_F(ReplayTest, NothingOfItCountsAsWaiting) {
     prepare();
     start();
