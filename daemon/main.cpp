@@ -239,8 +239,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     watchdog.start();
     log.write(kEvent<"gateway.ready">, {}, "listening on {}", listed((*shards)->addresses()));
     service_manager.ready();
+    SpareMemory spare_memory;
     io::Source status_line = (*loop)->timer([&] {
         service_manager.status(status.line());
+        spare_memory.look(process_cpu_time());
         status_line.arm((*loop)->now().steady + kStatusLineInterval);
     });
     status_line.arm((*loop)->now().steady);

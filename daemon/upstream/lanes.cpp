@@ -92,6 +92,8 @@ void Lanes::take(LaneName name, std::span<const std::size_t> places) {
         ++from_front;
     if (from_front == places.size()) {
         lane.taken += from_front;
+        if (lane.left() == 0)
+            lane = {.next = lane.next, .ready = {}, .taken = 0};  // a quiet lane holds nothing
         return;
     }
     std::vector<Reading> left;

@@ -27,7 +27,8 @@ struct Batch {
         std::array<std::uint8_t, kControlBytes> bytes;
     };
     std::array<Control, UdpSocket::kBatch> controls{};
-    std::array<std::array<std::uint8_t, UdpSocket::kMaxDatagramBytes>, UdpSocket::kBatch> buffers{};
+    // Not written to before use: what never holds a datagram takes no memory.
+    std::array<std::array<std::uint8_t, UdpSocket::kMaxDatagramBytes>, UdpSocket::kBatch> buffers;
 
     void prepare(std::size_t i, std::size_t bytes, socklen_t name_bytes) {
         vectors[i] = {buffers[i].data(), bytes};
@@ -130,8 +131,8 @@ struct UdpSocket::Impl {
     bool v4 = false;
     Address local;
     UdpCounters counters;
-    std::unique_ptr<Batch> in = std::make_unique<Batch>();
-    std::unique_ptr<Batch> out = std::make_unique<Batch>();
+    std::unique_ptr<Batch> in = std::make_unique_for_overwrite<Batch>();
+    std::unique_ptr<Batch> out = std::make_unique_for_overwrite<Batch>();
     std::size_t queued = 0;
 };
 

@@ -130,6 +130,7 @@ private:
     void tell_ended(std::span<const ReplayProgress> changed);
     void write_refusals(std::span<const Refusal> refusals);
     void checkpoint(bool idle);
+    void rest(SteadyTime now);
     void meet_full_disk();
     void look_for_room();
     void failed(const SqlFault& fault, const char* what);
@@ -168,9 +169,11 @@ private:
     SteadyTime next_tidying_{};
     SteadyTime next_cheap_fold_{};
     SteadyTime next_fold_{};
-    SteadyTime next_stamp_{};  // of the service time
-    SteadyTime next_try_{};    // after a failure
-    bool paused_ = false;      // until then
+    SteadyTime next_stamp_{};              // of the service time
+    SteadyTime next_try_{};                // after a failure
+    std::int64_t changes_ = 0;             // of the database, as last looked
+    std::optional<SteadyTime> rest_from_;  // when its pages leave memory, if nothing changes until then
+    bool paused_ = false;                  // until then
     SteadyTime next_look_for_room_{};
     std::uint64_t wal_bytes_ = 0;
     std::uint64_t last_wal_bytes_ = 0;

@@ -43,6 +43,9 @@ public:
     std::int64_t integer(const std::string& sql);  // first column of the first row
     std::int64_t changes() const { return sqlite3_changes64(handle_.get()); }
     sqlite3* handle() const { return handle_.get(); }
+    std::int64_t total_changes() const { return sqlite3_total_changes64(handle_.get()); }  // rows, ever
+    // Drops the pages that it keeps in memory; the next statements read theirs again.
+    void release_memory() { sqlite3_db_release_memory(handle_.get()); }
     [[noreturn]] void raise() const;  // throws the connection's last error
 
 private:

@@ -16,6 +16,7 @@ namespace {
 constexpr milliseconds kProgressPeriod{250};  // what a crash can make us deliver again, at most
 constexpr seconds kTidyingPeriod{5};          // of pages and replies that nobody needs any more
 constexpr seconds kTryPeriod{5};              // what failed is tried again
+constexpr seconds kRestPeriod{3};             // without a change, until pages leave memory
 constexpr seconds kRoomPeriod{5};             // how often a full disk is tried again
 
 // A fold rewrites the database page of each block of marks that it touches. Among few sessions that is little
@@ -70,6 +71,7 @@ void Engine::keep_up(Upkeep what, bool idle) {
         if (what != Upkeep::kWhenDue) throw;
     }
     checkpoint(idle);
+    rest(now.steady);
 }
 
 void Engine::do_all() {
@@ -293,6 +295,17 @@ void Engine::checkpoint(bool idle) {
     }
     // Where a reader was in the way the log has only grown: not again before it has grown further.
     next_checkpoint_bytes_ = wal_bytes_ + kIdleCheckpointBytes;
+}
+
+// Pages of a busy hour are of no use to a gateway whose nodes sleep.
+void Engine::rest(SteadyTime now) {
+    if (const auto changes = database_.total_changes(); changes != changes_) {
+        changes_ = changes;
+        rest_from_ = now + kRestPeriod;
+    } else if (rest_from_ && now >= *rest_from_) {
+        rest_from_.reset();
+        database_.release_memory();
+    }
 }
 
 void Engine::close() {
