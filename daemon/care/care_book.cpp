@@ -220,7 +220,10 @@ struct CareBook::Sums {
 
 void CareBook::turn(const CareTime& time) {
     roll_over(time.now.wall);
-    if (!unowned_.empty()) take(std::exchange(unowned_, {}), time);
+    if (!unowned_.empty()) {
+        const auto waiting = std::exchange(unowned_, {});
+        take({waiting.begin(), waiting.end()}, time);
+    }
     std::vector<Sums> sums(fleets_.size(), Sums{.growth = growth_of_month(time.now.wall)});
     table_.for_each([&](CareEntry& entry) { look_at(entry, time, sums[entry.fleet]); });
     for (std::size_t i = 0; i < fleets_.size(); ++i) {

@@ -157,7 +157,8 @@ private:
     std::vector<FleetPlace> fleets_;  // by number; few
     Month month_ = 0;
     bool loaded_ = false;
-    Activities unowned_;  // while credentials are loaded, and it is not known whose these are
+    std::unordered_map<store::CredentialId, DeviceActivity>
+        unowned_;  // while credentials are loaded, and it is not known whose these are
     FiguresByDevice pending_;
     SlowDevices slow_;
 };

@@ -4,9 +4,10 @@
 // seconds. Only authentic records and completed handshakes are counted (P5).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/store/types.hpp"
@@ -30,12 +31,14 @@ struct DeviceActivity {
     void add(const DeviceActivity& later);
 };
 
-using Activities = std::unordered_map<store::CredentialId, DeviceActivity>;
+// Each credential once.
+using Activities = std::vector<std::pair<store::CredentialId, DeviceActivity>>;
 
-// Thread: its shard's. Memory: some 110 bytes for each node that was heard since the last take().
+// Thread: its shard's. Memory: some 100 bytes for each node that was heard since the last take(). Every
+// record comes here: nothing is allocated for one of them, and places are found by open addressing.
 class ActivityLog {
 public:
-    // Of the credential, which has just been heard.
+    // Of the credential, which has just been heard. Valid until the next call, like all of them.
     DeviceActivity& heard(store::CredentialId credential, Now now) {
         DeviceActivity& activity = answered(credential, now);
         activity.heard = now;
@@ -43,17 +46,22 @@ public:
     }
     // Of the credential, for whose node something is done that it asked for a moment ago.
     DeviceActivity& answered(store::CredentialId credential, Now now) {
-        const auto [found, is_new] = activities_.try_emplace(credential);
-        if (is_new) {
-            found->second.first = now.steady;
-            found->second.heard = now;
-        }
-        return found->second;
+        // A request is counted, then its answer.
+        if (last_ < all_.size() && all_[last_].first == credential) return all_[last_].second;
+        return find(credential, now);
     }
-    Activities take() { return std::exchange(activities_, {}); }
+    Activities take();
 
 private:
-    Activities activities_;
+    DeviceActivity& find(store::CredentialId credential, Now now);
+    // Where the credential is noted, or would be.
+    std::size_t slot_of(store::CredentialId credential) const;
+    void grow();
+
+    Activities all_;
+    // Of each, its place in all_ and one more; 0: free. A power of two, at most half of them taken.
+    std::vector<std::uint32_t> slots_;
+    std::size_t last_ = 0;
 };
 
 }  // namespace narrowgate::daemon

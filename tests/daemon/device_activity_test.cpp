@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "daemon/ingress_world.hpp"
 
 namespace narrowgate::daemon {
@@ -30,7 +32,8 @@ protected:
     DeviceActivity taken(store::CredentialId credential) {
         Activities all = world_.ingress().take_activities();
         EXPECT_EQ(all.size(), 1U);
-        return all[credential];
+        EXPECT_EQ(all.at(0).first, credential);
+        return all.at(0).second;
     }
 
     World world_;
@@ -114,6 +117,30 @@ TEST_F(DeviceActivityTest, WhatIsNotAuthenticIsNotCounted) {
     }
     world_.run(seconds(1));
     EXPECT_TRUE(world_.ingress().take_activities().empty());
+}
+
+TEST(ActivityLogTest, EachNodeHasAPlaceOfItsOwnUntilAllIsTaken) {
+    ActivityLog log;
+    const Now now{};
+    for (int round = 1; round <= 2; ++round) {
+        for (int turn = 0; turn < 3; ++turn) {
+            // Numbers that follow each other, and others that lie far apart.
+            for (store::CredentialId credential = 1; credential <= 1'000; ++credential) {
+                ++log.heard(credential, now).requests;
+                ++log.answered(credential << 32, now).repeats;
+            }
+        }
+        Activities all = log.take();
+        ASSERT_EQ(all.size(), 2'000U);
+        std::ranges::sort(all, {}, &Activities::value_type::first);
+        for (std::size_t i = 0; i < 1'000; ++i) {
+            EXPECT_EQ(all[i].first, i + 1);
+            EXPECT_EQ(all[i].second.requests, 3U);
+            EXPECT_EQ(all[1'000 + i].first, (i + 1) << 32);
+            EXPECT_EQ(all[1'000 + i].second.repeats, 3U);
+        }
+        EXPECT_TRUE(log.take().empty());
+    }
 }
 
 TEST(ActivityTest, WhatComesLaterIsAdded) {
