@@ -14,7 +14,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kProgramFooter =
     "First steps:\n"
     "  narrowgate init                                    a configuration, and a first device\n"
     "  narrowgate check                                   is the configuration right?\n"
@@ -84,7 +84,7 @@ ExitCode run_command_line(std::span<const std::string> arguments, Console consol
     CLI::App app("Gateway from DTLS/CoAP nodes to MQTT brokers that want certificates.", "narrowgate");
     app.set_version_flag("--version", fmt::format("narrowgate {}", kVersion), "Print the version and exit");
     app.require_subcommand(1);
-    app.footer(kFooter);
+    app.footer(kProgramFooter);
     app.failure_message(usage_error);
 
     Invocation invocation{.console = console, .clock = clock, .run = run};

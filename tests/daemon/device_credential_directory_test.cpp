@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "daemon/device_keys.hpp"
 #include "fakes/manual_clock.hpp"
 
 namespace narrowgate::daemon {
@@ -17,9 +18,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
-constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
 
 store::CredentialRow row(store::CredentialId id, std::string identity, std::string fleet = "water",
                          std::string_view key = kKey) {

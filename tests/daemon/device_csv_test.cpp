@@ -4,14 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/device_keys.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
 
 std::string line(std::string_view identity, std::string_view key = kKey) {
     return std::string(identity) + ",water-meters," + std::string(key);

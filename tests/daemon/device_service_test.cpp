@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 
+#include "daemon/device_keys.hpp"
 #include "fakes/child_process.hpp"
 #include "fakes/manual_clock.hpp"
 
@@ -20,9 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
 constexpr std::string_view kActor = "alice (uid 1000)";
-constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
 
 class DeviceServiceTest : public ::testing::Test {
 protected:
