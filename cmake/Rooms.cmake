@@ -8,6 +8,10 @@ target_compile_options(narrowgate_options INTERFACE -Wall -Wextra -Wconversion -
 if(NARROWGATE_WERROR)
     target_compile_options(narrowgate_options INTERFACE -Werror)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # GCC takes a source that is joined with others for a header, where unnamed namespaces would be a mistake.
+    target_compile_options(narrowgate_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(NARROWGATE_SANITIZE)
     target_compile_options(narrowgate_options INTERFACE -fsanitize=${NARROWGATE_SANITIZE}
                            -fno-sanitize-recover=all -fno-omit-frame-pointer)

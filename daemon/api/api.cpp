@@ -31,12 +31,12 @@ HttpAnswer text(std::string_view type, std::string body, int status = 200) {
             nullptr};
 }
 
-std::string dump(const json& value) {
+std::string json_line(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 HttpAnswer json_answer(const json& value, int status = 200) {
-    return text("application/json", dump(value), status);
+    return text("application/json", json_line(value), status);
 }
 
 HttpAnswer error(int status, std::string_view what, std::string_view cure) {
@@ -185,7 +185,7 @@ std::optional<std::string> Api::status_text() {
     for (const auto& [end, count] : status->measures.handshakes)
         ends.push_back({{"outcome", end.first}, {"step", end.second}, {"count", count}});
     const std::lock_guard lock(mutex_);
-    last_status_ = dump(shown);
+    last_status_ = json_line(shown);
     last_status_at_ = now;
     return last_status_;
 }

@@ -11,7 +11,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr milliseconds kTurn{1000};
+constexpr milliseconds kTailTurn{1000};
 // Behind so many turns without a reading a comment shows that the connection stands.
 constexpr int kQuietTurns = 15;
 
@@ -51,7 +51,7 @@ public:
         std::uint64_t skipped = 0;
         {
             std::unique_lock lock(mutex_);
-            come_.wait_for(lock, kTurn, [this] { return !waiting_.empty(); });
+            come_.wait_for(lock, kTailTurn, [this] { return !waiting_.empty(); });
             readings.swap(waiting_);
             skipped = std::exchange(skipped_, 0);
         }

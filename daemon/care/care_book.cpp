@@ -2,14 +2,12 @@
 #include "daemon/care/care_book.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
 #include "daemon/care/forecast.hpp"
 #include "daemon/care/silence.hpp"
 #include "daemon/events.hpp"
-#include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate::daemon {
 namespace {
@@ -18,12 +16,6 @@ namespace {
 constexpr std::uint64_t kUsualOverhead = Tariff().overhead;
 // Of fewer devices nobody can say what they have in common.
 constexpr std::uint64_t kFewestTogether = 4;
-
-SipHash random_hash() {
-    std::array<std::uint8_t, kSipHashKeyBytes> key{};
-    crypto::fill_random(key);
-    return SipHash(key);
-}
 
 template <class To>
 To clamped(std::uint64_t value) {
@@ -46,7 +38,7 @@ seconds silence_of(const CareEntry& entry, const CareTime& time) {
 }  // namespace
 
 CareBook::CareBook(const CredentialDirectory& directory, std::span<const Fleet> fleets, Log& log)
-    : directory_(directory), log_(log), hash_(random_hash()) {
+    : directory_(directory), log_(log), hash_(SipHash::with_random_key()) {
     set_fleets(fleets);
 }
 

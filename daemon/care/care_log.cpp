@@ -6,7 +6,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr std::chrono::minutes kWindow{1};
+constexpr std::chrono::minutes kCareLogWindow{1};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ bool CareLog::admits(CareEvent event, SteadyTime now) {
 }
 
 void CareLog::turn(std::string_view fleet, SteadyTime now, Log& log) {
-    if (lines_ == 0 || now < began_ + kWindow) return;
+    if (lines_ == 0 || now < began_ + kCareLogWindow) return;
     if (silent_ + returned_ != 0) {
         log.write(kEvent<"fleet.more_silent">, {.fleet = fleet},
                   "fleet {}: within a minute {} more devices fell silent and {} more are back", fleet,

@@ -7,7 +7,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kFiguresVersion = 1;
 constexpr unsigned kBitsABytes = 7;
 constexpr std::uint8_t kMore = 0x80;
 
@@ -47,7 +47,7 @@ Volume take_volume(ByteReader& reader) {
     return volume;
 }
 
-std::uint64_t seconds_of(std::optional<WallTime> time) {
+std::uint64_t unix_seconds_of(std::optional<WallTime> time) {
     if (!time) return 0;
     const auto since = std::chrono::duration_cast<seconds>(time->time_since_epoch());
     return static_cast<std::uint64_t>(std::max<std::int64_t>(1, since.count()));
@@ -125,8 +125,8 @@ void DeviceFigures::add(const DeviceFigures& later) {
 }
 
 Bytes encode(const DeviceFigures& figures) {
-    Bytes out{kVersion};
-    put(out, seconds_of(figures.heard));
+    Bytes out{kFiguresVersion};
+    put(out, unix_seconds_of(figures.heard));
     put(out, figures.heard_service);
     put(out, figures.total);
     for (const MonthFigures& month : {figures.newest, figures.before}) {
@@ -142,7 +142,7 @@ Bytes encode(const DeviceFigures& figures) {
 
 std::optional<DeviceFigures> decode_figures(ByteView body) {
     ByteReader reader(body);
-    if (reader.u8() != kVersion) return std::nullopt;
+    if (reader.u8() != kFiguresVersion) return std::nullopt;
     DeviceFigures figures;
     const std::uint64_t heard = take(reader);
     if (heard > kLastSecond) return std::nullopt;

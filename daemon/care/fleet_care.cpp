@@ -9,9 +9,9 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr seconds kTurn{10};
+constexpr seconds kCareTurn{10};
 constexpr seconds kWriteInterval{60};
-constexpr seconds kRetryInterval{10};
+constexpr seconds kCareRetryInterval{10};
 // A slice takes some milliseconds: of the main loop, which reads it, or of the writer between two commits.
 constexpr std::size_t kRowsASlice = 500;
 
@@ -38,14 +38,14 @@ void FleetCare::start() {
     book_.reserve(store_.status().devices);
     next_write_ = now + kWriteInterval;
     loading_timer_.arm(now);
-    turn_timer_.arm(now + kTurn);
+    turn_timer_.arm(now + kCareTurn);
 }
 
 void FleetCare::load_slice() {
     const SteadyTime now = loop_.now().steady;
     const auto failed = [&](const Error& error) {
         log_.write(kEvent<"figures.load_failed">, {}, error);
-        loading_timer_.arm(now + kRetryInterval);
+        loading_timer_.arm(now + kCareRetryInterval);
     };
     if (!reader_) {
         auto reader = store_.figures_reader();
@@ -73,7 +73,7 @@ void FleetCare::turn() {
         left_ = book_.unwritten();
         write_slice();
     }
-    turn_timer_.arm(at.now.steady + kTurn);
+    turn_timer_.arm(at.now.steady + kCareTurn);
 }
 
 // Nobody waits: what a shard has is taken when it comes.

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct BackupArguments {
     std::filesystem::path file;
     bool force = false;
 };
@@ -29,7 +29,7 @@ json copy_json(const store::CopyInfo& copy) {
             {"credentials", copy.credentials}, {"readings", copy.readings},     {"bytes", copy.bytes}};
 }
 
-ExitCode backup(const Invocation& invocation, const Arguments& arguments) {
+ExitCode backup(const Invocation& invocation, const BackupArguments& arguments) {
     const auto config = read_config(invocation.config_file);
     if (!config) return invocation.fail(config.error());
     const auto made = store::back_up(config->store, arguments.file, arguments.force, invocation.clock);
@@ -47,7 +47,7 @@ ExitCode backup(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-ExitCode restore(const Invocation& invocation, const Arguments& arguments) {
+ExitCode restore(const Invocation& invocation, const BackupArguments& arguments) {
     const auto config = config_of_stopped_gateway(invocation);
     if (!config) return config.error().tell(invocation);
     // As the user that named the file; the store then belongs to the gateway's.
@@ -89,9 +89,9 @@ ExitCode restore(const Invocation& invocation, const Arguments& arguments) {
 
 Command add_command(const Command& app, Invocation& invocation, const std::string& name,
                     const std::string& description, const std::string& force,
-                    ExitCode (*action)(const Invocation&, const Arguments&)) {
+                    ExitCode (*action)(const Invocation&, const BackupArguments&)) {
     const Command command = app.add_subcommand(name, description);
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<BackupArguments>();
     add_config_option(command, invocation);
     command.add_option("file", arguments->file, "The backup").required().type_name("FILE");
     command.add_flag("--force", arguments->force, force);

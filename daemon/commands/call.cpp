@@ -18,7 +18,7 @@ namespace narrowgate::daemon {
 namespace {
 
 // Long enough for an import of many devices on a slow disk.
-constexpr milliseconds kPatience = seconds(60);
+constexpr milliseconds kCallPatience = seconds(60);
 
 // RFC 9110 section 15.
 constexpr int kHttpOk = 200;
@@ -34,7 +34,7 @@ std::expected<nlohmann::json, ControlFailure> look_at_daemon(const std::filesyst
     const auto failure = [](ControlFailure::Kind kind, Error error) {
         return std::unexpected(ControlFailure{.kind = kind, .error = std::move(error)});
     };
-    auto response = ops::HttpClient(socket, kPatience).get(target);
+    auto response = ops::HttpClient(socket, kCallPatience).get(target);
     if (!response) {
         const bool running = response.error().kind != ops::HttpFailure::Kind::kNotRunning;
         return failure(running ? ControlFailure::Kind::kUnreachable : ControlFailure::Kind::kNotRunning,
@@ -57,7 +57,7 @@ std::expected<nlohmann::json, ControlFailure> look_at_daemon(const std::filesyst
 std::expected<nlohmann::json, ControlFailure> ask(const GatewayOptions& gateway, std::string_view call,
                                                   const nlohmann::json& arguments) {
     if (const auto target = target_of(call, arguments)) return look_at_daemon(gateway.api_socket(), *target);
-    return ask_daemon(gateway.control_socket(), call, arguments, kPatience);
+    return ask_daemon(gateway.control_socket(), call, arguments, kCallPatience);
 }
 
 ExitCode exit_code_of(ControlFailure::Kind kind) {

@@ -15,7 +15,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kProgramFooter =
     "First steps:\n"
     "  narrowgate init                                    a configuration, and a first device\n"
     "  narrowgate check                                   is the configuration right?\n"
@@ -88,7 +88,7 @@ std::optional<ExitCode> parse_arguments(std::span<const std::string> arguments, 
     CLI::App app("Gateway from DTLS/CoAP nodes to MQTT brokers that want certificates.", "narrowgate");
     app.set_version_flag("--version", fmt::format("narrowgate {}", kVersion), "Print the version and exit");
     app.require_subcommand(1);
-    app.footer(kFooter);
+    app.footer(kProgramFooter);
     app.failure_message(usage_error);
 
     const Command top(app);

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct DeadLetterArguments {
     std::string upstream;
     std::uint64_t id = 0;
     bool all = false;
@@ -40,7 +40,7 @@ std::optional<Error> misnamed(const Invocation& invocation, const std::string& n
                        : "name one of the [[upstream]] tables of the configuration"};
 }
 
-ExitCode list(const Invocation& invocation, const Arguments& arguments) {
+ExitCode list(const Invocation& invocation, const DeadLetterArguments& arguments) {
     json call{{"count", arguments.count}, {"upstream", arguments.upstream}};
     const auto result = call_daemon_or_store(invocation, "dead_letters.list", call);
     if (!result) return result.error().tell(invocation);
@@ -64,7 +64,7 @@ ExitCode list(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-ExitCode change(const Invocation& invocation, const Arguments& arguments, std::string_view what) {
+ExitCode change(const Invocation& invocation, const DeadLetterArguments& arguments, std::string_view what) {
     json call{{"upstream", arguments.upstream}};
     if (arguments.all) call["all"] = true;
     if (arguments.id != 0) call["id"] = arguments.id;
@@ -85,7 +85,7 @@ ExitCode change(const Invocation& invocation, const Arguments& arguments, std::s
 
 void add_change(const Command& letters, Invocation& invocation, const char* name, const char* help,
                 const char* footer) {
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<DeadLetterArguments>();
     const Command command = letters.add_subcommand(name, help);
     add_config_option(command, invocation);
     command.add_option("--upstream", arguments->upstream, "Those of one upstream alone").type_name("NAME");
@@ -110,7 +110,7 @@ void add_dead_letters_command(const Command& app, Invocation& invocation) {
         "A reading becomes a dead letter when its upstream takes other readings but never this one; it is\n"
         "kept until a person decides. On a running gateway or on a stopped one's store.\n");
 
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<DeadLetterArguments>();
     const Command command = letters.add_subcommand("list", "Show them, the newest first");
     add_config_option(command, invocation);
     command.add_option("--upstream", arguments->upstream, "Those of one upstream alone").type_name("NAME");

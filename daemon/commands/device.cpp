@@ -83,7 +83,7 @@ ExitCode import_file(const Invocation& invocation, const DeviceArguments& argume
     return ExitCode::kOk;
 }
 
-std::string state_of(const json& revoked) {
+std::string device_state(const json& revoked) {
     return revoked.is_null() ? "active" : "revoked " + revoked.get<std::string>();
 }
 
@@ -99,7 +99,7 @@ ExitCode list(const Invocation& invocation) {
         for (const json& credential : device.at("credentials"))
             active += credential.at("revoked").is_null() ? 1U : 0U;
         rows.push_back({device.at("name").get<std::string>(), device.at("fleet").get<std::string>(),
-                        std::to_string(active), state_of(device.at("revoked"))});
+                        std::to_string(active), device_state(device.at("revoked"))});
     }
     invocation.console.out << render_table(rows);
     return ExitCode::kOk;

@@ -45,7 +45,7 @@ std::string validity_of(const json& credential) {
     return validity;
 }
 
-std::string state_of(const json& credential) {
+std::string credential_state(const json& credential) {
     const auto state = credential.at("state").get<std::string>();
     if (state == "in_use") return "in use";
     if (state == "waiting")
@@ -158,7 +158,7 @@ ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
     Rows rows{{"CREDENTIAL", "ADDED", "VALID", "STATE"}};
     for (const json& credential : device.at("credentials")) {
         rows.push_back({text(credential.at("identity")), moment(credential.at("added")),
-                        validity_of(credential), state_of(credential)});
+                        validity_of(credential), credential_state(credential)});
     }
     out << render_table(rows);
     for (const json& session : device.at("sessions"))

@@ -20,14 +20,7 @@ using Rows = std::vector<std::vector<std::string>>;
 constexpr std::size_t kShownHandshakes = 3;
 constexpr std::size_t kShownHellos = 10;
 
-std::string joined(const json& words) {
-    std::string all;
-    for (const json& word : words)
-        all += (all.empty() ? "" : ", ") + text(word);
-    return all;
-}
-
-std::string state_of(const json& handshake) {
+std::string handshake_state(const json& handshake) {
     const auto state = handshake.at("state").get<std::string>();
     if (state == "established") return "established with " + text(handshake.at("cipher"));
     const std::string waited = handshake.at("waits_for") == "finished" ? "Finished" : "ClientKeyExchange";
@@ -38,18 +31,18 @@ std::string state_of(const json& handshake) {
     return "refused with an alert";
 }
 
-std::string heading_of(const json& handshake) {
+std::string handshake_heading(const json& handshake) {
     std::string heading =
         fmt::format("Handshake from {} at {}", text(handshake.at("remote")), text(handshake.at("started")));
     if (!handshake.at("identity").is_null()) {
         heading += fmt::format(", identity \"{}\" ({})", text(handshake.at("identity")),
                                handshake.at("identity_known").get<bool>() ? "known" : "unknown");
     }
-    return heading + ": " + state_of(handshake) + ".";
+    return heading + ": " + handshake_state(handshake) + ".";
 }
 
 std::string step_of(const json& datagram) {
-    const bool unfitting = joined(datagram.at("parts")).ends_with("unfitting");
+    const bool unfitting = joined(datagram.at("parts"), ", ").ends_with("unfitting");
     std::string parts;
     for (const json& part : datagram.at("parts")) {
         if (part != "unfitting") parts += (parts.empty() ? "" : ", ") + text(part);
@@ -60,7 +53,7 @@ std::string step_of(const json& datagram) {
 }
 
 void write_handshake(std::ostream& out, const json& handshake, const std::string& mtu) {
-    out << '\n' << heading_of(handshake) << '\n';
+    out << '\n' << handshake_heading(handshake) << '\n';
     Rows rows;
     const auto before = handshake.at("hellos_before").get<std::uint32_t>();
     if (before > 0) {
@@ -84,7 +77,7 @@ void write_handshake(std::ostream& out, const json& handshake, const std::string
                                 text(handshake.at("largest_in")), text(handshake.at("largest_out")), mtu)},
         {"  sent again",
          counted(handshake.at("retransmissions").get<std::uint32_t>(), "flight") + " of ours"},
-        {"  offers", joined(handshake.at("offered"))},
+        {"  offers", joined(handshake.at("offered"), ", ")},
         {"  max_fragment_length",
          handshake.at("max_fragment").is_null()
              ? "not asked for"
@@ -103,7 +96,7 @@ void write_hellos(std::ostream& out, const json& hellos) {
         rows.push_back({text(hello.at("remote")), text(hello.at("first")), text(hello.at("last")),
                         text(hello.at("without_cookie")), text(hello.at("wrong_cookie")),
                         text(hello.at("fragmented")), text(hello.at("malformed")), std::to_string(put_off),
-                        text(hello.at("bytes")), joined(hello.at("offered"))});
+                        text(hello.at("bytes")), joined(hello.at("offered"), ", ")});
     }
     out << "\nWhat has begun no handshake:\n" << render_table(rows);
     if (hellos.size() > kShownHellos)

@@ -23,7 +23,7 @@ using nlohmann::json;
 // Two connections with one client ID throw each other off, and the daemon has the configured one.
 constexpr std::string_view kSuffix = "-diagnose";
 
-struct Arguments {
+struct DiagnoseUpstreamArguments {
     std::string name;
     std::string client_id;  // empty: the configured one with kSuffix
     std::string publish;    // a topic; empty: no publish
@@ -78,7 +78,8 @@ void mention_client_id(mqtt::Diagnosis& diagnosis, const mqtt::ConnectionOptions
         configured);
 }
 
-ExitCode attempt(const Invocation& invocation, const Arguments& arguments, const UpstreamConfig& upstream) {
+ExitCode attempt(const Invocation& invocation, const DiagnoseUpstreamArguments& arguments,
+                 const UpstreamConfig& upstream) {
     mqtt::ConnectionOptions options = upstream.connection;
     options.client_id =
         arguments.client_id.empty() ? options.client_id + std::string(kSuffix) : arguments.client_id;
@@ -142,7 +143,7 @@ ExitCode show_last(const Invocation& invocation, const std::string& name) {
     return ExitCode::kOk;
 }
 
-ExitCode diagnose(const Invocation& invocation, const Arguments& arguments) {
+ExitCode diagnose(const Invocation& invocation, const DiagnoseUpstreamArguments& arguments) {
     if (arguments.last) return show_last(invocation, arguments.name);
     auto config = read_config(invocation.config_file);
     if (!config) return invocation.fail(config.error());
@@ -173,7 +174,7 @@ std::string problem_of_timeout(const std::string& text) {
 void add_diagnose_upstream(const Command& diagnose_command, Invocation& invocation) {
     Command command =
         diagnose_command.add_subcommand("upstream", "Connect to a broker once, and see each step");
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<DiagnoseUpstreamArguments>();
     command.add_option("name", arguments->name, "The upstream's name").required().type_name("NAME");
     add_config_option(command, invocation);
     command.add_option("--client-id", arguments->client_id, "Instead of the configured one with -diagnose")

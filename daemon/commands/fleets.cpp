@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
 
-struct Arguments {
+struct FleetsArguments {
     std::string fleet;
     std::uint64_t count = 20;
     bool silent = false;
@@ -71,7 +71,7 @@ Rows costly_rows(const json& devices) {
     return rows;
 }
 
-ExitCode list_devices(const Invocation& invocation, const Arguments& arguments) {
+ExitCode list_devices(const Invocation& invocation, const FleetsArguments& arguments) {
     json call{{"count", arguments.count}};
     if (!arguments.fleet.empty()) call["fleet"] = arguments.fleet;
     const auto result = call_daemon(invocation, arguments.silent ? "devices.silent" : "devices.costly", call);
@@ -87,7 +87,7 @@ ExitCode list_devices(const Invocation& invocation, const Arguments& arguments) 
     return ExitCode::kOk;
 }
 
-ExitCode fleets(const Invocation& invocation, const Arguments& arguments) {
+ExitCode fleets(const Invocation& invocation, const FleetsArguments& arguments) {
     if (arguments.silent || arguments.costly) return list_devices(invocation, arguments);
     const auto result = call_daemon(invocation, "fleets", json::object());
     if (!result) return result.error().tell(invocation);
@@ -114,7 +114,7 @@ ExitCode fleets(const Invocation& invocation, const Arguments& arguments) {
 
 void add_fleets_command(const Command& app, Invocation& invocation) {
     const Command command = app.add_subcommand("fleets", "Each fleet: who is silent, what the month costs");
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<FleetsArguments>();
     Option silent =
         command.add_flag("--silent", arguments->silent, "The devices that have missed their reports");
     Option costly = command.add_flag("--costly", arguments->costly,

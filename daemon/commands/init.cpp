@@ -139,7 +139,7 @@ ExitCode init(const Invocation& invocation, InitArguments arguments) {
     return ExitCode::kOk;
 }
 
-constexpr const char* kFooter =
+constexpr const char* kInitFooter =
     "With no broker named it asks for what it needs. Nothing is overwritten: with one of the files there it\n"
     "stops, and leaves nothing behind. In /etc/narrowgate the files are for the service; in any other\n"
     "DIRECTORY they are a gateway of its own, with its state in it, for a trial as any user. Roots for AWS\n"
@@ -187,7 +187,7 @@ void add_init_command(const Command& app, Invocation& invocation) {
         .type_name("DIRECTORY")
         .capture_default_str();
     add_json_option(command, invocation);
-    command.footer(kFooter);
+    command.footer(kInitFooter);
     command.callback([&invocation, arguments] {
         invocation.action = [&invocation, arguments] { return init(invocation, *arguments); };
     });

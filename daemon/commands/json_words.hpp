@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "daemon/commands/table.hpp"
 #include "daemon/config/units.hpp"
@@ -21,6 +22,16 @@ inline std::string text(const nlohmann::json& value) {
 // Of a number of bytes: "13.9 KiB".
 inline std::string size(const nlohmann::json& bytes) {
     return size_in_words(bytes.get<std::uint64_t>());
+}
+
+// Of a list.
+inline std::string joined(const nlohmann::json& values, std::string_view separator) {
+    std::string all;
+    for (const nlohmann::json& value : values) {
+        if (!all.empty()) all += separator;
+        all += text(value);
+    }
+    return all;
 }
 
 }  // namespace narrowgate::daemon

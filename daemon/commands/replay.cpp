@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct ReplayArguments {
     bool status = false;
     bool cancel = false;
     bool dry_run = false;
@@ -43,14 +43,14 @@ std::string no_time(const std::string& words) {
     return fmt::format("\"{}\" is no time: such as 2026-03-01T12:00:00Z, or -2h for two hours ago", words);
 }
 
-std::string words_of(const json& replay) {
+std::string replay_words(const json& replay) {
     const double all = replay.at("to_look_through").get<double>();
     return replay.at("state") == "running" && all > 0
                ? fmt::format("{:.0f} %", 100 * replay.at("looked_through").get<double>() / all)
                : text(replay.at("state"));
 }
 
-ExitCode show(const Invocation& invocation, const Arguments& arguments) {
+ExitCode show(const Invocation& invocation, const ReplayArguments& arguments) {
     json call = json::object();
     const auto result = call_daemon_or_store(invocation, "replay.list", call);
     if (!result) return result.error().tell(invocation);
@@ -71,7 +71,7 @@ ExitCode show(const Invocation& invocation, const Arguments& arguments) {
             const std::string value = text(replay.at(name));
             return value.empty() ? std::string("-") : value;
         };
-        rows.push_back({text(replay.at("upstream")), words_of(replay), text(replay.at("sent")),
+        rows.push_back({text(replay.at("upstream")), replay_words(replay), text(replay.at("sent")),
                         text(replay.at("left_out")), text(replay.at("refused")), text(replay.at("gone")),
                         text(replay.at("from")), text(replay.at("to")), any("fleet"), any("device"),
                         text(replay.at("started")), text(replay.at("actor"))});
@@ -80,7 +80,7 @@ ExitCode show(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-ExitCode cancel(const Invocation& invocation, const Arguments& arguments) {
+ExitCode cancel(const Invocation& invocation, const ReplayArguments& arguments) {
     const auto result = call_daemon(invocation, "replay.cancel", {{"upstream", arguments.upstream}});
     if (!result) return result.error().tell(invocation);
     if (invocation.json) return invocation.print(*result);
@@ -115,7 +115,7 @@ std::expected<json, CallFailure> count(const Invocation& invocation, json call) 
     return sum;
 }
 
-ExitCode tell_count(const Invocation& invocation, const Arguments& arguments, const json& sum) {
+ExitCode tell_count(const Invocation& invocation, const ReplayArguments& arguments, const json& sum) {
     if (invocation.json) return invocation.print(sum);
     const auto number = [&](const char* name) { return sum.at(name).get<std::uint64_t>(); };
     std::ostream& out = invocation.console.out;
@@ -134,7 +134,7 @@ ExitCode tell_count(const Invocation& invocation, const Arguments& arguments, co
     return ExitCode::kOk;
 }
 
-ExitCode start(const Invocation& invocation, const Arguments& arguments) {
+ExitCode start(const Invocation& invocation, const ReplayArguments& arguments) {
     const WallTime now = invocation.clock.now().wall;
     json call{{"upstream", arguments.upstream}, {"from", to_rfc3339(*time_of(arguments.from, now))}};
     if (!arguments.to.empty()) call["to"] = to_rfc3339(*time_of(arguments.to, now));
@@ -155,7 +155,7 @@ ExitCode start(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-ExitCode replay(const Invocation& invocation, const Arguments& arguments) {
+ExitCode replay(const Invocation& invocation, const ReplayArguments& arguments) {
     if (arguments.status) return show(invocation, arguments);
     if (arguments.upstream.empty()) {
         return invocation.fail({"which upstream is meant is not said", "add --upstream NAME"},
@@ -168,7 +168,7 @@ ExitCode replay(const Invocation& invocation, const Arguments& arguments) {
 }  // namespace
 
 void add_replay_command(const Command& app, Invocation& invocation) {
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<ReplayArguments>();
     const Command command =
         app.add_subcommand("replay", "Send readings to an upstream once more, after a rule of its was wrong");
     add_config_option(command, invocation);

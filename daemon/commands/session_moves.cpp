@@ -13,6 +13,7 @@
 #include "daemon/commands/stopped_gateway.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/control/caller.hpp"
+#include "daemon/control/session_calls.hpp"
 #include "daemon/devices/device_history.hpp"
 #include "narrowgate/store/moves.hpp"
 #include "narrowgate/store/store.hpp"
@@ -22,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct SessionMovesArguments {
     std::filesystem::path file;
     std::filesystem::path key_file;
     std::string destination;
@@ -54,16 +55,8 @@ Expected<store::Uuid> read_uuid(const std::string& text, const char* what) {
                    "copy it from `narrowgate sessions list`: 32 hexadecimal digits in five groups");
 }
 
-json export_json(const store::ExportInfo& info) {
-    return {{"id", info.id.text()},
-            {"destination", info.destination.text()},
-            {"generation", info.generation},
-            {"sessions", info.sessions},
-            {"made", to_rfc3339(info.made)}};
-}
-
 // The export that is meant: the one that was named, or else the one that is kept.
-Expected<store::Uuid> kept_export(const Config& config, const Arguments& arguments, Log& log,
+Expected<store::Uuid> kept_export(const Config& config, const SessionMovesArguments& arguments, Log& log,
                                   const Clock& clock) {
     if (!arguments.id.empty()) return read_uuid(arguments.id, "export");
     const auto store = store::Store::open(config.store, log, clock);
@@ -101,8 +94,8 @@ ExitCode write_file(const Invocation& invocation, const Config& config, const st
     return ExitCode::kOk;
 }
 
-ExitCode finish(const Invocation& invocation, const Config& config, const Arguments& arguments, Log& log,
-                const Caller& caller) {
+ExitCode finish(const Invocation& invocation, const Config& config, const SessionMovesArguments& arguments,
+                Log& log, const Caller& caller) {
     const auto id = kept_export(config, arguments, log, invocation.clock);
     if (!id) return invocation.fail(id.error());
     const auto done = store::finish_export(config.store, *id, caller.name, log, invocation.clock);
@@ -112,7 +105,7 @@ ExitCode finish(const Invocation& invocation, const Config& config, const Argume
     return ExitCode::kOk;
 }
 
-ExitCode make_export(const Invocation& invocation, const Arguments& arguments) {
+ExitCode make_export(const Invocation& invocation, const SessionMovesArguments& arguments) {
     const bool first = !arguments.again && !arguments.done;
     if ((arguments.again && arguments.done) ||
         (first && (arguments.destination.empty() || arguments.key_file.empty())) ||
@@ -158,7 +151,7 @@ ExitCode make_export(const Invocation& invocation, const Arguments& arguments) {
     return write_file(invocation, *config, made->id, *out, arguments.file, log);
 }
 
-ExitCode make_import(const Invocation& invocation, const Arguments& arguments) {
+ExitCode make_import(const Invocation& invocation, const SessionMovesArguments& arguments) {
     const auto config = config_of_stopped_gateway(invocation);
     if (!config) return config.error().tell(invocation);
     const auto key = read_key(invocation, arguments.key_file);
@@ -223,7 +216,7 @@ constexpr const char* kExportFooter =
 }  // namespace
 
 void add_session_moves(const Command& sessions, Invocation& invocation) {
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<SessionMovesArguments>();
     Command command = sessions.add_subcommand("export", "Give sessions to another gateway");
     add_config_option(command, invocation);
     command

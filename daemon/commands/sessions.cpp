@@ -15,14 +15,14 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct SessionsArguments {
     std::size_t count = 20;
     std::string device;
     bool all = false;
     bool yes = false;
 };
 
-ExitCode list(const Invocation& invocation, const Arguments& arguments) {
+ExitCode list(const Invocation& invocation, const SessionsArguments& arguments) {
     json call{{"count", arguments.count}};
     const auto result = call_daemon_or_store(invocation, "sessions.list", call);
     if (!result) return result.error().tell(invocation);
@@ -48,7 +48,7 @@ ExitCode list(const Invocation& invocation, const Arguments& arguments) {
     return ExitCode::kOk;
 }
 
-ExitCode forget(const Invocation& invocation, const Arguments& arguments) {
+ExitCode forget(const Invocation& invocation, const SessionsArguments& arguments) {
     if (arguments.all != arguments.device.empty()) {
         return invocation.fail(Error{"exactly one of a device and --all is needed",
                                      "name the device whose session ends, or end every session with --all"},
@@ -70,9 +70,9 @@ ExitCode forget(const Invocation& invocation, const Arguments& arguments) {
 }
 
 Command add_subcommand(const Command& sessions, Invocation& invocation,
-                       const std::shared_ptr<Arguments>& arguments, const std::string& name,
+                       const std::shared_ptr<SessionsArguments>& arguments, const std::string& name,
                        const std::string& description,
-                       ExitCode (*action)(const Invocation&, const Arguments&)) {
+                       ExitCode (*action)(const Invocation&, const SessionsArguments&)) {
     Command command = sessions.add_subcommand(name, description);
     add_config_option(command, invocation);
     add_json_option(command, invocation);
@@ -82,7 +82,7 @@ Command add_subcommand(const Command& sessions, Invocation& invocation,
     return command;
 }
 
-void add_count_option(const Command& command, Arguments& arguments) {
+void add_count_option(const Command& command, SessionsArguments& arguments) {
     command.add_option("--last", arguments.count, "How many sessions to show, up to 1000")
         .type_name("COUNT")
         .between(0, 1000)
@@ -93,7 +93,7 @@ void add_count_option(const Command& command, Arguments& arguments) {
 
 void add_sessions_command(const Command& app, Invocation& invocation) {
     const Command sessions = app.add_subcommand("sessions", "Look at sessions, end them, move them");
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<SessionsArguments>();
     add_config_option(sessions, invocation);
     add_json_option(sessions, invocation);
     add_count_option(sessions, *arguments);

@@ -9,7 +9,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr milliseconds kPatience = seconds(10);
+constexpr milliseconds kStatusPatience = seconds(10);
 
 }  // namespace
 
@@ -20,7 +20,7 @@ std::expected<Config, CallFailure> config_of_stopped_gateway(const Invocation& i
             .code = ExitCode::kConfiguration, .error = {}, .mistakes = std::move(config.error())});
     }
     const auto answer =
-        ask_daemon(config->gateway.control_socket(), "status", nlohmann::json::object(), kPatience);
+        ask_daemon(config->gateway.control_socket(), "status", nlohmann::json::object(), kStatusPatience);
     if (answer || answer.error().kind != ControlFailure::Kind::kNotRunning) {
         return std::unexpected(CallFailure{
             .code = ExitCode::kFailed,

@@ -14,13 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string joined(const json& names) {
-    std::string list;
-    for (const json& name : names)
-        list += (list.empty() ? "" : ",") + text(name);
-    return list;
-}
-
 ExitCode show(const Invocation& invocation, std::size_t count) {
     json call{{"count", count}};
     const auto result = call_daemon_or_store(invocation, "store.show", call);
@@ -48,7 +41,7 @@ ExitCode show(const Invocation& invocation, std::size_t count) {
     for (const json& reading : store.at("last")) {
         rows.push_back({text(reading.at("id")), text(reading.at("received")), text(reading.at("device")),
                         text(reading.at("resource")), text(reading.at("bytes")),
-                        joined(reading.at("upstreams"))});
+                        joined(reading.at("upstreams"), ",")});
     }
     out << '\n' << render_table(rows);
     rows = {{"DEAD LETTERS", "AT", "UPSTREAM", "DEVICE", "REASON"}};

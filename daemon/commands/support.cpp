@@ -21,12 +21,12 @@ using nlohmann::json;
 
 constexpr seconds kCheckPatience{10};
 
-struct Arguments {
+struct SupportArguments {
     bool with_names = false;
     std::filesystem::path folder{"."};
 };
 
-std::string stamp_of(WallTime now) {
+std::string folder_stamp_of(WallTime now) {
     std::string stamp = to_rfc3339(now).substr(0, 19);
     std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
     return stamp + "Z";
@@ -93,12 +93,12 @@ bool add_names(Scrubber& scrubber, const Invocation& invocation) {
     return true;
 }
 
-ExitCode support(const Invocation& invocation, const Arguments& arguments) {
+ExitCode support(const Invocation& invocation, const SupportArguments& arguments) {
     const auto gateway = read_gateway_options(invocation.config_file);
     const auto config = read_config(invocation.config_file);
     const std::string gateway_name = gateway ? gateway->name : "unknown";
     const std::string name =
-        fmt::format("narrowgate-support-{}-{}", gateway_name, stamp_of(invocation.clock.now().wall));
+        fmt::format("narrowgate-support-{}-{}", gateway_name, folder_stamp_of(invocation.clock.now().wall));
     const auto path = arguments.folder / (name + ".tar.gz");
     // As the user that typed it; the store's owner comes last.
     auto file = OutputFile::make(path);
@@ -156,7 +156,7 @@ ExitCode support(const Invocation& invocation, const Arguments& arguments) {
 }  // namespace
 
 void add_support_command(const Command& app, Invocation& invocation) {
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<SupportArguments>();
     const Command command =
         app.add_subcommand("support", "Put all that helps to find a fault into one file, without secrets");
     add_config_option(command, invocation);

@@ -18,7 +18,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr seconds kPatience{10};
+constexpr seconds kOutputPatience{10};
 constexpr std::size_t kMostJournal = std::size_t{8} << 20;
 constexpr std::size_t kMostFleets = 256;
 
@@ -59,7 +59,7 @@ void add_file(SupportBundle& bundle, const std::string& name, const std::filesys
 
 void add_output(SupportBundle& bundle, const std::string& name, const std::vector<std::string>& arguments,
                 std::size_t most = SupportBundle::kMostBytes) {
-    auto output = output_of(arguments, most, kPatience);
+    auto output = output_of(arguments, most, kOutputPatience);
     if (!output) {
         bundle.leave_out(name, output.error().what);
     } else if (output->text.empty()) {

@@ -13,7 +13,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-using Kind = mqtt::Event::Kind;
+using EventKind = mqtt::Event::Kind;
 
 // How late a step may be shown.
 constexpr milliseconds kLookInterval{50};
@@ -23,7 +23,7 @@ constexpr seconds kPubackLimit{30};
 // A client ID that another client has too, or a broker that only then looks at its policy: the connection
 // goes soon after.
 constexpr milliseconds kStaysFor{1000};
-constexpr milliseconds kDisconnectLimit{1000};
+constexpr milliseconds kAttemptDisconnectLimit{1000};
 
 // Shows steps while it waits for the events of one connection.
 class Watcher {
@@ -99,7 +99,7 @@ Expected<UpstreamAttempt::Result> UpstreamAttempt::run(
 
     connection.connect();
     auto event = watcher.wait(connection, whole + dialer.connect_timeout + kGrace);
-    if (!event || event->kind != Kind::kConnected) return bad();
+    if (!event || event->kind != EventKind::kConnected) return bad();
 
     mqtt::Outcome outcome{.end = End::kConnected};
     if (!topic_.empty()) {
@@ -108,13 +108,13 @@ Expected<UpstreamAttempt::Result> UpstreamAttempt::run(
         (void)connection.publish(1, message);
         event = watcher.wait(connection, kPubackLimit);
         if (!event) return Result{.traced = now_seen({.end = End::kUnanswered})};
-        if (event->kind != Kind::kPublished || mqtt::verdict_of(event->code) != mqtt::Verdict::kTaken)
+        if (event->kind != EventKind::kPublished || mqtt::verdict_of(event->code) != mqtt::Verdict::kTaken)
             return bad();
         outcome = {.end = End::kPublished, .code = event->code};
     }
     if (watcher.wait(connection, kStaysFor)) return bad();
     Result result{.traced = now_seen(outcome), .well = true};
-    connection.disconnect(kDisconnectLimit);
+    connection.disconnect(kAttemptDisconnectLimit);
     return result;
 }
 

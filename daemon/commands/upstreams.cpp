@@ -10,7 +10,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-std::string state_of(const UpstreamState& upstream) {
+std::string connection_of(const UpstreamState& upstream) {
     if (!upstream.connected) return "not connected";
     return upstream.paused ? "paused" : "connected";
 }
@@ -29,7 +29,7 @@ ExitCode upstreams(const Invocation& invocation) {
     std::vector<std::vector<std::string>> rows{{"UPSTREAM", "STATE", "WAITING", "BEHIND", "DELIVERED",
                                                 "DEAD LETTERS", "UNITS OF 5 KB", "CERTIFICATE"}};
     for (const UpstreamState& one : status->upstreams) {
-        rows.push_back({one.name, state_of(one), std::to_string(one.waiting_readings),
+        rows.push_back({one.name, connection_of(one), std::to_string(one.waiting_readings),
                         lag_of(one, status->now), std::to_string(one.delivered),
                         std::to_string(one.dead_letters), std::to_string(one.metered_units),
                         one.certificate_expires

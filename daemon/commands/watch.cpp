@@ -23,7 +23,7 @@ constexpr seconds kSilence{40};
 // ECMA-48: the cursor goes home, and what is behind it is cleared.
 constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";
 
-struct Arguments {
+struct WatchArguments {
     std::uint64_t count = 0;  // 0: until it is stopped
     std::string fleet;
     std::string device;
@@ -86,7 +86,7 @@ std::string content_of(const json& reading) {
     return content;
 }
 
-ExitCode tail(const Invocation& invocation, const Arguments& arguments) {
+ExitCode tail(const Invocation& invocation, const WatchArguments& arguments) {
     std::string target = "/v1/tail?fleet=" + ops::url_encoded(arguments.fleet) +
                          "&device=" + ops::url_encoded(arguments.device);
     std::uint64_t shown = 0;
@@ -111,7 +111,7 @@ ExitCode tail(const Invocation& invocation, const Arguments& arguments) {
     });
 }
 
-ExitCode top(const Invocation& invocation, const Arguments& arguments) {
+ExitCode top(const Invocation& invocation, const WatchArguments& arguments) {
     const bool on_a_terminal = isatty(STDOUT_FILENO) == 1;
     std::uint64_t shown = 0;
     return follow(invocation, "/v1/events", [&](std::string_view event, std::string_view data) {
@@ -128,8 +128,9 @@ ExitCode top(const Invocation& invocation, const Arguments& arguments) {
 }
 
 Command add_live_command(const Command& app, Invocation& invocation,
-                         const std::shared_ptr<Arguments>& arguments, const std::string& name,
-                         const std::string& help, ExitCode (*action)(const Invocation&, const Arguments&)) {
+                         const std::shared_ptr<WatchArguments>& arguments, const std::string& name,
+                         const std::string& help,
+                         ExitCode (*action)(const Invocation&, const WatchArguments&)) {
     const Command command = app.add_subcommand(name, help);
     add_config_option(command, invocation);
     add_json_option(command, invocation);
@@ -145,7 +146,7 @@ Command add_live_command(const Command& app, Invocation& invocation,
 }  // namespace
 
 void add_watch_commands(const Command& app, Invocation& invocation) {
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<WatchArguments>();
     Command command = add_live_command(app, invocation, arguments, "tail", "Readings as they arrive", tail);
     command.add_option("--fleet", arguments->fleet, "Of this fleet alone").type_name("FLEET");
     command.add_option("--device", arguments->device, "Of this device alone, by its name")

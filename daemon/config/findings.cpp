@@ -16,7 +16,7 @@ bool is_of_fleets_file(std::string_view section) {
     return section == "fleet" || section == "route" || section == "map";
 }
 
-std::string heading_of(std::string_view section) {
+std::string section_heading(std::string_view section) {
     static constexpr std::array<std::string_view, 3> kMany = {"upstream", "route", "map"};
     const bool many = std::ranges::find(kMany, section) != kMany.end();
     return many ? fmt::format("[[{}]]", section) : fmt::format("[{}]", section);
@@ -25,8 +25,8 @@ std::string heading_of(std::string_view section) {
 // "[store]"; "[[upstream]] of the gateway's file" for who stands in a fleet's.
 std::string place_of(std::string_view section, bool from_fleets_file) {
     const std::string_view root = section.substr(0, section.find('.'));
-    if (is_of_fleets_file(root) == from_fleets_file) return heading_of(section);
-    return fmt::format("{} of {} file", heading_of(section),
+    if (is_of_fleets_file(root) == from_fleets_file) return section_heading(section);
+    return fmt::format("{} of {} file", section_heading(section),
                        from_fleets_file ? "the gateway's" : "a fleet's");
 }
 
@@ -42,7 +42,7 @@ std::vector<std::string> homes_of(const UnknownKey& unknown, const std::set<std:
         const std::string_view file = of_fleet == in_fleets_file ? "the top of this file"
                                       : of_fleet                 ? "a fleet's file"
                                                                  : "the gateway's file";
-        homes.push_back(fmt::format("{}, as {}", file, heading_of(unknown.key)));
+        homes.push_back(fmt::format("{}, as {}", file, section_heading(unknown.key)));
         return homes;
     }
     for (const std::string& path : all_keys) {
@@ -84,7 +84,7 @@ void Findings::warn(const std::string& file, Position position, std::string what
 void explain_unknown_keys(Findings& findings, const std::set<std::string>& all_keys) {
     for (const UnknownKey& unknown : findings.unknown_keys) {
         const std::string where =
-            unknown.section.empty() ? "" : fmt::format(" in {}", heading_of(unknown.section));
+            unknown.section.empty() ? "" : fmt::format(" in {}", section_heading(unknown.section));
         const auto homes = homes_of(unknown, all_keys);
         const auto meant = nearest(unknown.key, unknown.known);
         findings.add(unknown.file, unknown.position,
@@ -94,6 +94,10 @@ void explain_unknown_keys(Findings& findings, const std::set<std::string>& all_k
                                     : fmt::format("known here: {}", fmt::join(unknown.known, ", ")));
     }
     findings.unknown_keys.clear();
+}
+
+std::string upstream_key(std::size_t index, std::string_view key) {
+    return fmt::format("upstream[{}].{}", index, key);
 }
 
 std::string without_indices(std::string_view path) {

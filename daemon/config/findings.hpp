@@ -61,6 +61,8 @@ struct Findings {
 // or else the keys that are known there. `all_keys`: as known_config_keys().
 void explain_unknown_keys(Findings& findings, const std::set<std::string>& all_keys);
 
+// "upstream[1].url": the path of a key of an [[upstream]].
+std::string upstream_key(std::size_t index, std::string_view key);
 // "upstream[1].url" as the documentation names it: "upstream.url".
 std::string without_indices(std::string_view path);
 

@@ -12,10 +12,6 @@
 namespace narrowgate::daemon {
 namespace {
 
-std::string upstream_key(std::size_t index, std::string_view key) {
-    return fmt::format("upstream[{}].{}", index, key);
-}
-
 std::string route_key(std::size_t index, std::string_view key) {
     return fmt::format("route[{}].{}", index, key);
 }

@@ -16,10 +16,6 @@ constexpr std::size_t kMaxSocketPathBytes = 107;
 // IANA's "mqtt".
 constexpr std::uint16_t kPlainMqttPort = 1883;
 
-std::string upstream_key(std::size_t index, std::string_view key) {
-    return fmt::format("upstream[{}].{}", index, key);
-}
-
 // What AWS IoT Core would drop or slow down without a word.
 void warn_of_aws_limits(const Config& config, std::size_t index, const std::string& file,
                         Findings& findings) {

@@ -12,10 +12,6 @@
 namespace narrowgate::daemon {
 namespace {
 
-bool is_control(unsigned char c) {
-    return c < 0x20 || c == 0x7F;
-}
-
 // The value as it was probably meant, for an example: digits out of text, text around a number.
 std::string digits_in(const Entry* entry, std::string_view otherwise) {
     const auto* text = entry != nullptr ? std::get_if<std::string>(&entry->value.data) : nullptr;

@@ -119,6 +119,18 @@ Expected<std::size_t> count_argument_or(const json& arguments, std::string_view 
     return value->get<std::size_t>();
 }
 
+Expected<std::optional<WallTime>> time_argument(const json& arguments, std::string_view name) {
+    auto text = text_argument_or(arguments, name, "");
+    if (!text) return std::unexpected(std::move(text.error()));
+    if (text->empty()) return std::nullopt;
+    const auto time = from_rfc3339(*text);
+    if (!time) {
+        return failure(fmt::format("\"{}\" is no time", text->substr(0, 64)),
+                       "write it like 2026-03-01T12:00:00Z");
+    }
+    return time;
+}
+
 Expected<Secret> secret_argument(json& arguments, std::string_view name) {
     const auto found = arguments.find(name);
     if (found == arguments.end() || !found->is_string()) return bad_argument(name, "a string");
@@ -126,6 +138,10 @@ Expected<Secret> secret_argument(json& arguments, std::string_view name) {
     Secret secret(bytes_of(text));
     wipe_text(text);
     return secret;
+}
+
+json time_json(const std::optional<WallTime>& time) {
+    return time ? json(to_rfc3339(*time)) : json(nullptr);
 }
 
 void wipe_text(std::string& text) {

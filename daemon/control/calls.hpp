@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "daemon/control/caller.hpp"
+#include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/secret.hpp"
 
@@ -63,8 +64,13 @@ Expected<std::string> text_argument_or(const nlohmann::json& arguments, std::str
 Expected<bool> flag_argument_or(const nlohmann::json& arguments, std::string_view name, bool otherwise);
 Expected<std::size_t> count_argument_or(const nlohmann::json& arguments, std::string_view name,
                                         std::size_t otherwise);
+// A time as RFC 3339 has it; nothing when it is missing or empty.
+Expected<std::optional<WallTime>> time_argument(const nlohmann::json& arguments, std::string_view name);
 // Takes a text argument as a secret: what is left in `arguments` is wiped.
 Expected<Secret> secret_argument(nlohmann::json& arguments, std::string_view name);
+
+// For answers: RFC 3339, or null.
+nlohmann::json time_json(const std::optional<WallTime>& time);
 
 // Overwrites text that held a secret.
 void wipe_text(std::string& text);

@@ -13,9 +13,9 @@
 namespace narrowgate::daemon {
 namespace {
 
-using Kind = ControlFailure::Kind;
+using FailureKind = ControlFailure::Kind;
 
-std::unexpected<ControlFailure> failed(Kind kind, std::string what, std::string cure) {
+std::unexpected<ControlFailure> failed(FailureKind kind, std::string what, std::string cure) {
     return std::unexpected(ControlFailure{.kind = kind, .error = {std::move(what), std::move(cure)}});
 }
 
@@ -23,14 +23,14 @@ std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& sock
     switch (error_number) {
         case ENOENT:
         case ECONNREFUSED:
-            return failed(Kind::kNotRunning,
+            return failed(FailureKind::kNotRunning,
                           fmt::format("narrowgate is not running: nobody listens at {}", socket.string()),
                           "start it: systemctl start narrowgate");
         case EACCES:
-            return failed(Kind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
+            return failed(FailureKind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
                           "be root, or one of its group: usermod -aG narrowgate YOU, and log in anew");
         default:
-            return failed(Kind::kUnreachable,
+            return failed(FailureKind::kUnreachable,
                           fmt::format("{}: {}", socket.string(), system_message(error_number)),
                           "see whether narrowgate is well: systemctl status narrowgate");
     }
@@ -109,13 +109,14 @@ std::expected<nlohmann::json, ControlFailure> ask_daemon(const std::filesystem::
     std::string line = sent ? exchange.receive_line() : std::string();
     if (line.empty()) {
         return failed(
-            Kind::kUnreachable,
+            FailureKind::kUnreachable,
             fmt::format("narrowgate does not answer at {} within {}", socket.string(), to_words(patience)),
             "see whether it is well: systemctl status narrowgate");
     }
     auto result = control_result(line);
     wipe_text(line);
-    if (!result) return std::unexpected(ControlFailure{.kind = Kind::kRefused, .error = result.error()});
+    if (!result)
+        return std::unexpected(ControlFailure{.kind = FailureKind::kRefused, .error = result.error()});
     return *std::move(result);
 }
 

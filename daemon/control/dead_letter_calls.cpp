@@ -8,15 +8,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kDefaultCount = 100;
-constexpr std::size_t kMaxCount = 100'000;
+constexpr std::size_t kDefaultLetters = 100;
+constexpr std::size_t kMaxLetters = 100'000;
 
-Expected<json> list(store::Store& store, const json& arguments) {
+Expected<json> list_letters(store::Store& store, const json& arguments) {
     const auto upstream = text_argument_or(arguments, "upstream", "");
     if (!upstream) return std::unexpected(upstream.error());
-    const auto count = count_argument_or(arguments, "count", kDefaultCount);
+    const auto count = count_argument_or(arguments, "count", kDefaultLetters);
     if (!count) return std::unexpected(count.error());
-    const auto letters = store.dead_letters(std::min(*count, kMaxCount), *upstream);
+    const auto letters = store.dead_letters(std::min(*count, kMaxLetters), *upstream);
     if (!letters) return std::unexpected(letters.error());
     const store::Uuid uuid = store.uuid();
     json all = json::array();
@@ -39,7 +39,7 @@ Expected<json> list(store::Store& store, const json& arguments) {
 }
 
 // Nothing is chosen by leaving something out: one letter by its id, or "all".
-Expected<store::DeadLetterChoice> choice_of(const json& arguments) {
+Expected<store::DeadLetterChoice> letters_chosen(const json& arguments) {
     store::DeadLetterChoice choice;
     auto upstream = text_argument_or(arguments, "upstream", "");
     if (!upstream) return std::unexpected(upstream.error());
@@ -59,7 +59,7 @@ Expected<store::DeadLetterChoice> choice_of(const json& arguments) {
 using Change = Expected<std::size_t> (store::Store::*)(const store::DeadLetterChoice&, std::string_view);
 
 Expected<json> change(store::Store& store, Change how, const json& arguments, const Caller& caller) {
-    const auto choice = choice_of(arguments);
+    const auto choice = letters_chosen(arguments);
     if (!choice) return std::unexpected(choice.error());
     const auto readings = (store.*how)(*choice, caller.name);
     if (!readings) return std::unexpected(readings.error());
@@ -69,7 +69,7 @@ Expected<json> change(store::Store& store, Change how, const json& arguments, co
 }  // namespace
 
 void add_dead_letter_calls(ControlCalls& calls, store::Store& store) {
-    calls.add("dead_letters.list", [&store](json& arguments) { return list(store, arguments); });
+    calls.add("dead_letters.list", [&store](json& arguments) { return list_letters(store, arguments); });
     calls.add("dead_letters.retry", [&store](json& arguments, const Caller& caller) {
         return change(store, &store::Store::retry_dead_letters, arguments, caller);
     });

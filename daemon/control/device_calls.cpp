@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/device_calls.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "daemon/control/device_json.hpp"
@@ -18,19 +16,6 @@ std::unexpected<Error> passed_on(Expected<T>& failed) {
 }
 
 constexpr std::size_t kDefaultAuditEntries = 20;
-
-// Nothing when there is none.
-Expected<std::optional<WallTime>> time_argument(const json& arguments, std::string_view name) {
-    auto text = text_argument_or(arguments, name, "");
-    if (!text) return passed_on(text);
-    if (text->empty()) return std::nullopt;
-    const auto time = from_rfc3339(*text);
-    if (!time) {
-        return failure(fmt::format("\"{}\" is no time", text->substr(0, 64)),
-                       "write it like 2026-03-01T12:00:00Z");
-    }
-    return time;
-}
 
 struct Validity {
     std::optional<WallTime> not_before;
@@ -51,7 +36,7 @@ Expected<Secret> psk_argument(json& arguments) {
     return parse_psk(hex->view());
 }
 
-Expected<json> add(DeviceService& service, json& arguments, const Caller& caller) {
+Expected<json> add_device(DeviceService& service, json& arguments, const Caller& caller) {
     store::NewDevice device;
     auto psk = psk_argument(arguments);
     if (!psk) return passed_on(psk);
@@ -107,7 +92,7 @@ Expected<json> show(DeviceService& service, const json& arguments) {
     return json{{"device", to_json(*report)}};
 }
 
-Expected<json> rotate(DeviceService& service, json& arguments, const Caller& caller) {
+Expected<json> rotate_device(DeviceService& service, json& arguments, const Caller& caller) {
     auto psk = psk_argument(arguments);
     if (!psk) return passed_on(psk);
     auto name = text_argument(arguments, "device");
@@ -141,7 +126,7 @@ Expected<json> rotate_back(DeviceService& service, const json& arguments, const 
     return json{{"identity", *std::move(identity)}};
 }
 
-Expected<json> revoke(DeviceService& service, const json& arguments, const Caller& caller) {
+Expected<json> revoke_device(DeviceService& service, const json& arguments, const Caller& caller) {
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
     auto count = service.revoke(*name, caller.name);
@@ -157,7 +142,7 @@ Expected<json> revoke_credential(DeviceService& service, const json& arguments, 
 }
 
 // No seconds: as its fleet.
-Expected<json> set_interval(DeviceService& service, const json& arguments, const Caller& caller) {
+Expected<json> set_device_interval(DeviceService& service, const json& arguments, const Caller& caller) {
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
     const auto count = count_argument_or(arguments, "seconds", 0);
@@ -203,12 +188,12 @@ void add_device_calls(ControlCalls& calls, DeviceService& service) {
     look("device.show", show);
     look("device.export", export_csv);
     look("audit", audit);
-    change("device.add", add);
+    change("device.add", add_device);
     change("device.import", import_csv);
-    change("device.rotate", rotate);
+    change("device.rotate", rotate_device);
     change("device.rotate_back", rotate_back);
-    change("device.interval", set_interval);
-    change("device.revoke", revoke);
+    change("device.interval", set_device_interval);
+    change("device.revoke", revoke_device);
     change("device.revoke_credential", revoke_credential);
 }
 

@@ -13,16 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-json time_json(const std::optional<WallTime>& time) {
-    return time ? json(to_rfc3339(*time)) : json(nullptr);
-}
-
 template <class Value>
 json json_or_null(const std::optional<Value>& value) {
     return value ? json(*value) : json(nullptr);
 }
 
-json identity_of(const store::Device& device, store::CredentialId id) {
+json identity_json(const store::Device& device, store::CredentialId id) {
     const auto found = std::ranges::find(device.credentials, id, &store::CredentialInfo::id);
     return found != device.credentials.end() ? json(found->identity) : json(nullptr);
 }
@@ -34,7 +30,7 @@ json credential_json(const store::Device& device, const store::CredentialInfo& c
             {"not_after", time_json(credential.not_after)},
             {"revoked", time_json(credential.revoked)},
             {"why_revoked", json_or_null(credential.why_revoked)},
-            {"replaces", identity_of(device, credential.replaces)}};
+            {"replaces", identity_json(device, credential.replaces)}};
 }
 
 std::string state_of(const DeviceReport& report, const store::CredentialInfo& credential) {
@@ -58,7 +54,7 @@ std::string cipher_name(std::uint16_t suite) {
 
 json session_json(const DeviceReport& report, const LiveSession& session) {
     const auto silence = std::chrono::duration_cast<seconds>(report.at - session.heard);
-    return {{"identity", identity_of(report.device, session.credential)},
+    return {{"identity", identity_json(report.device, session.credential)},
             {"confirmed", session.confirmed},
             {"since", time_json(session.since)},
             {"heard", to_rfc3339(session.heard)},

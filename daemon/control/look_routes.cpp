@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Route {
+struct LookRoute {
     std::string_view call;
     std::string_view path;    // ends in "/" when a last segment follows
     std::string_view last{};  // the argument that the last segment is
@@ -24,21 +24,22 @@ struct Route {
 
 // What has a parameter of its own comes before what has none, and a path before what it is a part of.
 constexpr std::array kRoutes = {
-    Route{"status", "/v1/status"},
-    Route{"device.list", "/v1/devices"},
-    Route{"device.show", "/v1/devices/", "device", "verdict", "no"},
-    Route{"devices.silent", "/v1/devices/silent"},
-    Route{"devices.costly", "/v1/devices/costly"},
-    Route{"devices.slow", "/v1/devices/slow"},
-    Route{"device.diagnose", "/v1/devices/", "who"},
-    Route{"fleets", "/v1/fleets"},
-    Route{"sessions.list", "/v1/sessions"},
-    Route{"upstream.traces", "/v1/upstreams/", "upstream"},
-    Route{"store.show", "/v1/store"},
-    Route{"dead_letters.list", "/v1/dead-letters"},
+    LookRoute{"status", "/v1/status"},
+    LookRoute{"device.list", "/v1/devices"},
+    LookRoute{"device.show", "/v1/devices/", "device", "verdict", "no"},
+    LookRoute{"devices.silent", "/v1/devices/silent"},
+    LookRoute{"devices.costly", "/v1/devices/costly"},
+    LookRoute{"devices.slow", "/v1/devices/slow"},
+    LookRoute{"device.diagnose", "/v1/devices/", "who"},
+    LookRoute{"fleets", "/v1/fleets"},
+    LookRoute{"sessions.list", "/v1/sessions"},
+    LookRoute{"upstream.traces", "/v1/upstreams/", "upstream"},
+    LookRoute{"store.show", "/v1/store"},
+    LookRoute{"dead_letters.list", "/v1/dead-letters"},
 };
 
-bool leads_to(const Route& route, std::string_view path, const std::map<std::string, std::string>& query) {
+bool leads_to(const LookRoute& route, std::string_view path,
+              const std::map<std::string, std::string>& query) {
     const bool there = route.last.empty() ? path == route.path
                                           : path.starts_with(route.path) && path.size() > route.path.size();
     if (!there || route.key.empty()) return there;
@@ -55,7 +56,7 @@ json argument_of(std::string_view name, const std::string& text) {
     return count;
 }
 
-std::string text_of(const json& argument) {
+std::string argument_text(const json& argument) {
     return argument.is_string() ? argument.get<std::string>() : argument.dump();
 }
 
@@ -63,7 +64,7 @@ std::string text_of(const json& argument) {
 
 std::optional<Look> look_at(std::string_view path, const std::map<std::string, std::string>& query) {
     const auto route = std::ranges::find_if(
-        kRoutes, [&](const Route& candidate) { return leads_to(candidate, path, query); });
+        kRoutes, [&](const LookRoute& candidate) { return leads_to(candidate, path, query); });
     if (route == kRoutes.end()) return std::nullopt;
     Look look{std::string(route->call), json::object()};
     for (const auto& [name, value] : query)
@@ -73,11 +74,11 @@ std::optional<Look> look_at(std::string_view path, const std::map<std::string, s
 }
 
 std::optional<std::string> target_of(std::string_view call, const json& arguments) {
-    const auto route = std::ranges::find(kRoutes, call, &Route::call);
+    const auto route = std::ranges::find(kRoutes, call, &LookRoute::call);
     if (route == kRoutes.end()) return std::nullopt;
     std::string target(route->path);
     if (!route->last.empty()) {
-        const std::string last = text_of(arguments.at(route->last));
+        const std::string last = argument_text(arguments.at(route->last));
         // A device may have the name of a list.
         const std::map<std::string, std::string> query{{std::string(route->key), std::string(route->value)}};
         const auto back = look_at(target + last, query);
@@ -93,7 +94,7 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     };
     if (!route->key.empty()) add(route->key, route->value);
     for (const auto& [name, value] : arguments.items())
-        if (name != route->last) add(name, text_of(value));
+        if (name != route->last) add(name, argument_text(value));
     return target;
 }
 

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/replay_calls.hpp"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 namespace narrowgate::daemon {
 namespace {
 
 using nlohmann::json;
-
-json time_json(const std::optional<WallTime>& time) {
-    return time ? json(to_rfc3339(*time)) : json(nullptr);
-}
 
 json replay_json(const store::Replay& replay) {
     return {{"upstream", replay.upstream_name},
@@ -34,17 +28,7 @@ json replay_json(const store::Replay& replay) {
             {"gone", replay.gone}};
 }
 
-Expected<std::optional<WallTime>> time_argument(const json& arguments, std::string_view name) {
-    const auto text = text_argument_or(arguments, name, "");
-    if (!text) return std::unexpected(text.error());
-    if (text->empty()) return std::optional<WallTime>();
-    const auto time = from_rfc3339(*text);
-    if (!time)
-        return failure(fmt::format("\"{}\" must be a time as RFC 3339 has it", name), "correct the request");
-    return time;
-}
-
-Expected<store::ReplayChoice> choice_of(const json& arguments) {
+Expected<store::ReplayChoice> readings_chosen(const json& arguments) {
     store::ReplayChoice choice;
     const auto from = time_argument(arguments, "from");
     if (!from) return std::unexpected(from.error());
@@ -67,7 +51,7 @@ Expected<store::ReplayChoice> choice_of(const json& arguments) {
 Expected<json> count(store::Store& store, const ReplayRoutes& routes_of, const json& arguments) {
     const auto upstream = text_argument(arguments, "upstream");
     if (!upstream) return std::unexpected(upstream.error());
-    const auto choice = choice_of(arguments);
+    const auto choice = readings_chosen(arguments);
     if (!choice) return std::unexpected(choice.error());
     const auto after = count_argument_or(arguments, "after", 0);
     if (!after) return std::unexpected(after.error());
@@ -91,7 +75,7 @@ Expected<json> start(store::Store& store, const ReplayRoutes& routes_of, const j
                      const Caller& caller) {
     const auto upstream = text_argument(arguments, "upstream");
     if (!upstream) return std::unexpected(upstream.error());
-    const auto choice = choice_of(arguments);
+    const auto choice = readings_chosen(arguments);
     if (!choice) return std::unexpected(choice.error());
     if (const auto routes = routes_of(*upstream); !routes) return std::unexpected(routes.error());
     const auto replay = store.start_replay(*upstream, *choice, caller.name);

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kDefaultCount = 20;
-constexpr std::size_t kMaxCount = 1'000;
+constexpr std::size_t kDefaultSessions = 20;
+constexpr std::size_t kMaxSessions = 1'000;
 
 json session_json(const store::SessionRow& row, store::CredentialReader& credentials) {
     json device = nullptr;
@@ -33,18 +33,10 @@ json session_json(const store::SessionRow& row, store::CredentialReader& credent
             {"bytes_down", row.traffic.bytes_down}};
 }
 
-json export_json(const store::ExportInfo& info) {
-    return {{"id", info.id.text()},
-            {"destination", info.destination.text()},
-            {"generation", info.generation},
-            {"sessions", info.sessions},
-            {"made", to_rfc3339(info.made)}};
-}
-
-Expected<json> list(store::Store& store, const json& arguments) {
-    const auto count = count_argument_or(arguments, "count", kDefaultCount);
+Expected<json> list_sessions(store::Store& store, const json& arguments) {
+    const auto count = count_argument_or(arguments, "count", kDefaultSessions);
     if (!count) return std::unexpected(count.error());
-    const auto rows = store.last_sessions(std::min(*count, kMaxCount));
+    const auto rows = store.last_sessions(std::min(*count, kMaxSessions));
     if (!rows) return std::unexpected(rows.error());
     const auto credentials = store.credential_reader();
     if (!credentials) return std::unexpected(credentials.error());
@@ -84,8 +76,16 @@ Expected<json> forget(store::Store& store, const Clock& clock, const EndSessions
 
 }  // namespace
 
+json export_json(const store::ExportInfo& info) {
+    return {{"id", info.id.text()},
+            {"destination", info.destination.text()},
+            {"generation", info.generation},
+            {"sessions", info.sessions},
+            {"made", to_rfc3339(info.made)}};
+}
+
 void add_session_calls(ControlCalls& calls, store::Store& store, const Clock& clock, EndSessions end) {
-    calls.add("sessions.list", [&store](json& arguments) { return list(store, arguments); });
+    calls.add("sessions.list", [&store](json& arguments) { return list_sessions(store, arguments); });
     calls.add("sessions.forget",
               [&store, &clock, end = std::move(end)](json& arguments, const Caller& caller) {
                   return forget(store, clock, end, arguments, caller);

@@ -22,6 +22,9 @@ namespace narrowgate::daemon {
 // some may live on.
 using EndSessions = std::function<bool(std::vector<store::SessionId>&& sessions)>;
 
+// One of `exports` as sessions.list has it.
+nlohmann::json export_json(const store::ExportInfo& info);
+
 // `store` and `clock` must outlive `calls`.
 void add_session_calls(ControlCalls& calls, store::Store& store, const Clock& clock, EndSessions end);
 

@@ -8,12 +8,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kDefaultCount = 10;
-constexpr std::size_t kMaxCount = 1'000;
-
-json time_json(const std::optional<WallTime>& time) {
-    return time ? json(to_rfc3339(*time)) : json(nullptr);
-}
+constexpr std::size_t kDefaultRows = 10;
+constexpr std::size_t kMaxRows = 1'000;
 
 json upstream_json(const store::UpstreamStatus& upstream) {
     return {{"name", upstream.name},
@@ -43,9 +39,9 @@ json reading_json(const store::Uuid& uuid, const store::StoredReading& reading,
 }
 
 Expected<json> show(store::Store& store, const json& arguments) {
-    auto count = count_argument_or(arguments, "count", kDefaultCount);
+    auto count = count_argument_or(arguments, "count", kDefaultRows);
     if (!count) return std::unexpected(count.error());
-    *count = std::min(*count, kMaxCount);
+    *count = std::min(*count, kMaxRows);
     auto last = store.last_readings(*count);
     if (!last) return std::unexpected(last.error());
     auto letters = store.dead_letters(*count);

@@ -7,49 +7,49 @@ namespace narrowgate::daemon {
 namespace {
 
 using nlohmann::json;
-using Kind = mqtt::TraceStep::Kind;
+using StepKind = mqtt::TraceStep::Kind;
 
-std::string_view name_of(Kind kind) {
+std::string_view name_of(StepKind kind) {
     switch (kind) {
-        case Kind::kResolving:
+        case StepKind::kResolving:
             return "resolving";
-        case Kind::kResolved:
+        case StepKind::kResolved:
             return "resolved";
-        case Kind::kResolveFailed:
+        case StepKind::kResolveFailed:
             return "resolve-failed";
-        case Kind::kConnecting:
+        case StepKind::kConnecting:
             return "connecting";
-        case Kind::kConnectFailed:
+        case StepKind::kConnectFailed:
             return "connect-failed";
-        case Kind::kConnected:
+        case StepKind::kConnected:
             return "connected";
-        case Kind::kRecord:
+        case StepKind::kRecord:
             return "record";
-        case Kind::kMessage:
+        case StepKind::kMessage:
             return "message";
-        case Kind::kTls:
+        case StepKind::kTls:
             return "tls";
-        case Kind::kCertificate:
+        case StepKind::kCertificate:
             return "certificate";
-        case Kind::kOwnCertificate:
+        case StepKind::kOwnCertificate:
             return "own-certificate";
-        case Kind::kVerified:
+        case StepKind::kVerified:
             return "verified";
-        case Kind::kHostName:
+        case StepKind::kHostName:
             return "host-name";
-        case Kind::kAlpn:
+        case StepKind::kAlpn:
             return "alpn";
-        case Kind::kAlert:
+        case StepKind::kAlert:
             return "alert";
-        case Kind::kConnect:
+        case StepKind::kConnect:
             return "connect";
-        case Kind::kConnack:
+        case StepKind::kConnack:
             return "connack";
-        case Kind::kPublish:
+        case StepKind::kPublish:
             return "publish";
-        case Kind::kPuback:
+        case StepKind::kPuback:
             return "puback";
-        case Kind::kClosed:
+        case StepKind::kClosed:
             return "closed";
     }
     return "closed";
@@ -62,7 +62,7 @@ json to_json(const mqtt::TraceStep& step) {
                {"code", step.code},
                {"bytes_to_server", step.bytes_to_server},
                {"bytes_from_server", step.bytes_from_server}};
-    if (step.kind == Kind::kRecord || step.kind == Kind::kMessage || step.kind == Kind::kAlert) {
+    if (step.kind == StepKind::kRecord || step.kind == StepKind::kMessage || step.kind == StepKind::kAlert) {
         value["direction"] = step.direction == mqtt::Direction::kToServer ? "to-server" : "from-server";
         value["size_bytes"] = step.size_bytes;
     }

@@ -7,16 +7,8 @@
 #include <mutex>
 #include <utility>
 
-#include "narrowgate/base/crypto.hpp"
-
 namespace narrowgate::daemon {
 namespace {
-
-SipHash random_hash() {
-    std::array<std::uint8_t, kSipHashKeyBytes> key{};
-    crypto::fill_random(key);
-    return SipHash(key);
-}
 
 bool is_valid_at(WallTime now, std::optional<WallTime> not_before, std::optional<WallTime> not_after) {
     return (!not_before || now >= *not_before) && (!not_after || now <= *not_after);
@@ -24,7 +16,8 @@ bool is_valid_at(WallTime now, std::optional<WallTime> not_before, std::optional
 
 }  // namespace
 
-CredentialDirectory::CredentialDirectory(const Clock& clock) : clock_(clock), hash_(random_hash()) {}
+CredentialDirectory::CredentialDirectory(const Clock& clock)
+    : clock_(clock), hash_(SipHash::with_random_key()) {}
 
 std::uint64_t CredentialDirectory::hash_of(std::string_view identity) const {
     return hash_(bytes_of(identity));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxFieldBytes = 255;
 
-enum Has : std::uint8_t { kNotBefore = 1, kNotAfter = 2, kReplaces = 4, kDevice = 8 };
+enum Has : std::uint8_t { kHasNotBefore = 1, kHasNotAfter = 2, kHasReplaces = 4, kHasDevice = 8 };
 
 struct Header {
     store::CredentialId id = 0;
@@ -31,7 +31,7 @@ Header header_at(const std::uint8_t* from) {
 
 std::size_t bytes_of_entry(const Header& header) {
     std::size_t bytes = sizeof(Header);
-    for (const Has field : {kNotBefore, kNotAfter, kReplaces})
+    for (const Has field : {kHasNotBefore, kHasNotAfter, kHasReplaces})
         bytes += (header.has & field) != 0 ? sizeof(std::uint64_t) : 0;
     return bytes + header.identity_bytes + header.device_bytes + header.psk_bytes;
 }
@@ -92,9 +92,9 @@ CredentialSlab::Handle CredentialSlab::put(const Entry& entry) {
     const Header header{
         .id = entry.id,
         .fleet = entry.fleet,
-        .has = static_cast<std::uint8_t>((entry.not_before ? kNotBefore : 0) |
-                                         (entry.not_after ? kNotAfter : 0) |
-                                         (entry.replaces != 0 ? kReplaces : 0) | (named ? kDevice : 0)),
+        .has = static_cast<std::uint8_t>((entry.not_before ? kHasNotBefore : 0) |
+                                         (entry.not_after ? kHasNotAfter : 0) |
+                                         (entry.replaces != 0 ? kHasReplaces : 0) | (named ? kHasDevice : 0)),
         .identity_bytes = static_cast<std::uint8_t>(entry.identity.size()),
         .device_bytes = static_cast<std::uint8_t>(named ? entry.device.size() : 0),
         .psk_bytes = static_cast<std::uint8_t>(entry.psk.size()),
@@ -129,11 +129,11 @@ CredentialSlab::Entry CredentialSlab::at(Handle handle) const {
     Entry entry;
     entry.id = header.id;
     entry.fleet = header.fleet;
-    if ((header.has & kNotBefore) != 0) entry.not_before = from.value<WallTime>();
-    if ((header.has & kNotAfter) != 0) entry.not_after = from.value<WallTime>();
-    if ((header.has & kReplaces) != 0) entry.replaces = from.value<store::CredentialId>();
+    if ((header.has & kHasNotBefore) != 0) entry.not_before = from.value<WallTime>();
+    if ((header.has & kHasNotAfter) != 0) entry.not_after = from.value<WallTime>();
+    if ((header.has & kHasReplaces) != 0) entry.replaces = from.value<store::CredentialId>();
     entry.identity = text_of(from.bytes(header.identity_bytes));
-    entry.device = (header.has & kDevice) != 0 ? text_of(from.bytes(header.device_bytes)) : entry.identity;
+    entry.device = (header.has & kHasDevice) != 0 ? text_of(from.bytes(header.device_bytes)) : entry.identity;
     entry.psk = from.bytes(header.psk_bytes);
     return entry;
 }

@@ -7,7 +7,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kHistoryVersion = 1;
 constexpr std::uint8_t kHandshake = 1;
 constexpr std::uint8_t kSessionEnd = 2;
 
@@ -47,14 +47,14 @@ bool is_known(SessionEnd how) {
 store::DeviceEvent device_event(std::string device, WallTime at, const HistoryEvent& event) {
     store::DeviceEvent written{.device = std::move(device), .at = at, .body = {}};
     ByteWriter out(written.body);
-    out.u8(kVersion);
+    out.u8(kHistoryVersion);
     std::visit([&](const auto& its) { write(out, its); }, event);
     return written;
 }
 
 std::optional<HistoryEvent> read_event(const store::DeviceEvent& event) {
     ByteReader in(event.body);
-    if (in.u8() != kVersion) return std::nullopt;
+    if (in.u8() != kHistoryVersion) return std::nullopt;
     switch (in.u8()) {
         case kHandshake: {
             const HandshakeEvent handshake = read_handshake(in);

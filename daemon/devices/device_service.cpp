@@ -12,10 +12,6 @@
 namespace narrowgate::daemon {
 namespace {
 
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-}
-
 std::unexpected<Error> unknown_device(std::string_view identity_or_name) {
     return failure(fmt::format("there is no device \"{}\"", identity_or_name.substr(0, 128)),
                    "see narrowgate device list");

@@ -12,14 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kContentType = "application/json";
+constexpr std::string_view kEdgeContentType = "application/json";
 // OPERATION_READ: nobody but the node changes these values.
 constexpr std::string_view kRead = "1";
 // pt_status: PT_STATUS_ERROR, here "already started".
 constexpr std::string_view kErrorStarted = "1";
 
 // Strings that are not UTF-8 have their bad bytes replaced.
-std::string text_of(const json& value) {
+std::string payload_of(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -65,16 +65,16 @@ std::string pelion_name(std::string_view device) {
 mqtt::Publish start_message(std::string_view request_id) {
     // No "params": with it start_pt is refused.
     return {.topic = "MQTT",
-            .payload = text_of({{"request_id", request_id}, {"method", "start_pt"}}),
-            .content_type = std::string(kContentType)};
+            .payload = payload_of({{"request_id", request_id}, {"method", "start_pt"}}),
+            .content_type = std::string(kEdgeContentType)};
 }
 
 mqtt::Publish value_message(PelionForm form, std::string_view gateway_id, std::string_view node,
                             const ResourceValues& values) {
     const bool edge = form == PelionForm::kEdgeVal;
     return {.topic = fmt::format("MQTTGw/{}/Node/{}/{}", gateway_id, node, edge ? "EdgeVal" : "Val"),
-            .payload = text_of(edge ? edge_val(values) : val(values)),
-            .content_type = std::string(kContentType)};
+            .payload = payload_of(edge ? edge_val(values) : val(values)),
+            .content_type = std::string(kEdgeContentType)};
 }
 
 std::optional<TranslatorAnswer> answer_of(const mqtt::Message& message) {

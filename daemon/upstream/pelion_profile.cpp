@@ -10,21 +10,12 @@
 #include "daemon/upstream/dialogue.hpp"
 #include "daemon/upstream/pelion_nodes.hpp"
 #include "daemon/upstream/pelion_translator.hpp"
+#include "daemon/upstream/rendered.hpp"
 
 namespace narrowgate::daemon {
 namespace {
 
 using State = PelionNodes::Node::State;
-
-payload::Reading rendered(const Reading& reading) {
-    return {.id = reading.id,
-            .device = reading.device,
-            .fleet = reading.fleet,
-            .resource = reading.resource,
-            .received = reading.received,
-            .content_format = reading.content_format,
-            .payload = reading.payload};
-}
 
 class PelionProfile final : public Profile, public Dialogue {
 public:

@@ -10,7 +10,7 @@
 namespace narrowgate::daemon {
 namespace {
 
-constexpr std::string_view kDevice = "{device}";
+constexpr std::string_view kDeviceBlank = "{device}";
 constexpr std::string_view kOwnValue = "value";
 
 using Values = std::map<ShadowDocument::Key, std::string>;
@@ -58,8 +58,8 @@ void append_object(Values::const_iterator begin, Values::const_iterator end, std
 
 ShadowDocument::Key ShadowDocument::key_of(const payload::Record& record) {
     std::string_view rest = record.name;
-    if (const auto at = rest.find(kDevice); at != std::string_view::npos) {
-        rest.remove_prefix(at + kDevice.size());
+    if (const auto at = rest.find(kDeviceBlank); at != std::string_view::npos) {
+        rest.remove_prefix(at + kDeviceBlank.size());
         rest.remove_prefix(std::min(rest.find_first_not_of(":/._-"), rest.size()));
     }
     Key key;

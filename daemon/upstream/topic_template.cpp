@@ -14,10 +14,6 @@ namespace {
 constexpr std::string_view kExample =
     "write it as \"dt/{fleet}/{device}/{resource}\"; {gateway} is known too";
 
-bool is_control(unsigned char c) {
-    return c < 0x20 || c == 0x7F;
-}
-
 void append_escaped(std::string& out, unsigned char c) {
     out += fmt::format("%{:02X}", c);
 }

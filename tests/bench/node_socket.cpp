@@ -14,7 +14,6 @@ namespace narrowgate::bench {
 namespace {
 
 constexpr std::size_t kBatchDatagrams = 64;
-constexpr std::size_t kDatagramBytes = 2048;
 constexpr int kSocketBufferBytes = 4 * 1024 * 1024;
 // 127.1.0.0 and up: clear of 127.0.0.1, where others live.
 constexpr std::uint32_t kFirstNodeAddress = 0x7f01'0000;

@@ -4,6 +4,7 @@
 // datagrams move in batches (recvmmsg(2), sendmmsg(2)).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ class NodeSocket {
 public:
     // Nodes 0 to kMaxNodes - 1 have addresses.
     static constexpr std::uint32_t kMaxNodes = 0x00fe'0000;
+    static constexpr std::size_t kDatagramBytes = 2048;  // of the longest that is sent or received
 
     // `gateway` must be an IPv4 address of this machine.
     static Expected<NodeSocket> open(const Address& gateway);
@@ -28,7 +30,8 @@ public:
     NodeSocket(NodeSocket&&) noexcept;
     NodeSocket& operator=(NodeSocket&&) = delete;
 
-    // From `node` to the gateway, at flush() or when enough is gathered. What exceeds 2048 bytes is cut off.
+    // From `node` to the gateway, at flush() or when enough is gathered. What exceeds kDatagramBytes is cut
+    // off.
     void send(std::uint32_t node, ByteView datagram);
     void flush();
     // Waits at most `wait` for datagrams and hands over those that are there, a batch at most. The bytes are

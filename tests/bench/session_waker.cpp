@@ -10,7 +10,6 @@
 namespace narrowgate::bench {
 namespace {
 
-constexpr std::size_t kDatagramBytes = 2048;
 constexpr milliseconds kLongestWait{20};
 
 }  // namespace
@@ -44,7 +43,7 @@ void SessionWaker::put_out(std::uint32_t place, Now now) {
     result_.highest_number =
         std::max(result_.highest_number, static_cast<std::uint32_t>(request.records.next_sequence));
     request.sent = now.steady;
-    std::array<std::uint8_t, kDatagramBytes> datagram;
+    std::array<std::uint8_t, NodeSocket::kDatagramBytes> datagram;
     const auto size =
         dtls::seal_record(request.records, dtls::ContentType::kApplicationData, request.message, datagram);
     socket_.send(place, ByteView(datagram).first(size.value()));
@@ -53,7 +52,7 @@ void SessionWaker::put_out(std::uint32_t place, Now now) {
 void SessionWaker::take(std::uint32_t place, ByteView datagram, Now now) {
     if (place >= window_.size()) return;
     Request& request = window_[place];
-    std::array<std::uint8_t, kDatagramBytes> scratch;
+    std::array<std::uint8_t, NodeSocket::kDatagramBytes> scratch;
     const auto opened = dtls::open_record(request.records, datagram, scratch);
     if (!opened || opened->content_type != dtls::ContentType::kApplicationData) {
         ++result_.unopened;

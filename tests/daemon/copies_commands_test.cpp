@@ -17,7 +17,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::string_view kPsk = "000102030405060708090a0b0c0d0e0f";
+constexpr std::string_view kPskHex = "000102030405060708090a0b0c0d0e0f";
 
 // Two gateways on one machine, "here" and "there".
 class CopiesCommandsTest : public CommandTest {
@@ -44,7 +44,7 @@ protected:
 
     // A device there is at both gateways, and its session here.
     void prepare(const std::string& identity) {
-        write_secret(directory_.path() / "psk", std::string(kPsk));
+        write_secret(directory_.path() / "psk", std::string(kPskHex));
         for (const char* gateway : {"here", "there"}) {
             ASSERT_EQ(type(gateway,
                            {"device", "add", identity, "--fleet", "water-meters", "--psk-file", file("psk")}),

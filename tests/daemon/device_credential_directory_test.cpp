@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "daemon/device_keys.hpp"
 #include "fakes/manual_clock.hpp"
 
 namespace narrowgate::daemon {
@@ -18,11 +19,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
-constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
-
 store::CredentialRow row(store::CredentialId id, std::string identity, std::string fleet = "water",
-                         std::string_view key = kKey) {
+                         std::string_view key = kPskInHex) {
     store::CredentialRow row;
     row.id = id;
     row.device = identity;
@@ -87,7 +85,7 @@ TEST_F(CredentialDirectoryTest, ACredentialIsFoundByItsIdentityAndItsOwnerByItsN
     dtls::Credential credential;
     ASSERT_TRUE(directory_.find(bytes_of("wm-0001#2"), credential));
     EXPECT_EQ(credential.id, 7U);
-    EXPECT_EQ(to_hex(credential.psk.view()), kKey);
+    EXPECT_EQ(to_hex(credential.psk.view()), kPskInHex);
     const auto owner = directory_.owner_of(7);
     ASSERT_TRUE(owner);
     EXPECT_EQ(owner->device, "wm-0001");
@@ -98,13 +96,13 @@ TEST_F(CredentialDirectoryTest, ACredentialIsFoundByItsIdentityAndItsOwnerByItsN
 
 TEST_F(CredentialDirectoryTest, AnotherKeyForAnIdentityTakesThePlaceOfTheOld) {
     directory_.add(row(1, "a"));
-    directory_.add(row(2, "a", "water", kOtherKey));
-    EXPECT_EQ(key_of("a"), kOtherKey);
+    directory_.add(row(2, "a", "water", kOtherPskInHex));
+    EXPECT_EQ(key_of("a"), kOtherPskInHex);
     EXPECT_FALSE(directory_.owner_of(1));
     EXPECT_EQ(directory_.size(), 1U);
     // A revocation of the old one that comes late does not touch the new one.
     directory_.remove(std::array<store::CredentialId, 1>{1});
-    EXPECT_EQ(key_of("a"), kOtherKey);
+    EXPECT_EQ(key_of("a"), kOtherPskInHex);
 }
 
 TEST_F(CredentialDirectoryTest, ACredentialOpensNothingBeforeItsTimeNorAfter) {
@@ -114,9 +112,9 @@ TEST_F(CredentialDirectoryTest, ACredentialOpensNothingBeforeItsTimeNorAfter) {
     directory_.add(std::move(added));
     EXPECT_EQ(key_of("a"), "");
     clock_.advance(seconds(10));
-    EXPECT_EQ(key_of("a"), kKey);
+    EXPECT_EQ(key_of("a"), kPskInHex);
     clock_.advance(seconds(10));
-    EXPECT_EQ(key_of("a"), kKey);
+    EXPECT_EQ(key_of("a"), kPskInHex);
     clock_.advance(seconds(1));
     EXPECT_EQ(key_of("a"), "");
     // Sessions that it has opened go on.
@@ -153,9 +151,9 @@ TEST_F(CredentialDirectoryTest, WhileLoadingEveryIdentityIsAskedForOnDiskKnownOr
     shelf.put(row(2, "b"));
     directory_.load_from(&shelf);
     directory_.load(std::array{row(1, "a")});
-    EXPECT_EQ(key_of("a"), kKey);
+    EXPECT_EQ(key_of("a"), kPskInHex);
     EXPECT_EQ(shelf.asked, 1);
-    EXPECT_EQ(key_of("b"), kKey);
+    EXPECT_EQ(key_of("b"), kPskInHex);
     EXPECT_EQ(shelf.asked, 2);
     EXPECT_EQ(key_of("nobody"), "");
     EXPECT_EQ(shelf.asked, 3);
@@ -166,7 +164,7 @@ TEST_F(CredentialDirectoryTest, WhileLoadingEveryIdentityIsAskedForOnDiskKnownOr
     EXPECT_EQ(shelf.asked, 4);
 
     directory_.load_from(nullptr);
-    EXPECT_EQ(key_of("a"), kKey);
+    EXPECT_EQ(key_of("a"), kPskInHex);
     EXPECT_EQ(key_of("b"), "");
     EXPECT_EQ(shelf.asked, 4);
 }
@@ -179,12 +177,12 @@ TEST_F(CredentialDirectoryTest, WhatWasRemovedOrChangedWhileLoadingDoesNotComeBa
     shelf.put(row(3, "moved"));
     directory_.load_from(&shelf);
     directory_.remove(std::array<store::CredentialId, 2>{1, 2});
-    directory_.add(row(9, "rekeyed", "water", kOtherKey));
+    directory_.add(row(9, "rekeyed", "water", kOtherPskInHex));
     directory_.add(row(3, "moved", "gas"));
     const auto expect_the_change = [&] {
         EXPECT_EQ(key_of("removed"), "");
         EXPECT_FALSE(directory_.owner_of(1));
-        EXPECT_EQ(key_of("rekeyed"), kOtherKey);
+        EXPECT_EQ(key_of("rekeyed"), kOtherPskInHex);
         EXPECT_FALSE(directory_.owner_of(2));
         EXPECT_EQ(directory_.owner_of(3)->fleet, "gas");
     };
@@ -285,7 +283,7 @@ TEST_F(CredentialDirectoryTest, LookUpsByShardsGoOnWhileRowsComeAndGo) {
         done = true;
     }
     EXPECT_EQ(missed, 0);
-    EXPECT_EQ(key_of("stays"), kKey);
+    EXPECT_EQ(key_of("stays"), kPskInHex);
 }
 
 }  // namespace

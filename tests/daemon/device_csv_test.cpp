@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/device_keys.hpp"
+
 namespace narrowgate::daemon {
 namespace {
 
@@ -11,9 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
-
-std::string line(std::string_view identity, std::string_view key = kKey) {
+std::string line(std::string_view identity, std::string_view key = kPskInHex) {
     return std::string(identity) + ",water-meters," + std::string(key);
 }
 
@@ -25,15 +25,16 @@ TEST(DeviceCsvTest, ReadsDevicesWithAndWithoutAHeading) {
         EXPECT_EQ(table.devices[0].device.identity, "wm-0001");
         EXPECT_EQ(table.devices[0].device.fleet, "water-meters");
         EXPECT_EQ(table.devices[0].device.name, "");
-        EXPECT_EQ(to_hex(table.devices[0].device.psk.view()), kKey);
+        EXPECT_EQ(to_hex(table.devices[0].device.psk.view()), kPskInHex);
         EXPECT_EQ(table.devices[1].device.name, "cellar");
     }
 }
 
 // Spreadsheets write a byte order mark and CR LF; people leave blank lines and notes.
 TEST(DeviceCsvTest, ReadsWhatSpreadsheetsAndPeopleWrite) {
-    const auto table = parse_device_csv("\xEF\xBB\xBFidentity,fleet,psk_hex\r\n\r\n# cellar\r\n" + line("a") +
-                                        "\r\n\"b,\"\"c\"\"\"," + "\"water-meters\"," + std::string(kKey));
+    const auto table =
+        parse_device_csv("\xEF\xBB\xBFidentity,fleet,psk_hex\r\n\r\n# cellar\r\n" + line("a") +
+                         "\r\n\"b,\"\"c\"\"\"," + "\"water-meters\"," + std::string(kPskInHex));
     EXPECT_THAT(table.mistakes, IsEmpty());
     ASSERT_THAT(table.devices, SizeIs(2));
     EXPECT_EQ(table.devices[0].line, 4U);
@@ -42,16 +43,16 @@ TEST(DeviceCsvTest, ReadsWhatSpreadsheetsAndPeopleWrite) {
 }
 
 TEST(DeviceCsvTest, NamesEveryBadLine) {
-    const auto table = parse_device_csv(line("good") + "\n" +                         // 1
-                                        "only-one-field\n" +                          // 2
-                                        line("") + "\n" +                             // 3
-                                        line("short", "0001") + "\n" +                // 4
-                                        line("nohex", "zz") + "\n" +                  // 5
-                                        line("good") + "\n" +                         // 6: twice
-                                        "\"open,f," + std::string(kKey) + "\n" +      // 7
-                                        line("many") + ",name,more\n" +               // 8
-                                        line("long", std::string(130, 'a')) + "\n" +  // 9
-                                        "x,," + std::string(kKey) + "\n");            // 10
+    const auto table = parse_device_csv(line("good") + "\n" +                          // 1
+                                        "only-one-field\n" +                           // 2
+                                        line("") + "\n" +                              // 3
+                                        line("short", "0001") + "\n" +                 // 4
+                                        line("nohex", "zz") + "\n" +                   // 5
+                                        line("good") + "\n" +                          // 6: twice
+                                        "\"open,f," + std::string(kPskInHex) + "\n" +  // 7
+                                        line("many") + ",name,more\n" +                // 8
+                                        line("long", std::string(130, 'a')) + "\n" +   // 9
+                                        "x,," + std::string(kPskInHex) + "\n");        // 10
     EXPECT_THAT(table.devices, SizeIs(1));
     std::vector<std::size_t> lines;
     for (const ImportMistake& mistake : table.mistakes)
@@ -66,7 +67,7 @@ TEST(DeviceCsvTest, NamesEveryBadLine) {
 // Other separators, columns in another order, a table of another encoding: each line with its number and a
 // cure.
 TEST(DeviceCsvTest, TablesOfOtherProgramsAreRefusedLineByLineWithACure) {
-    const std::string key(kKey);
+    const std::string key(kPskInHex);
     for (const std::string& bad : std::vector<std::string>{
              "a;water-meters;" + key, "a\twater-meters\t" + key, key + ",water-meters,a",
              "a," + key + ",water-meters", "a,water-meters,0x" + key, "a,water-meters,\"" + key,
@@ -83,8 +84,8 @@ TEST(DeviceCsvTest, TablesOfOtherProgramsAreRefusedLineByLineWithACure) {
 
 // A line that is refused may hold a good key with one digit too many: it must not come back in a message.
 TEST(DeviceCsvTest, NoMistakeQuotesAKey) {
-    const auto table =
-        parse_device_csv(line("a", std::string(kKey) + "f") + "\n" + line("b", "\"" + std::string(kKey)));
+    const auto table = parse_device_csv(line("a", std::string(kPskInHex) + "f") + "\n" +
+                                        line("b", "\"" + std::string(kPskInHex)));
     ASSERT_THAT(table.mistakes, SizeIs(2));
     for (const ImportMistake& mistake : table.mistakes)
         EXPECT_THAT(mistake.error.text(), ::testing::Not(HasSubstr("0001020304")));
@@ -105,7 +106,7 @@ TEST(DeviceCsvTest, WhatIsExportedWithKeysIsImportedAsTheSame) {
         row.identity = identity;
         row.fleet = "water-meters";
         row.device = std::string(identity) + "-name";
-        row.psk = Secret(*from_hex(kKey));
+        row.psk = Secret(*from_hex(kPskInHex));
         rows.push_back(std::move(row));
     }
     const auto table = parse_device_csv(write_device_csv(rows, true));
@@ -114,7 +115,7 @@ TEST(DeviceCsvTest, WhatIsExportedWithKeysIsImportedAsTheSame) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         EXPECT_EQ(table.devices[i].device.identity, rows[i].identity);
         EXPECT_EQ(table.devices[i].device.name, rows[i].device);
-        EXPECT_EQ(to_hex(table.devices[i].device.psk.view()), kKey);
+        EXPECT_EQ(to_hex(table.devices[i].device.psk.view()), kPskInHex);
     }
 }
 

@@ -13,21 +13,12 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::quick_node;
 using ::testing::SizeIs;
 using testing::World;
 
-sim::NodeOptions quick_node() {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
-    options.coap.ack_timeout = seconds(2);
-    return options;
-}
-
 dtls::Options two_shards() {
-    dtls::Options options;
-    options.handshake_timeout_min = seconds(1);
-    options.handshake_timeout_max = seconds(8);
+    dtls::Options options = testing::quick_gateway();
     options.session_lifetime = std::chrono::hours(1);
     options.shards = 2;
     return options;

@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 
+#include "daemon/device_keys.hpp"
 #include "fakes/child_process.hpp"
 #include "fakes/manual_clock.hpp"
 
@@ -20,9 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::string_view kKey = "000102030405060708090a0b0c0d0e0f";
 constexpr std::string_view kActor = "alice (uid 1000)";
-constexpr std::string_view kOtherKey = "ff0102030405060708090a0b0c0d0e0f";
 
 class DeviceServiceTest : public ::testing::Test {
 protected:
@@ -53,7 +52,7 @@ protected:
         store::NewDevice device;
         device.identity = std::move(identity);
         device.fleet = std::move(fleet);
-        device.psk = Secret(*from_hex(kKey));
+        device.psk = Secret(*from_hex(kPskInHex));
         return device;
     }
     static std::string row(std::string_view identity, std::string_view fleet, std::string_view key) {
@@ -77,7 +76,7 @@ TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
     EXPECT_EQ(added_[0].identity, "wm-0001");
     EXPECT_EQ(added_[0].device, "wm-0001");
     EXPECT_EQ(added_[0].fleet, "water-meters");
-    EXPECT_EQ(to_hex(added_[0].psk.view()), kKey);
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kPskInHex);
     EXPECT_THAT(removed_, IsEmpty());
     const auto devices = service_->list();
     ASSERT_TRUE(devices);
@@ -117,9 +116,10 @@ TEST_F(DeviceServiceTest, ADeviceThatIsNotThereIsNamed) {
 }
 
 TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
-    const auto summary = service_->import_csv(
-        row("a", "water-meters", kKey) + row("b", "no-fleet", kKey) + row("c", "water-meters", "00"), false,
-        kActor);
+    const auto summary =
+        service_->import_csv(row("a", "water-meters", kPskInHex) + row("b", "no-fleet", kPskInHex) +
+                                 row("c", "water-meters", "00"),
+                             false, kActor);
     ASSERT_TRUE(summary);
     ASSERT_THAT(summary->mistakes, SizeIs(2));
     EXPECT_EQ(summary->mistakes[0].line, 2U);
@@ -129,12 +129,13 @@ TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
 }
 
 TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
-    ASSERT_TRUE(
-        service_->import_csv(row("a", "water-meters", kKey) + row("b", "water-meters", kKey), false, kActor));
+    ASSERT_TRUE(service_->import_csv(
+        row("a", "water-meters", kPskInHex) + row("b", "water-meters", kPskInHex), false, kActor));
     added_.clear();
-    const auto summary = service_->import_csv(
-        row("a", "water-meters", kKey) + row("b", "water-meters", kOtherKey) + row("c", "gas-meters", kKey),
-        true, kActor);
+    const auto summary =
+        service_->import_csv(row("a", "water-meters", kPskInHex) + row("b", "water-meters", kOtherPskInHex) +
+                                 row("c", "gas-meters", kPskInHex),
+                             true, kActor);
     ASSERT_TRUE(summary);
     EXPECT_THAT(summary->mistakes, IsEmpty());
     EXPECT_THAT(summary->added, ElementsAre("c"));
@@ -149,12 +150,12 @@ TEST_F(DeviceServiceTest, AChangedKeyEndsTheOldSessionAndIsTold) {
     ASSERT_TRUE(service_->add(device("a"), kActor));
     const store::CredentialId old = added_.at(0).id;
     added_.clear();
-    const auto summary = service_->import_csv(row("a", "water-meters", kOtherKey), false, kActor);
+    const auto summary = service_->import_csv(row("a", "water-meters", kOtherPskInHex), false, kActor);
     ASSERT_TRUE(summary) << summary.error().text();
     EXPECT_THAT(summary->changed, ElementsAre("a"));
     EXPECT_THAT(removed_, ElementsAre(old));
     ASSERT_THAT(added_, SizeIs(1));
-    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherKey);
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherPskInHex);
 }
 
 TEST_F(DeviceServiceTest, AnExportWithKeysIsImportedIntoAnEmptyGatewayAsTheSame) {
@@ -164,19 +165,19 @@ TEST_F(DeviceServiceTest, AnExportWithKeysIsImportedIntoAnEmptyGatewayAsTheSame)
     ASSERT_TRUE(service_->revoke("gone", kActor));
     const auto csv = service_->export_csv(true);
     ASSERT_TRUE(csv);
-    EXPECT_THAT(*csv, HasSubstr("a,water-meters," + std::string(kKey)));
+    EXPECT_THAT(*csv, HasSubstr("a,water-meters," + std::string(kPskInHex)));
     EXPECT_THAT(*csv, ::testing::Not(HasSubstr("gone")));
     const auto again = service_->import_csv(*csv, true, kActor);
     ASSERT_TRUE(again);
     EXPECT_THAT(again->mistakes, IsEmpty());
     EXPECT_THAT(again->unchanged, ElementsAre("a", "b"));
-    EXPECT_THAT(*service_->export_csv(false), ::testing::Not(HasSubstr(std::string(kKey))));
+    EXPECT_THAT(*service_->export_csv(false), ::testing::Not(HasSubstr(std::string(kPskInHex))));
 }
 
 store::Rotation rotation(std::string identity = "") {
     store::Rotation rotation;
     rotation.identity = std::move(identity);
-    rotation.psk = Secret(*from_hex(kOtherKey));
+    rotation.psk = Secret(*from_hex(kOtherPskInHex));
     return rotation;
 }
 
@@ -191,7 +192,7 @@ TEST_F(DeviceServiceTest, ARotationAddsTheNextCredentialAndRemovesNothing) {
     EXPECT_EQ(added_[0].identity, "wm-0001#2");
     EXPECT_EQ(added_[0].device, "wm-0001");
     EXPECT_EQ(added_[0].replaces, old);
-    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherKey);
+    EXPECT_EQ(to_hex(added_[0].psk.view()), kOtherPskInHex);
     EXPECT_THAT(removed_, IsEmpty());
 }
 

@@ -33,10 +33,10 @@ TEST_F(DiagnoseDeviceTest, WithoutADaemonItSaysSoAndShowsWhatTheStoreHas) {
     EXPECT_THAT(out_, HasSubstr("\"192.0.2.7\" is no device's name or identity."));
 
     ASSERT_EQ(type({"diagnose", "device", "wm-0001", "--json"}), ExitCode::kOk) << err_;
-    const auto json = nlohmann::json::parse(out_);
-    EXPECT_EQ(json.at("finding"), "no-trace");
-    EXPECT_EQ(json.at("running"), false);
-    EXPECT_EQ(json.at("device").at("name"), "wm-0001");
+    const auto in_json = nlohmann::json::parse(out_);
+    EXPECT_EQ(in_json.at("finding"), "no-trace");
+    EXPECT_EQ(in_json.at("running"), false);
+    EXPECT_EQ(in_json.at("device").at("name"), "wm-0001");
 }
 
 TEST_F(DiagnoseDeviceTest, ItHasAPageAndWantsToKnowWho) {

@@ -14,23 +14,9 @@
 namespace narrowgate::daemon {
 namespace {
 
+using testing::quick_gateway;
+using testing::quick_node;
 using testing::World;
-
-sim::NodeOptions quick_node() {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
-    options.coap.ack_timeout = seconds(2);
-    options.retry_after = seconds(1);
-    return options;
-}
-
-dtls::Options quick_gateway() {
-    dtls::Options options;
-    options.handshake_timeout_min = seconds(1);
-    options.handshake_timeout_max = seconds(8);
-    return options;
-}
 
 // (device, payload) of every stored reading; payloads hold a sequence number, so equal ones are doubles.
 std::set<std::pair<std::string, Bytes>> distinct(

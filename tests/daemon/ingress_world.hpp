@@ -28,6 +28,21 @@
 
 namespace narrowgate::daemon::testing {
 
+// Handshakes whose lost flights are sent again after a second: RFC 7925 section 11 says nine.
+inline sim::NodeOptions quick_node() {
+    sim::NodeOptions options;
+    options.dtls.handshake_timeout_min = seconds(1);
+    options.dtls.handshake_timeout_max = seconds(8);
+    options.retry_after = seconds(1);
+    return options;
+}
+inline dtls::Options quick_gateway() {
+    dtls::Options options;
+    options.handshake_timeout_min = seconds(1);
+    options.handshake_timeout_max = seconds(8);
+    return options;
+}
+
 // Thread: the test's.
 class World {
 public:

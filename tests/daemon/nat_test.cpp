@@ -11,17 +11,11 @@
 namespace narrowgate::daemon {
 namespace {
 
+using testing::quick_node;
 using testing::World;
 
 // RFC 6347 section 4.1: where a record's sequence number ends.
 constexpr std::size_t kLastSequenceByte = 10;
-
-sim::NodeOptions quick_node() {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
-    return options;
-}
 
 // Mappings live half as long as the nodes sleep, and the port of one is soon another's.
 TEST(BehindANat, NodesThatSleepPastTheirMappingsGoOnFromEachOthersPorts) {

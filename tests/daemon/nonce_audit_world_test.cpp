@@ -20,23 +20,17 @@ using testing::World;
 constexpr unsigned kNodes = 4;
 constexpr unsigned kSeedsATest = 40;
 
-sim::NodeOptions quick_node(bool connection_id) {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
+sim::NodeOptions audited_node(bool connection_id) {
+    sim::NodeOptions options = testing::quick_node();
     options.dtls.connection_id = connection_id;
-    options.coap.ack_timeout = seconds(2);
     // No exchange is given up, so no reading may be stored twice.
     options.coap.max_retransmit = 12;
-    options.retry_after = seconds(1);
     return options;
 }
 
 // Leases of a few numbers only: their ends are met often, and every crash goes on at one.
-dtls::Options quick_gateway() {
-    dtls::Options options;
-    options.handshake_timeout_min = seconds(1);
-    options.handshake_timeout_max = seconds(8);
+dtls::Options audited_gateway() {
+    dtls::Options options = testing::quick_gateway();
     options.lease_block = 8;
     return options;
 }
@@ -54,7 +48,7 @@ const sim::LinkOptions kBadLink{
 
 struct Life {
     explicit Life(unsigned seed, bool connection_ids)
-        : random(seed), with_cid(connection_ids), world(quick_gateway(), hostile_nat(), seed) {}
+        : random(seed), with_cid(connection_ids), world(audited_gateway(), hostile_nat(), seed) {}
 
     std::mt19937 random;
     bool with_cid;
@@ -66,7 +60,7 @@ struct Life {
 
     void disorder() {
         for (unsigned i = 0; i < kNodes; ++i) {
-            nodes.push_back(&world.add_node("wm-" + std::to_string(i), kBadLink, quick_node(with_cid)));
+            nodes.push_back(&world.add_node("wm-" + std::to_string(i), kBadLink, audited_node(with_cid)));
             nodes.back()->client.connect(world.clock.now());
         }
         for (int step = 0; step < 3'000; ++step) {

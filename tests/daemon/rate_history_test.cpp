@@ -37,11 +37,11 @@ TEST(RateHistoryTest, KeepsAnHourFineAndADayCoarse) {
     RateHistory history;
     for (std::int64_t turn = 0; turn <= 2 * 86'400 / 10; ++turn)
         history.add(after(static_cast<std::uint64_t>(turn)), SteadyTime(seconds(turn * 10)));
-    const auto json = history.to_json();
-    EXPECT_EQ(json["hour"]["points"].size(), RateHistory::kFinePoints);
-    ASSERT_EQ(json["day"]["points"].size(), RateHistory::kCoarsePoints);
-    EXPECT_EQ(json["day"]["points"].front()["readings"], 30);
-    EXPECT_EQ(json["day"]["points"].back()["seconds"], 300.0);
+    const auto rates = history.to_json();
+    EXPECT_EQ(rates["hour"]["points"].size(), RateHistory::kFinePoints);
+    ASSERT_EQ(rates["day"]["points"].size(), RateHistory::kCoarsePoints);
+    EXPECT_EQ(rates["day"]["points"].front()["readings"], 30);
+    EXPECT_EQ(rates["day"]["points"].back()["seconds"], 300.0);
 }
 
 TEST(RateHistoryTest, ASumThatFallsIsNoRate) {

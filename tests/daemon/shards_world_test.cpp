@@ -14,20 +14,14 @@ namespace {
 
 using testing::World;
 
-sim::NodeOptions quick_node(bool with_cid) {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
+sim::NodeOptions node_with(bool with_cid) {
+    sim::NodeOptions options = testing::quick_node();
     options.dtls.connection_id = with_cid;
-    options.coap.ack_timeout = seconds(2);
-    options.retry_after = seconds(1);
     return options;
 }
 
-dtls::Options quick_gateway(std::uint8_t shards) {
-    dtls::Options options;
-    options.handshake_timeout_min = seconds(1);
-    options.handshake_timeout_max = seconds(8);
+dtls::Options gateway_of(std::uint8_t shards) {
+    dtls::Options options = testing::quick_gateway();
     options.shards = shards;
     return options;
 }
@@ -37,7 +31,7 @@ protected:
     // Every second node has no CID, so that its session is bound to its address.
     void connect(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            nodes_.push_back(&world_.add_node("wm-" + std::to_string(i), {}, quick_node(i % 2 == 0)));
+            nodes_.push_back(&world_.add_node("wm-" + std::to_string(i), {}, node_with(i % 2 == 0)));
             nodes_.back()->client.connect(world_.clock.now());
         }
         world_.run(seconds(3));
@@ -66,7 +60,7 @@ protected:
         return busy;
     }
 
-    World world_{quick_gateway(1)};
+    World world_{gateway_of(1)};
     std::vector<World::Node*> nodes_;
 };
 

@@ -202,10 +202,10 @@ TEST(StatusTest, ACertificateThatEndsIsToldAMonthAheadAndIsTroubleAWeekAhead) {
     status.upstreams[0].roots_expire = status.now - days(1);
     EXPECT_THAT(health_of(status).sentence, HasSubstr("The last root of upstream aws expired on 20"))
         << "the first to end is told";
-    const nlohmann::json json = to_json(status);
-    EXPECT_EQ(json["upstreams"][1]["certificate_days_left"], 6);
-    EXPECT_EQ(json["upstreams"][0]["certificate_days_left"], nullptr);
-    const auto back = status_from_json(json);
+    const nlohmann::json in_json = to_json(status);
+    EXPECT_EQ(in_json["upstreams"][1]["certificate_days_left"], 6);
+    EXPECT_EQ(in_json["upstreams"][0]["certificate_days_left"], nullptr);
+    const auto back = status_from_json(in_json);
     ASSERT_TRUE(back);
     EXPECT_EQ(back->upstreams[1].certificate_expires, expires);
 }
@@ -233,11 +233,11 @@ TEST(StatusTest, ProgramsGetEverythingBackAsItWas) {
     status.upstreams[0].trouble = "x";
     status.upstreams[0].backlog_full = true;
     status.store.oldest = status.started;
-    const nlohmann::json json = to_json(status);
-    EXPECT_EQ(json.at("well"), false);
-    const auto read = status_from_json(json);
+    const nlohmann::json in_json = to_json(status);
+    EXPECT_EQ(in_json.at("well"), false);
+    const auto read = status_from_json(in_json);
     ASSERT_TRUE(read);
-    EXPECT_EQ(to_json(*read), json);
+    EXPECT_EQ(to_json(*read), in_json);
     EXPECT_EQ(to_text(*read), to_text(status));
     EXPECT_EQ(read->uplink.fates.at("bad_mac"), 3U);
     EXPECT_EQ(read->store.last_commit, std::chrono::microseconds(1500));

@@ -11,15 +11,8 @@
 namespace narrowgate::daemon {
 namespace {
 
+using testing::quick_node;
 using testing::World;
-
-sim::NodeOptions quick_node() {
-    sim::NodeOptions options;
-    options.dtls.handshake_timeout_min = seconds(1);
-    options.dtls.handshake_timeout_max = seconds(8);
-    options.retry_after = seconds(1);
-    return options;
-}
 
 World::Node& join(World& world, const std::string& identity) {
     World::Node& node = world.add_node(identity, {}, quick_node());

@@ -22,7 +22,7 @@
 namespace narrowgate::fakes {
 namespace {
 
-constexpr int kPatience = 2000;  // milliseconds between SIGTERM and SIGKILL
+constexpr int kEndPatience = 2000;  // milliseconds between SIGTERM and SIGKILL
 
 std::string find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;
@@ -99,7 +99,7 @@ void ChildProcess::signal(int number) const {
 void ChildProcess::stop() {
     signal(SIGTERM);
     pollfd end{.fd = pidfd_, .events = POLLIN, .revents = 0};
-    if (running_ && ::poll(&end, 1, kPatience) == 0) signal(SIGKILL);
+    if (running_ && ::poll(&end, 1, kEndPatience) == 0) signal(SIGKILL);
     reap(true);
 }
 

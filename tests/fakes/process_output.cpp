@@ -14,7 +14,7 @@
 namespace narrowgate::fakes {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kLinePatience{10};
 
 // Wakes whoever polls it when a file in a directory grows.
 class DirectoryWatch {
@@ -54,7 +54,7 @@ void wait_for_output(ChildProcess& process, const std::filesystem::path& file,
     using std::chrono::milliseconds;
     using std::chrono::steady_clock;
     const DirectoryWatch watch(file.parent_path());  // before the first look: nothing is missed
-    const auto deadline = steady_clock::now() + kPatience;
+    const auto deadline = steady_clock::now() + kLinePatience;
     for (;;) {
         // In this order: what it said before it ended counts.
         const bool ended = !process.is_running();

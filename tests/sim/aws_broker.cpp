@@ -15,7 +15,7 @@ using mqtt5::Type;
 constexpr unsigned kProtocolLevel = 5;
 constexpr std::size_t kMaxClientIdBytes = 128;
 // Fixed header, topic and properties of a publish with the largest payload.
-constexpr std::size_t kHeaderBytes = 1024;
+constexpr std::size_t kPublishHeaderBytes = 1024;
 // "Additional metering details" of the pricing page.
 constexpr std::size_t kMeteringUnitBytes = std::size_t{5} * 1024;
 
@@ -26,7 +26,7 @@ std::uint8_t code_of(Reason reason) {
 }  // namespace
 
 AwsBroker::Connection::Connection(const AwsOptions& options, SteadyTime now)
-    : stream(options.max_payload_bytes + kHeaderBytes),
+    : stream(options.max_payload_bytes + kPublishHeaderBytes),
       heard(now),
       publishes(options.publishes_per_second),
       bytes(options.bytes_per_second) {}
@@ -143,7 +143,7 @@ bool AwsBroker::on_connect(ConnectionId id, Connection& connection, ByteView bod
     mqtt5::Connack connack{
         .receive_maximum = options_.receive_maximum,
         .topic_alias_maximum = options_.topic_alias_maximum,
-        .maximum_packet_size = static_cast<std::uint32_t>(options_.max_payload_bytes + kHeaderBytes),
+        .maximum_packet_size = static_cast<std::uint32_t>(options_.max_payload_bytes + kPublishHeaderBytes),
         .server_keep_alive = {}};
     if (connection.keep_alive != connect->keep_alive) connack.server_keep_alive = connection.keep_alive;
     put(id, mqtt5::write_connack(connack), now).welcomes = true;

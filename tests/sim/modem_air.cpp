@@ -8,11 +8,11 @@ namespace {
 
 // The NAT's engine knows one gateway; here the datagrams say themselves whom they are for or from, in
 // front, as packets do.
-constexpr std::size_t kHeaderBytes = 16 + 2;
+constexpr std::size_t kPacketHeaderBytes = 16 + 2;
 
 Bytes packet(const Address& remote, ByteView datagram) {
     Bytes bytes;
-    bytes.reserve(kHeaderBytes + datagram.size());
+    bytes.reserve(kPacketHeaderBytes + datagram.size());
     ByteWriter(bytes).append(remote.ip).u16(remote.port).append(datagram);
     return bytes;
 }
@@ -27,7 +27,7 @@ Address inside(std::uint16_t port) {
 NatOptions nat_options(const ModemNetwork& network) {
     NatOptions options;
     options.link = network.link;
-    options.link.max_bytes += kHeaderBytes;
+    options.link.max_bytes += kPacketHeaderBytes;
     options.timeout = network.nat_timeout;
     options.rebind_every = network.rebind_every;
     options.ports = ModemAir::kOutsidePorts;

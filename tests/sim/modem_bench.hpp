@@ -13,6 +13,13 @@
 
 namespace narrowgate::sim {
 
+// What a modem says, as it comes over the line.
+inline const std::string kOk = "\r\nOK\r\n";
+
+inline std::string line(std::string_view text) {
+    return "\r\n" + std::string(text) + "\r\n";
+}
+
 inline const Address kBenchPeer = *Address::from_text("127.0.0.1:5684");
 
 // Thread: the test's.

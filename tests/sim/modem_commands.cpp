@@ -20,10 +20,6 @@ AtAnswer ok(std::vector<std::string> lines = {}) {
     return {.lines = std::move(lines)};
 }
 
-AtAnswer error(CmeError why) {
-    return {.error = why};
-}
-
 // AT+X=n and AT+X? of a setting that is a number.
 AtAnswer number_setting(const AtCommand& command, unsigned& setting, unsigned most) {
     if (command.form == Form::kRead) return ok({fmt::format("{}: {}", command.name, setting)});

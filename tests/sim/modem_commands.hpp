@@ -40,6 +40,10 @@ struct AtAnswer {
     std::optional<std::string> restarts{};  // without an answer; the cause, as REBOOT_CAUSE_ has it
 };
 
+inline AtAnswer error(CmeError why) {
+    return {.error = why};
+}
+
 // How long the command keeps the modem busy.
 milliseconds duration_of(const AtCommand& command, ModemState& state);
 AtAnswer execute(const AtCommand& command, ModemState& state, Now now);

@@ -13,12 +13,6 @@
 namespace narrowgate::sim {
 namespace {
 
-const std::string kOk = "\r\nOK\r\n";
-
-std::string line(std::string_view text) {
-    return "\r\n" + std::string(text) + "\r\n";
-}
-
 // Ready, and has sent one byte: downlinks find their way.
 void get_talking(ModemBench& bench) {
     bench.get_ready();

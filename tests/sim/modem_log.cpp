@@ -8,7 +8,7 @@
 namespace narrowgate::sim {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 20 + 8;  // IPv4 without options, UDP
+constexpr std::size_t kIpAndUdpBytes = 20 + 8;  // IPv4 without options, UDP
 
 const char* name_of(ModemEvent::Kind kind) {
     using Kind = ModemEvent::Kind;
@@ -46,7 +46,7 @@ std::string to_json_line(const ModemEvent& event, SteadyTime began) {
     const bool up = event.kind == ModemEvent::Kind::kUp;
     if (up || event.kind == ModemEvent::Kind::kDown) {
         json["bytes"] = event.datagram.size();
-        json["ip_bytes"] = event.datagram.size() + kHeaderBytes;
+        json["ip_bytes"] = event.datagram.size() + kIpAndUdpBytes;
         json["socket_port"] = event.port;
         json["remote"] = event.remote.text();
         if (up) json["flags"] = fmt::format("0x{:03x}", event.flags);

@@ -14,10 +14,6 @@ using Form = AtCommand::Form;
 
 constexpr std::uint32_t kUdp = 17;  // IP protocol number
 
-AtAnswer error(CmeError why) {
-    return {.error = why};
-}
-
 std::string upper_hex(ByteView bytes) {
     std::string hex = to_hex(bytes);
     for (char& c : hex)

@@ -12,12 +12,6 @@
 namespace narrowgate::sim {
 namespace {
 
-const std::string kOk = "\r\nOK\r\n";
-
-std::string line(std::string_view text) {
-    return "\r\n" + std::string(text) + "\r\n";
-}
-
 TEST(Modem, StartsWithABannerAndFindsItsNetwork) {
     ModemOptions options = ModemBench::plain();
     options.life.banner = Banner::kUblox;

@@ -10,7 +10,7 @@
 namespace narrowgate::sim {
 namespace {
 
-using Kind = Nat::Passage::Kind;
+using PassageKind = Nat::Passage::Kind;
 
 const Bytes kPlain{22, 0xfe, 0xfd, 0, 0, 1, 2, 3};
 const Bytes kProtected{23, 0xfe, 0xfd, 0, 1, 4, 5, 6};
@@ -47,7 +47,7 @@ protected:
     std::uint16_t up(Nat& nat, unsigned number) const {
         nat.from_inside(node(number), kProtected, now());
         const auto passage = nat.take(now());
-        EXPECT_TRUE(passage && passage->kind == Kind::kUp);
+        EXPECT_TRUE(passage && passage->kind == PassageKind::kUp);
         return passage ? passage->port : std::uint16_t{0xffff};
     }
 };
@@ -82,7 +82,7 @@ TEST_F(NatTest, CarriesDownWhatTheGatewaySendsAndFiltersEverybodyElse) {
     nat.from_outside(port, kGateway, kPlain, now());
     const auto passages = all(nat);
     ASSERT_EQ(passages.size(), 1u);
-    EXPECT_EQ(passages[0].kind, Kind::kDown);
+    EXPECT_EQ(passages[0].kind, PassageKind::kDown);
     EXPECT_EQ(passages[0].inside, node(1));
     EXPECT_EQ(passages[0].datagram, kPlain);
 }
@@ -222,7 +222,7 @@ TEST_F(NatTest, AnAttackerSendsCapturedUplinksAgainFromAPortOfItsOwn) {
     const auto copies = all(nat);
     ASSERT_EQ(copies.size(), 2u);
     for (const auto& copy : copies) {
-        EXPECT_EQ(copy.kind, Kind::kReplay);
+        EXPECT_EQ(copy.kind, PassageKind::kReplay);
         EXPECT_NE(copy.port, port);
         EXPECT_GE(copy.port, hostile.ports);
         EXPECT_EQ(copy.inside, node(1));
@@ -277,7 +277,7 @@ TEST_F(NatTest, TheSameSeedGivesTheSameHistory) {
         wild.reuse = 0.5;
         Nat nat(wild, 42);
         fakes::ManualClock clock;
-        std::vector<std::pair<std::uint16_t, Kind>> seen;
+        std::vector<std::pair<std::uint16_t, PassageKind>> seen;
         for (unsigned i = 0; i < 500; ++i) {
             nat.from_inside(node(1 + i % 7), kPlain, clock.now().steady);
             clock.advance(milliseconds(10));

@@ -6,7 +6,7 @@
 namespace narrowgate::sim {
 namespace {
 
-using Kind = Recorded::Kind;
+using RecordedKind = Recorded::Kind;
 
 constexpr std::uint8_t kCcs = 20, kHandshake = 22, kData = 23, kCid = 25;
 const Bytes kOneCid(6, 0x01);
@@ -44,25 +44,26 @@ protected:
     NonceAudit audit_;
     WallTime at_{seconds(1'000'000)};
 
-    void see(Kind kind, const Bytes& datagram, const Address& inside = kNode, std::uint16_t port = 7) {
+    void see(RecordedKind kind, const Bytes& datagram, const Address& inside = kNode,
+             std::uint16_t port = 7) {
         at_ += milliseconds(1);
         audit_.examine({kind, at_, inside, port, datagram});
     }
     void shake_hands(std::uint8_t random, const Address& node = kNode) {
-        see(Kind::kUp, hello(1, random), node);
-        see(Kind::kDown, hello(2, random), node);
-        see(Kind::kDown, kChangeCipherSpec, node);
+        see(RecordedKind::kUp, hello(1, random), node);
+        see(RecordedKind::kDown, hello(2, random), node);
+        see(RecordedKind::kDown, kChangeCipherSpec, node);
     }
     std::uint64_t collisions() const { return audit_.counts().collisions; }
 };
 
 TEST_F(NonceAuditTest, FindsOneNumberWithTwoCiphertextsUnderAConnectionId) {
-    see(Kind::kUp, protected_record(kCid, 5, "one", kOneCid));
-    see(Kind::kUp, protected_record(kCid, 6, "two", kOneCid));
-    see(Kind::kUp, protected_record(kCid, 5, "another", kOtherCid));
+    see(RecordedKind::kUp, protected_record(kCid, 5, "one", kOneCid));
+    see(RecordedKind::kUp, protected_record(kCid, 6, "two", kOneCid));
+    see(RecordedKind::kUp, protected_record(kCid, 5, "another", kOtherCid));
     EXPECT_EQ(collisions(), 0u);
     // From elsewhere: a session is its connection ID.
-    see(Kind::kUp, protected_record(kCid, 5, "three", kOneCid), kOtherNode);
+    see(RecordedKind::kUp, protected_record(kCid, 5, "three", kOneCid), kOtherNode);
     EXPECT_EQ(collisions(), 1u);
     ASSERT_EQ(audit_.collisions().size(), 1u);
     EXPECT_EQ(audit_.collisions()[0].number, (std::uint64_t{1} << 48 | 5));
@@ -73,18 +74,18 @@ TEST_F(NonceAuditTest, FindsOneNumberWithTwoCiphertextsUnderAConnectionId) {
 
 TEST_F(NonceAuditTest, FindsOneNumberWithTwoCiphertextsOnItsWayDown) {
     shake_hands(1);
-    see(Kind::kDown, protected_record(kData, 1, "one"));
-    see(Kind::kDown, protected_record(kData, 2, "two"));
+    see(RecordedKind::kDown, protected_record(kData, 1, "one"));
+    see(RecordedKind::kDown, protected_record(kData, 2, "two"));
     EXPECT_EQ(collisions(), 0u);
-    see(Kind::kDown, protected_record(kData, 1, "three"));
+    see(RecordedKind::kDown, protected_record(kData, 1, "three"));
     EXPECT_EQ(collisions(), 1u);
     EXPECT_EQ(audit_.collisions()[0].direction, Direction::kDown);
 }
 
 TEST_F(NonceAuditTest, FindsOneNumberWithTwoCiphertextsUpWithoutAConnectionId) {
     shake_hands(1);
-    see(Kind::kUp, protected_record(kData, 1, "one"));
-    see(Kind::kUp, protected_record(kData, 1, "two"));
+    see(RecordedKind::kUp, protected_record(kData, 1, "one"));
+    see(RecordedKind::kUp, protected_record(kData, 1, "two"));
     EXPECT_EQ(collisions(), 1u);
 }
 
@@ -93,24 +94,24 @@ TEST_F(NonceAuditTest, LooksAtEveryRecordAndEveryByte) {
     Bytes datagram = protected_record(kCid, 5, "record with tag 1", kOneCid);
     const Bytes second = protected_record(kCid, 5, "record with tag 2", kOneCid);
     datagram.insert(datagram.end(), second.begin(), second.end());
-    see(Kind::kUp, datagram);
+    see(RecordedKind::kUp, datagram);
     EXPECT_EQ(collisions(), 1u);
 }
 
 TEST_F(NonceAuditTest, FindsAnExplicitNonceUsedTwiceUnderTwoNumbers) {
     const std::uint64_t nonce = std::uint64_t{1} << 48 | 9;
     shake_hands(1);
-    see(Kind::kDown, protected_record(kData, 3, "one", {}, nonce));
-    see(Kind::kDown, protected_record(kData, 9, "two"));
+    see(RecordedKind::kDown, protected_record(kData, 3, "one", {}, nonce));
+    see(RecordedKind::kDown, protected_record(kData, 9, "two"));
     EXPECT_EQ(collisions(), 1u);
     EXPECT_EQ(audit_.counts().foreign_nonces, 1u);
 }
 
 TEST_F(NonceAuditTest, ExactRepetitionsAndCopiesAreFine) {
     const Bytes record = protected_record(kCid, 5, "one", kOneCid);
-    see(Kind::kUp, record);
-    see(Kind::kUp, record);
-    see(Kind::kReplay, record);
+    see(RecordedKind::kUp, record);
+    see(RecordedKind::kUp, record);
+    see(RecordedKind::kReplay, record);
     EXPECT_EQ(collisions(), 0u);
     EXPECT_EQ(audit_.counts().repetitions, 1u);
     EXPECT_EQ(audit_.counts().replays, 1u);
@@ -119,11 +120,11 @@ TEST_F(NonceAuditTest, ExactRepetitionsAndCopiesAreFine) {
 
 TEST_F(NonceAuditTest, ANewHandshakeIsANewSession) {
     shake_hands(1);
-    see(Kind::kUp, protected_record(kData, 1, "one"));
-    see(Kind::kDown, protected_record(kData, 1, "one"));
+    see(RecordedKind::kUp, protected_record(kData, 1, "one"));
+    see(RecordedKind::kDown, protected_record(kData, 1, "one"));
     shake_hands(2);
-    see(Kind::kUp, protected_record(kData, 1, "two"));
-    see(Kind::kDown, protected_record(kData, 1, "two"));
+    see(RecordedKind::kUp, protected_record(kData, 1, "two"));
+    see(RecordedKind::kDown, protected_record(kData, 1, "two"));
     EXPECT_EQ(collisions(), 0u);
     EXPECT_EQ(audit_.counts().sessions_up, 2u);
     EXPECT_EQ(audit_.counts().sessions_down, 2u);
@@ -131,30 +132,30 @@ TEST_F(NonceAuditTest, ANewHandshakeIsANewSession) {
 
 // A port changed hands in the midst of a handshake, and the ServerHello with the connection ID reached both.
 TEST_F(NonceAuditTest, TwoNodesThatWereGivenOneConnectionIdAreTwoSessions) {
-    see(Kind::kUp, hello(1, 1), kNode);
-    see(Kind::kUp, hello(1, 2), kOtherNode);
-    see(Kind::kUp, protected_record(kCid, 0, "one", kOneCid), kNode);
-    see(Kind::kUp, protected_record(kCid, 0, "two", kOneCid), kOtherNode);
+    see(RecordedKind::kUp, hello(1, 1), kNode);
+    see(RecordedKind::kUp, hello(1, 2), kOtherNode);
+    see(RecordedKind::kUp, protected_record(kCid, 0, "one", kOneCid), kNode);
+    see(RecordedKind::kUp, protected_record(kCid, 0, "two", kOneCid), kOtherNode);
     EXPECT_EQ(collisions(), 0u);
-    see(Kind::kUp, protected_record(kCid, 0, "three", kOneCid), kOtherNode);
+    see(RecordedKind::kUp, protected_record(kCid, 0, "three", kOneCid), kOtherNode);
     EXPECT_EQ(collisions(), 1u);
 }
 
 // An attacker's copy of a ClientHello makes the gateway send a ServerHello, in the midst of a session.
 TEST_F(NonceAuditTest, AServerHelloAloneEndsNoSession) {
     shake_hands(1);
-    see(Kind::kDown, protected_record(kData, 1, "one"));
-    see(Kind::kDown, hello(2, 9));
-    see(Kind::kDown, protected_record(kData, 1, "two"));
+    see(RecordedKind::kDown, protected_record(kData, 1, "one"));
+    see(RecordedKind::kDown, hello(2, 9));
+    see(RecordedKind::kDown, protected_record(kData, 1, "two"));
     EXPECT_EQ(collisions(), 1u);
 }
 
 TEST_F(NonceAuditTest, ANodeKeepsItsSessionWhenItsPortChanges) {
     shake_hands(1);
-    see(Kind::kMapped, {}, kNode, 7);
-    see(Kind::kDown, protected_record(kData, 1, "one"), kNode, 7);
-    see(Kind::kMapped, {}, kNode, 8);
-    see(Kind::kDown, protected_record(kData, 1, "two"), kNode, 8);
+    see(RecordedKind::kMapped, {}, kNode, 7);
+    see(RecordedKind::kDown, protected_record(kData, 1, "one"), kNode, 7);
+    see(RecordedKind::kMapped, {}, kNode, 8);
+    see(RecordedKind::kDown, protected_record(kData, 1, "two"), kNode, 8);
     EXPECT_EQ(collisions(), 1u);
 }
 
@@ -163,25 +164,25 @@ TEST_F(NonceAuditTest, ANodeKeepsItsSessionWhenItsPortChanges) {
 TEST_F(NonceAuditTest, ExaminesNothingWhileAPortChangesHands) {
     shake_hands(1, kNode);
     shake_hands(2, kOtherNode);
-    see(Kind::kDown, protected_record(kData, 1, "to the other"), kOtherNode, 8);
-    see(Kind::kMapped, {}, kNode, 7);
-    see(Kind::kMapped, {}, kOtherNode, 7);
-    see(Kind::kDown, protected_record(kData, 1, "meant for the first"), kOtherNode, 7);
+    see(RecordedKind::kDown, protected_record(kData, 1, "to the other"), kOtherNode, 8);
+    see(RecordedKind::kMapped, {}, kNode, 7);
+    see(RecordedKind::kMapped, {}, kOtherNode, 7);
+    see(RecordedKind::kDown, protected_record(kData, 1, "meant for the first"), kOtherNode, 7);
     EXPECT_EQ(collisions(), 0u);
     EXPECT_EQ(audit_.counts().unattributable, 1u);
     at_ += seconds(10);
-    see(Kind::kDown, protected_record(kData, 1, "meant for the other"), kOtherNode, 7);
+    see(RecordedKind::kDown, protected_record(kData, 1, "meant for the other"), kOtherNode, 7);
     EXPECT_EQ(collisions(), 1u);
 }
 
 TEST_F(NonceAuditTest, NoiseIsCountedAndBreaksNothing) {
-    see(Kind::kUp, {});
-    see(Kind::kUp, {23});
-    see(Kind::kDown, Bytes(20, 0xff));
-    see(Kind::kDown, protected_record(kData, 1, "to nobody"), Address{}, 9);
+    see(RecordedKind::kUp, {});
+    see(RecordedKind::kUp, {23});
+    see(RecordedKind::kDown, Bytes(20, 0xff));
+    see(RecordedKind::kDown, protected_record(kData, 1, "to nobody"), Address{}, 9);
     Bytes cut = hello(1, 1);
     cut.resize(20);
-    see(Kind::kUp, cut);
+    see(RecordedKind::kUp, cut);
     EXPECT_EQ(audit_.counts().unreadable, 3u);
     EXPECT_EQ(audit_.counts().unattributable, 1u);
     EXPECT_EQ(audit_.counts().records_up + audit_.counts().records_down, 0u);

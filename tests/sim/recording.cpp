@@ -8,7 +8,7 @@
 namespace narrowgate::sim {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 1 + 8 + 16 + 2 + 2 + 2;
+constexpr std::size_t kEntryHeaderBytes = 1 + 8 + 16 + 2 + 2 + 2;
 
 char* text_at(Bytes& bytes) {
     return reinterpret_cast<char*>(bytes.data());
@@ -58,8 +58,8 @@ Expected<RecordingReader> RecordingReader::open(const std::string& path) {
 }
 
 std::optional<Recorded> RecordingReader::next() {
-    Bytes header(kHeaderBytes);
-    if (!file_.read(text_at(header), kHeaderBytes)) return std::nullopt;
+    Bytes header(kEntryHeaderBytes);
+    if (!file_.read(text_at(header), kEntryHeaderBytes)) return std::nullopt;
     ByteReader reader(header);
     const std::uint8_t kind = reader.u8();
     if (!is_kind(kind)) {

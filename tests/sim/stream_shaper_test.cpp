@@ -10,7 +10,7 @@
 namespace narrowgate::sim {
 namespace {
 
-using Kind = StreamShaper::Step::Kind;
+using StepKind = StreamShaper::Step::Kind;
 using std::chrono::microseconds;
 
 Bytes bytes(std::size_t count) {
@@ -41,7 +41,7 @@ protected:
     std::vector<std::size_t> sizes(StreamShaper& stream) {
         std::vector<std::size_t> found;
         while (auto step = stream.take(now())) {
-            if (step->kind != Kind::kPiece) {
+            if (step->kind != StepKind::kPiece) {
                 last_kind_ = step->kind;
                 break;
             }
@@ -51,7 +51,7 @@ protected:
         return found;
     }
 
-    std::optional<Kind> last_kind_;
+    std::optional<StepKind> last_kind_;
     Bytes passed_;
 };
 
@@ -65,7 +65,7 @@ TEST_F(StreamShaperTest, WhatComesPassesAsItCame) {
     stream.push(bytes(3), now());
     stream.finish(now());
     EXPECT_EQ(sizes(stream), Sizes{3});
-    EXPECT_EQ(last_kind_, Kind::kEnd);
+    EXPECT_EQ(last_kind_, StepKind::kEnd);
     EXPECT_FALSE(stream.next_deadline());
     EXPECT_EQ(stream.counts().passed, 5'003u);
 }
@@ -151,7 +151,7 @@ TEST_F(StreamShaperTest, DelaysWithJitterAndKeepsTheOrderAndTheEndBehindAll) {
         (void)sizes(stream);
     }
     EXPECT_EQ(passed_, sent);
-    EXPECT_EQ(last_kind_, Kind::kEnd);
+    EXPECT_EQ(last_kind_, StepKind::kEnd);
     EXPECT_GE(now(), *latest + options.delay);
     EXPECT_LE(now(), *latest + options.delay + options.jitter + milliseconds(21));
 }
@@ -227,7 +227,7 @@ TEST_F(StreamShaperTest, ResetsAsSoonAsTheByteHasPassed) {
     StreamShaper stream(accident(Accident::kReset, 10), 1);
     stream.push(bytes(25), now());
     EXPECT_EQ(sizes(stream), Sizes{10});
-    EXPECT_EQ(last_kind_, Kind::kReset);
+    EXPECT_EQ(last_kind_, StepKind::kReset);
     EXPECT_FALSE(stream.take(now()));
     EXPECT_EQ(stream.counts().swallowed, 15u);
 }
@@ -236,7 +236,7 @@ TEST_F(StreamShaperTest, HalfClosesAndSwallowsWhatFollows) {
     StreamShaper stream(accident(Accident::kHalfClose, 10), 1);
     stream.push(bytes(10), now());
     EXPECT_EQ(sizes(stream), Sizes{10});
-    EXPECT_EQ(last_kind_, Kind::kEnd);
+    EXPECT_EQ(last_kind_, StepKind::kEnd);
     stream.push(bytes(70'000), now());
     EXPECT_GT(stream.room(), 1u << 20U);
     EXPECT_FALSE(stream.take(now()));
@@ -247,7 +247,7 @@ TEST_F(StreamShaperTest, ClosesWithoutTheTail) {
     StreamShaper stream(accident(Accident::kClose, 3), 1);
     stream.push(bytes(5), now());
     EXPECT_EQ(sizes(stream), Sizes{3});
-    EXPECT_EQ(last_kind_, Kind::kClose);
+    EXPECT_EQ(last_kind_, StepKind::kClose);
     EXPECT_EQ(stream.counts().swallowed, 2u);
 }
 
@@ -268,7 +268,7 @@ TEST_F(StreamShaperTest, AnAccidentAtByteNoughtComesBeforeAnything) {
     StreamShaper stream(accident(Accident::kReset, 0), 1);
     EXPECT_EQ(stream.next_deadline(), SteadyTime::min());
     EXPECT_EQ(sizes(stream), Sizes{});
-    EXPECT_EQ(last_kind_, Kind::kReset);
+    EXPECT_EQ(last_kind_, StepKind::kReset);
 }
 
 TEST_F(StreamShaperTest, OptionsMayChangeInMidStream) {
@@ -281,7 +281,7 @@ TEST_F(StreamShaperTest, OptionsMayChangeInMidStream) {
     stream.set_options(options);
     stream.push(bytes(100), now());
     EXPECT_EQ(sizes(stream), (Sizes{40, 10}));
-    EXPECT_EQ(last_kind_, Kind::kClose);
+    EXPECT_EQ(last_kind_, StepKind::kClose);
 }
 
 }  // namespace

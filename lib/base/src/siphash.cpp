@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/base/siphash.hpp"
 
+#include <array>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+
+#include "narrowgate/base/crypto.hpp"
 
 namespace narrowgate {
 namespace {
@@ -40,6 +43,12 @@ struct State {
 };
 
 }  // namespace
+
+SipHash SipHash::with_random_key() {
+    std::array<std::uint8_t, kSipHashKeyBytes> key{};
+    crypto::fill_random(key);
+    return SipHash(key);
+}
 
 SipHash::SipHash(ByteView key) {
     if (key.size() != kSipHashKeyBytes) std::abort();

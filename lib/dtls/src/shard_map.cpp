@@ -6,13 +6,9 @@
 #include <cstdlib>
 
 #include "narrowgate/dtls/record_layer.hpp"
+#include "record_header.hpp"
 
 namespace narrowgate::dtls {
-namespace {
-
-constexpr std::size_t kPlainHeaderBytes = 13;  // RFC 6347 section 4.1; its last two are the length
-
-}  // namespace
 
 ShardMap::ShardMap(std::uint8_t shards, ByteView key) : shards_(shards), hash_(key) {
     if (shards == 0 || shards > kMaxShards) std::abort();
@@ -24,6 +20,7 @@ std::uint8_t ShardMap::owner_of(ByteView datagram, const Path& path) const {
         if (rest[0] == static_cast<std::uint8_t>(ContentType::kTls12Cid))
             return owner_of_cid(rest[kCidOffset]);
         if (rest.size() < kPlainHeaderBytes) break;
+        // The last two bytes of the header.
         const std::size_t length =
             std::size_t{rest[kPlainHeaderBytes - 2]} << 8 | rest[kPlainHeaderBytes - 1];
         rest = rest.subspan(std::min(rest.size(), kPlainHeaderBytes + length));

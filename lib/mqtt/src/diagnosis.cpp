@@ -19,10 +19,6 @@ constexpr std::string_view kReadTheirLog = "read the broker's log for its side";
 constexpr seconds kSoonAfterConnack{10};
 constexpr seconds kSoonAfterPublish{10};
 
-std::string seconds_of(std::chrono::microseconds time) {
-    return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
-}
-
 Diagnosis well(const ConnectionOptions& options, const Progress& progress, bool published) {
     std::string what = fmt::format("connected as {}", options.client_id);
     if (!progress.connack.empty()) what += " (" + progress.connack + ")";

@@ -9,11 +9,6 @@ namespace {
 
 using Kind = TraceStep::Kind;
 
-// RFC 5246 section 7.4: what a client's second flight may begin with in the clear.
-constexpr std::uint8_t kClientHello = 1;
-constexpr std::uint8_t kCertificate = 11;
-constexpr std::uint8_t kClientKeyExchange = 16;
-
 // to_words() begins with the time, "   0.104 s  ".
 std::string without_time(const std::string& words) {
     const std::size_t at = words.find(" s  ");
@@ -30,12 +25,12 @@ bool is_of_our_flight(const TraceStep& step) {
     if (step.direction != Direction::kToServer) return false;
     if (step.kind == Kind::kMessage) return true;
     if (step.content_type == kTypeApplicationData) return true;
-    return step.handshake_type == kCertificate || step.handshake_type == kClientKeyExchange;
+    return step.handshake_type == kTypeCertificate || step.handshake_type == kTypeClientKeyExchange;
 }
 
 void read_record(const TraceStep& step, Progress& progress) {
     if (step.direction == Direction::kFromServer) progress.tls_records_received = true;
-    if (step.direction == Direction::kToServer && step.handshake_type == kClientHello)
+    if (step.direction == Direction::kToServer && step.handshake_type == kTypeClientHello)
         progress.hello_sent = true;
 }
 

@@ -20,6 +20,12 @@ inline constexpr std::uint8_t kTypeChangeCipherSpec = 20;
 inline constexpr std::uint8_t kTypeAlert = 21;
 inline constexpr std::uint8_t kTypeHandshake = 22;
 inline constexpr std::uint8_t kTypeApplicationData = 23;
+// Of handshake messages (RFC 8446 section 4, RFC 5246 section 7.4).
+inline constexpr std::uint8_t kTypeClientHello = 1;
+inline constexpr std::uint8_t kTypeServerHello = 2;
+inline constexpr std::uint8_t kTypeCertificate = 11;
+inline constexpr std::uint8_t kTypeCertificateRequest = 13;
+inline constexpr std::uint8_t kTypeClientKeyExchange = 16;
 
 struct RecordSeen {
     std::uint8_t content_type = 0;

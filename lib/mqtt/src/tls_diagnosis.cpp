@@ -20,10 +20,6 @@ constexpr std::string_view kPathAdvice =
     "the "
     "MSS on the router; if the handshake then completes, correct the MTU of that link";
 
-std::string seconds_of(std::chrono::microseconds time) {
-    return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
-}
-
 // " (CN=…, issued by …)" of the broker's certificate.
 std::string in_brackets(const std::string& certificate) {
     return certificate.empty() ? "" : " (" + certificate + ")";
@@ -130,6 +126,10 @@ Diagnosis of_alert_written(const Progress& progress) {
 }
 
 }  // namespace
+
+std::string seconds_of(std::chrono::microseconds time) {
+    return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
+}
 
 bool lacks_alpn(const ConnectionOptions& options, const Progress& progress) {
     const auto endpoint = endpoint_of(options.url);

@@ -3,7 +3,9 @@
 // The part of a diagnosis that is about TLS. Inside the room only.
 #pragma once
 
+#include <chrono>
 #include <optional>
+#include <string>
 
 #include "narrowgate/mqtt/diagnosis.hpp"
 #include "progress.hpp"
@@ -21,5 +23,8 @@ Diagnosis closed_before_connack(const ConnectionOptions& options, const Connecti
 // Whether port and settings say that the broker waits for an application protocol (RFC 7301) in vain.
 bool lacks_alpn(const ConnectionOptions& options, const Progress& progress);
 Diagnosis alpn_missing(const ConnectionOptions& options, const Progress& progress);
+
+// "2.5 s", as diagnoses write times.
+std::string seconds_of(std::chrono::microseconds time);
 
 }  // namespace narrowgate::mqtt

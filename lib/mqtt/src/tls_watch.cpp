@@ -27,10 +27,6 @@ constexpr int kMaxCertificates = 6;
 constexpr int kMaxNames = 5;
 constexpr std::size_t kMaxTextBytes = 160;
 
-constexpr std::uint8_t kClientHello = 1;
-constexpr std::uint8_t kServerHello = 2;
-constexpr std::uint8_t kCertificate = 11;
-constexpr std::uint8_t kCertificateRequest = 13;
 // Of a Certificate message without any (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2).
 constexpr std::size_t kEmptyCertificateBytes = 8;
 
@@ -201,9 +197,9 @@ void handshake_done(const SSL* ssl, Watched& watched) {
 void note_message(const SSL* ssl, Watched& watched, bool written, ByteView message) {
     const std::uint8_t type = message.front();
     note_tls(ssl, watched);
-    if (!written && type == kCertificateRequest) watched.certificate_asked_for = true;
+    if (!written && type == kTypeCertificateRequest) watched.certificate_asked_for = true;
     // The two hellos are seen on the wire.
-    if (type != kClientHello && type != kServerHello) {
+    if (type != kTypeClientHello && type != kTypeServerHello) {
         TraceStep step;
         step.kind = TraceStep::Kind::kMessage;
         step.direction = written ? Direction::kToServer : Direction::kFromServer;
@@ -211,7 +207,7 @@ void note_message(const SSL* ssl, Watched& watched, bool written, ByteView messa
         step.size_bytes = message.size();
         watched.trace->add(std::move(step));
     }
-    if (written && type == kCertificate) {
+    if (written && type == kTypeCertificate) {
         const X509* own = SSL_get_certificate(ssl);
         const bool sent = message.size() > kEmptyCertificateBytes && own != nullptr;
         watched.trace->add(TraceStep::Kind::kOwnCertificate,

@@ -12,9 +12,9 @@ namespace {
 using Kind = CborItem::Kind;
 using Step = CborCounter::Step;
 
-class Walk {
+class CborWalk {
 public:
-    Walk(ByteView payload, const Limits& limits, WallTime received, RecordForm& form, std::string& out)
+    CborWalk(ByteView payload, const Limits& limits, WallTime received, RecordForm& form, std::string& out)
         : reader_(payload), limits_(limits), pack_(limits, received, form, out) {}
 
     std::optional<std::string> run() {
@@ -121,7 +121,7 @@ private:
 
 std::optional<std::string> resolve_senml_cbor(ByteView payload, const Limits& limits, WallTime received,
                                               RecordForm& form, std::string& out) {
-    return Walk(payload, limits, received, form, out).run();
+    return CborWalk(payload, limits, received, form, out).run();
 }
 
 }  // namespace narrowgate::payload

@@ -13,9 +13,9 @@ namespace {
 using nlohmann::json;
 
 // Depth 0 is outside the pack, 1 in it, 2 in a record; deeper is the value of a label that is not known.
-class Walk final : public json::json_sax_t {
+class JsonWalk final : public json::json_sax_t {
 public:
-    Walk(const Limits& limits, WallTime received, RecordForm& form, std::string& out)
+    JsonWalk(const Limits& limits, WallTime received, RecordForm& form, std::string& out)
         : limits_(limits), pack_(limits, received, form, out) {}
 
     bool null() override {
@@ -107,7 +107,7 @@ private:
 std::optional<std::string> resolve_senml_json(ByteView payload, const Limits& limits, WallTime received,
                                               RecordForm& form, std::string& out) {
     if (auto reason = refuse_json_bytes(payload)) return reason;
-    Walk walk(limits, received, form, out);
+    JsonWalk walk(limits, received, form, out);
     if (!json::sax_parse(payload.begin(), payload.end(), &walk) || !walk.finish()) return walk.reason();
     return std::nullopt;
 }

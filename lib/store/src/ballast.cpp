@@ -14,7 +14,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::size_t kBlockBytes = 65'536;
+constexpr std::size_t kBallastBlockBytes = 65'536;
 
 // Fills the file up to `bytes` with what a compressing file system cannot make smaller.
 bool fill(sqlite3_vfs* layer, const std::filesystem::path& file, std::uint64_t bytes) {
@@ -34,7 +34,7 @@ bool fill(sqlite3_vfs* layer, const std::filesystem::path& file, std::uint64_t b
     }
     sqlite3_int64 size = 0;
     bool good = handle->pMethods->xFileSize(handle, &size) == SQLITE_OK;
-    std::array<std::uint8_t, kBlockBytes> block{};
+    std::array<std::uint8_t, kBallastBlockBytes> block{};
     for (auto at = static_cast<std::uint64_t>(size); good && at < bytes;) {
         const auto count = std::min<std::uint64_t>(block.size(), bytes - at);
         sqlite3_randomness(static_cast<int>(count), block.data());

@@ -8,7 +8,7 @@
 namespace narrowgate::store {
 namespace {
 
-std::string select_where(std::string_view condition) {
+std::string select_credentials_where(std::string_view condition) {
     return fmt::format(
         "SELECT id, identity, device, fleet, sealed, not_before, not_after, credential.revoked, replaces"
         " FROM credential JOIN device ON device.name = credential.device"
@@ -46,9 +46,9 @@ CredentialTableReader::CredentialTableReader(const std::filesystem::path& file, 
       database_(file, file_layer, true),
       sealer_(sealer),
       bad_(std::move(bad)),
-      after_(database_, select_where("id > ?1 ORDER BY id LIMIT ?2")),
-      by_identity_(database_, select_where("identity = ?1")),
-      by_id_(database_, select_where("id = ?1")) {}
+      after_(database_, select_credentials_where("id > ?1 ORDER BY id LIMIT ?2")),
+      by_identity_(database_, select_credentials_where("identity = ?1")),
+      by_id_(database_, select_credentials_where("id = ?1")) {}
 
 Expected<bool> CredentialTableReader::next(std::size_t count, const Take& take) {
     try {

@@ -9,7 +9,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kPastFormat = 1;
 constexpr std::size_t kSliceDevices = 256;
 constexpr std::string_view kEveryDevice;  // no device has this name
 
@@ -21,7 +21,7 @@ void append(std::vector<DeviceEvent>& events, const DeviceEvent& event) {
 }  // namespace
 
 Bytes encode_events(std::span<const DeviceEvent> events) {
-    Bytes out{kFormat};
+    Bytes out{kPastFormat};
     std::int64_t before = 0;
     for (const auto& event : events) {
         const auto at = event.at.time_since_epoch().count();
@@ -35,7 +35,7 @@ Bytes encode_events(std::span<const DeviceEvent> events) {
 std::optional<std::vector<DeviceEvent>> decode_events(ByteView bytes, std::string_view device) {
     std::vector<DeviceEvent> events;
     ByteReader reader(bytes);
-    if (reader.u8() != kFormat) return std::nullopt;
+    if (reader.u8() != kPastFormat) return std::nullopt;
     std::int64_t at = 0;
     while (reader.ok() && reader.remaining() != 0) {
         at = add_wrapping(at, take_signed_varint(reader));

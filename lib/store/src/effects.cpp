@@ -9,16 +9,23 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 2;                // first byte of the list
-constexpr std::uint8_t kFormatWithoutTraffic = 1;  // of stores of version 2 and before
-constexpr std::size_t kIpv4Offset = 12;            // of the address in its IPv4-mapped form
+constexpr std::uint8_t kEffectsFormat = 2;                // first byte of the list
+constexpr std::uint8_t kEffectsFormatWithoutTraffic = 1;  // of stores of version 2 and before
+constexpr std::size_t kIpv4Offset = 12;                   // of the address in its IPv4-mapped form
 
-enum Kind : std::uint8_t { kOpen = 1, kClose = 2, kMark = 3, kReply = 4, kSessionsEnd = 5, kEvent = 6 };
+enum EffectKind : std::uint8_t {
+    kOpenEffect = 1,
+    kCloseEffect = 2,
+    kMarkEffect = 3,
+    kReplyEffect = 4,
+    kSessionsEndEffect = 5,
+    kEventEffect = 6
+};
 
 // Flags of an address, of an opened session, of a mark and of a reply.
 constexpr std::uint8_t kIsV4 = 1;
 constexpr std::uint8_t kHasScope = 2;
-constexpr std::uint8_t kConfirmed = 1;
+constexpr std::uint8_t kIsConfirmed = 1;
 constexpr std::uint8_t kSameLocal = 2;
 constexpr std::uint8_t kOtherSession = 1;
 
@@ -67,7 +74,7 @@ public:
 
     void operator()(const SealedSession& session) {
         const auto& row = session.row;
-        ByteWriter(out_).u8(kOpen).u64(row.id).u8(row.confirmed ? kConfirmed : 0);
+        ByteWriter(out_).u8(kOpenEffect).u64(row.id).u8(row.confirmed ? kIsConfirmed : 0);
         put_varint(out_, row.credential);
         put_prefixed(out_, row.cid);
         put_prefixed(out_, session.sealed);
@@ -82,15 +89,16 @@ public:
         before_.session = row.id;
     }
     void operator()(const SessionClose& close) {
-        ByteWriter(out_).u8(kClose).u64(close.session);
+        ByteWriter(out_).u8(kCloseEffect).u64(close.session);
         before_.session = close.session;
     }
     void operator()(const SessionMark& mark) {
         const bool same_local = before_.local == mark.path.local;
         ByteWriter(out_)
-            .u8(kMark)
+            .u8(kMarkEffect)
             .u64(mark.session)
-            .u8(static_cast<std::uint8_t>((mark.confirmed ? kConfirmed : 0) | (same_local ? kSameLocal : 0)));
+            .u8(static_cast<std::uint8_t>((mark.confirmed ? kIsConfirmed : 0) |
+                                          (same_local ? kSameLocal : 0)));
         put_varint(out_, mark.right_edge);
         put_varint(out_, ~mark.window);  // of an old session mostly all ones
         put_varint(out_, mark.lease_end);
@@ -104,7 +112,7 @@ public:
     }
     void operator()(const StoredReply& reply) {
         const bool other = reply.session != before_.session;
-        ByteWriter(out_).u8(kReply).u8(other ? kOtherSession : 0);
+        ByteWriter(out_).u8(kReplyEffect).u8(other ? kOtherSession : 0);
         if (other) ByteWriter(out_).u64(reply.session);
         ByteWriter(out_).u16(reply.message_id);
         // After the time before, but not itself a time that the next is measured from: it lies ahead.
@@ -113,11 +121,11 @@ public:
         before_.session = reply.session;
     }
     void operator()(const SessionsEnd& end) {
-        ByteWriter(out_).u8(kSessionsEnd);
+        ByteWriter(out_).u8(kSessionsEndEffect);
         put_varint(out_, end.credential);
     }
     void operator()(const DeviceEvent& event) {
-        ByteWriter(out_).u8(kEvent);
+        ByteWriter(out_).u8(kEventEffect);
         put_prefixed(out_, bytes_of(event.device));
         put_time(event.at);
         put_prefixed(out_, event.body);
@@ -145,7 +153,7 @@ public:
         SealedSession session;
         auto& row = session.row;
         row.id = reader_.u64();
-        row.confirmed = (reader_.u8() & kConfirmed) != 0;
+        row.confirmed = (reader_.u8() & kIsConfirmed) != 0;
         row.credential = take_varint(reader_);
         row.cid = copy(take_prefixed(reader_));
         session.sealed = copy(take_prefixed(reader_));
@@ -167,7 +175,7 @@ public:
         SessionMark mark;
         mark.session = reader_.u64();
         const auto flags = reader_.u8();
-        mark.confirmed = (flags & kConfirmed) != 0;
+        mark.confirmed = (flags & kIsConfirmed) != 0;
         mark.right_edge = take_varint(reader_);
         mark.window = ~take_varint(reader_);
         mark.lease_end = take_varint(reader_);
@@ -265,7 +273,7 @@ Bytes encode_effects(std::span<const Effect> effects) {
     Bytes out;
     if (effects.empty()) return out;
     out.reserve(1 + effects.size() * 48);
-    out.push_back(kFormat);
+    out.push_back(kEffectsFormat);
     EffectWriter writer(out);
     for (const auto& effect : effects)
         std::visit(writer, effect);
@@ -277,26 +285,26 @@ std::optional<std::vector<Effect>> decode_effects(ByteView bytes) {
     if (bytes.empty()) return effects;
     ByteReader reader(bytes);
     const auto format = reader.u8();
-    if (format != kFormat && format != kFormatWithoutTraffic) return std::nullopt;
-    EffectReader effect(reader, format == kFormat);
+    if (format != kEffectsFormat && format != kEffectsFormatWithoutTraffic) return std::nullopt;
+    EffectReader effect(reader, format == kEffectsFormat);
     while (reader.ok() && reader.remaining() != 0) {
         switch (reader.u8()) {
-            case kOpen:
+            case kOpenEffect:
                 effects.emplace_back(effect.open());
                 break;
-            case kClose:
+            case kCloseEffect:
                 effects.emplace_back(effect.close());
                 break;
-            case kMark:
+            case kMarkEffect:
                 effects.emplace_back(effect.mark());
                 break;
-            case kReply:
+            case kReplyEffect:
                 effects.emplace_back(effect.reply());
                 break;
-            case kSessionsEnd:
+            case kSessionsEndEffect:
                 effects.emplace_back(effect.sessions_end());
                 break;
-            case kEvent:
+            case kEventEffect:
                 effects.emplace_back(effect.event());
                 break;
             default:

@@ -9,14 +9,14 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;  // first byte of a block
+constexpr std::uint8_t kMarkBlockFormat = 1;  // first byte of a block
 // A row of this size still fits into a leaf page of 4 096 bytes, beside the page's and the row's own headers.
 constexpr std::size_t kMaxBlockBytes = 4'000;
 // Pieces of a block that has grown too large: two to a page, and room for what comes.
 constexpr std::size_t kSplitBytes = 2'600;
 constexpr std::size_t kEntryOverheadBytes = 8 + 1 + 4;
 
-constexpr std::uint8_t kConfirmed = 1;
+constexpr std::uint8_t kMarkConfirmed = 1;
 constexpr std::uint8_t kWindowComplement = 2;  // of an old session the window is mostly ones
 
 class BlockWriter {
@@ -41,7 +41,7 @@ public:
             if (blocks.empty() || blocks.back().body.size() >= target) {
                 blocks.push_back({starts_[i].id, {}});
                 blocks.back().body.reserve(kMaxBlockBytes);
-                blocks.back().body.push_back(kFormat);
+                blocks.back().body.push_back(kMarkBlockFormat);
             }
             blocks.back().body.insert(blocks.back().body.end(),
                                       entries_.begin() + static_cast<std::ptrdiff_t>(starts_[i].at),
@@ -64,8 +64,8 @@ private:
 
 void put_mark(Bytes& out, const SessionMark& mark) {
     const bool complement = std::popcount(mark.window) > 32;
-    out.push_back(
-        static_cast<std::uint8_t>((mark.confirmed ? kConfirmed : 0) | (complement ? kWindowComplement : 0)));
+    out.push_back(static_cast<std::uint8_t>((mark.confirmed ? kMarkConfirmed : 0) |
+                                            (complement ? kWindowComplement : 0)));
     put_varint(out, mark.right_edge);
     put_varint(out, complement ? ~mark.window : mark.window);
     put_varint(out, mark.lease_end);
@@ -78,7 +78,7 @@ void put_mark(Bytes& out, const SessionMark& mark) {
 bool take_mark(ByteView body, SessionMark& mark) {
     ByteReader reader(body);
     const auto flags = reader.u8();
-    mark.confirmed = (flags & kConfirmed) != 0;
+    mark.confirmed = (flags & kMarkConfirmed) != 0;
     mark.right_edge = take_varint(reader);
     mark.window = take_varint(reader);
     if ((flags & kWindowComplement) != 0) mark.window = ~mark.window;
@@ -91,7 +91,7 @@ bool take_mark(ByteView body, SessionMark& mark) {
 }
 
 MarkCursor::MarkCursor(ByteView block, const Sealer& sealer) : sealer_(&sealer), rest_(block) {
-    if (!rest_.empty() && rest_.front() == kFormat) rest_ = rest_.subspan(1);
+    if (!rest_.empty() && rest_.front() == kMarkBlockFormat) rest_ = rest_.subspan(1);
 }
 
 bool MarkCursor::next() {

@@ -8,7 +8,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kPageBodyFormat = 1;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ Bytes PageBody::finish() const {
     Bytes out;
     if (count_ == 0) return out;
     out.reserve(32 + names_.size() + rows_.size());
-    out.push_back(kFormat);
+    out.push_back(kPageBodyFormat);
     put_signed_varint(out, first_received_.time_since_epoch().count());
     put_varint(out, indices_.size());
     out.insert(out.end(), names_.begin(), names_.end());
@@ -47,7 +47,7 @@ std::optional<std::vector<StoredReading>> decode_readings(ByteView body, Reading
     std::vector<StoredReading> readings;
     if (body.empty()) return readings;
     ByteReader reader(body);
-    if (reader.u8() != kFormat) return std::nullopt;
+    if (reader.u8() != kPageBodyFormat) return std::nullopt;
     const WallTime base{std::chrono::microseconds(take_signed_varint(reader))};
     const auto name_count = take_varint(reader);
     if (name_count > reader.remaining()) return std::nullopt;

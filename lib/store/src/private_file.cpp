@@ -13,8 +13,6 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr mode_t kOwnerOnlyFile = 0600;
-
 std::unexpected<Error> cannot(const char* what, const std::filesystem::path& path, int number) {
     return failure(fmt::format("{}: cannot be {}: {}", path.string(), what, system_message(number)),
                    "name a file in a directory that you may write to, on a disk with room");

@@ -3,11 +3,15 @@
 // Files that appear whole or not at all, and that their owner alone can read.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 
 #include "narrowgate/base/error.hpp"
 
 namespace narrowgate::store {
+
+inline constexpr mode_t kOwnerOnlyFile = 0600;
 
 // A file in the making beside the one that it becomes. Unless it became that, it is removed at its end.
 class Draft {

@@ -9,13 +9,13 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kReplyListFormat = 1;
 constexpr std::uint64_t kRowsInBound = 64;
 
 }  // namespace
 
 void ReplyList::add(const StoredReply& reply) {
-    if (bytes_.empty()) bytes_.push_back(kFormat);
+    if (bytes_.empty()) bytes_.push_back(kReplyListFormat);
     ByteWriter(bytes_).u64(reply.session).u16(reply.message_id);
     put_signed_varint(bytes_, (reply.expires - previous_).count());
     put_prefixed(bytes_, reply.reply);
@@ -26,7 +26,7 @@ void ReplyList::add(const StoredReply& reply) {
 std::optional<std::vector<StoredReply>> decode_replies(ByteView bytes) {
     std::vector<StoredReply> replies;
     ByteReader reader(bytes);
-    if (reader.u8() != kFormat) return std::nullopt;
+    if (reader.u8() != kReplyListFormat) return std::nullopt;
     std::int64_t previous = 0;
     while (reader.ok() && reader.remaining() != 0) {
         StoredReply reply;

@@ -24,7 +24,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr std::size_t kBlockBytes = 65'536;
+constexpr std::size_t kCopyBlockBytes = 65'536;
 
 // The original may have gone on after the copy was made, and its readings' numbers with it: 2^40 is what it
 // can give in 34 years at a thousand a second. The random part keeps two restores of one copy apart.
@@ -39,7 +39,7 @@ std::unexpected<Error> no_copy(const char* why) {
 
 Expected<void> take_in(std::istream& copy, const std::filesystem::path& draft) {
     std::ofstream out(draft, std::ios::binary | std::ios::trunc);
-    std::array<char, kBlockBytes> block{};
+    std::array<char, kCopyBlockBytes> block{};
     while (out && (copy.read(block.data(), block.size()) || copy.gcount() > 0))
         out.write(block.data(), copy.gcount());
     out.close();

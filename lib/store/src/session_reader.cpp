@@ -12,7 +12,7 @@
 namespace narrowgate::store {
 namespace {
 
-std::string select_where(std::string_view condition) {
+std::string select_sessions_where(std::string_view condition) {
     return fmt::format("SELECT id, credential, cid, sealed, established FROM session WHERE {}", condition);
 }
 
@@ -36,10 +36,10 @@ SessionTableReader::SessionTableReader(const std::filesystem::path& file, const 
       database_(file, file_layer, true),
       sealer_(sealer),
       bad_(std::move(bad)),
-      after_(database_, select_where("id >= ?1 ORDER BY id LIMIT ?2")),
-      by_cid_(database_, select_where("cid = ?1 AND path IS NULL")),
-      by_path_(database_, select_where("path = ?1")),
-      of_(database_, select_where("credential = ?1 ORDER BY id")),
+      after_(database_, select_sessions_where("id >= ?1 ORDER BY id LIMIT ?2")),
+      by_cid_(database_, select_sessions_where("cid = ?1 AND path IS NULL")),
+      by_path_(database_, select_sessions_where("path = ?1")),
+      of_(database_, select_sessions_where("credential = ?1 ORDER BY id")),
       block_(database_, "SELECT first, body FROM mark_block WHERE first <= ?1 ORDER BY first DESC LIMIT 1"),
       next_block_(database_, "SELECT first FROM mark_block WHERE first > ?1 ORDER BY first LIMIT 1"),
       from_(std::numeric_limits<std::int64_t>::min()) {}

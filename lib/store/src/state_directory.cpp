@@ -12,11 +12,12 @@
 #include <system_error>
 #include <utility>
 
+#include "private_file.hpp"
+
 namespace narrowgate::store {
 namespace {
 
 constexpr mode_t kOwnerOnlyDirectory = 0700;
-constexpr mode_t kOwnerOnlyFile = 0600;
 
 std::string holder_of(int lock) {
     std::array<char, 32> text{};

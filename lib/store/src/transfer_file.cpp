@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint32_t kMagic = 0x4e475358;  // "NGSX"
 constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kFramePrefixBytes = 1 + 4;  // whether it is the last, and its length
-constexpr std::uint8_t kConfirmed = 1;
+constexpr std::uint8_t kSessionConfirmed = 1;
 
 Secret file_key(const Secret& transfer_key, const TransferHeader& header) {
     return crypto::hkdf_sha256(transfer_key.view(), header.salt, bytes_of("narrowgate sessions file"),
@@ -50,7 +50,7 @@ Bytes take_bytes(ByteReader& reader) {
 
 void put_session(Bytes& out, const MovedSession& session) {
     const auto& row = session.row;
-    ByteWriter(out).u64(row.id).u8(row.confirmed ? kConfirmed : 0);
+    ByteWriter(out).u64(row.id).u8(row.confirmed ? kSessionConfirmed : 0);
     put_prefixed(out, bytes_of(session.identity));
     put_prefixed(out, row.cid);
     put_prefixed(out, row.secret.view());
@@ -74,7 +74,7 @@ MovedSession take_session(ByteReader& reader) {
     MovedSession session;
     auto& row = session.row;
     row.id = reader.u64();
-    row.confirmed = (reader.u8() & kConfirmed) != 0;
+    row.confirmed = (reader.u8() & kSessionConfirmed) != 0;
     session.identity = text_of(take_prefixed(reader));
     row.cid = take_bytes(reader);
     row.secret = Secret(take_prefixed(reader));
@@ -96,7 +96,7 @@ MovedSession take_session(ByteReader& reader) {
     return session;
 }
 
-bool is_within_bounds(const MovedSession& session) {
+bool is_session_within_bounds(const MovedSession& session) {
     return session.row.cid.size() <= kMaxCidBytes && session.row.secret.size() <= kMaxSessionSecret &&
            std::ranges::all_of(session.replies,
                                [](const auto& reply) { return reply.reply.size() <= kMaxReplyBytes; });
@@ -199,7 +199,8 @@ Expected<std::optional<std::vector<MovedSession>>> FrameOpener::next() {
     ByteReader reader(plain->view());
     while (reader.ok() && reader.remaining() != 0)
         sessions.push_back(take_session(reader));
-    if (!reader.finished() || !std::ranges::all_of(sessions, is_within_bounds)) return damaged("is damaged");
+    if (!reader.finished() || !std::ranges::all_of(sessions, is_session_within_bounds))
+        return damaged("is damaged");
     return sessions;
 }
 

@@ -16,7 +16,7 @@ using Refused = BlockUploads::Refused;
 constexpr std::size_t kMaxPayload = 16 * 1024;
 constexpr std::size_t kRoomFor256 = 470;
 
-std::string body_of(std::size_t bytes) {
+std::string text_body_of(std::size_t bytes) {
     std::string body(bytes, '\0');
     for (std::size_t i = 0; i < bytes; ++i)
         body[i] = static_cast<char>('a' + i % 23);
@@ -68,7 +68,7 @@ protected:
 };
 
 TEST_F(BlockUploadsTest, PutsABodyTogether) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     EXPECT_EQ(std::get<Continue>(send(body, 0, 4)).block1, (BlockOption{0, true, 4}));
     EXPECT_EQ(std::get<Continue>(send(body, 1, 4)).block1, (BlockOption{1, true, 4}));
     const auto last = send(body, 2, 4);
@@ -86,7 +86,7 @@ TEST_F(BlockUploadsTest, TakesASingleBlockWithoutKeepingIt) {
 
 // RFC 7959 figure 8: the server answers 1024 by 256, and the client goes on from byte 1024 in blocks of 256.
 TEST_F(BlockUploadsTest, AsksForSmallerBlocksAndTakesEither) {
-    const auto body = body_of(2'500);
+    const auto body = text_body_of(2'500);
     EXPECT_EQ(std::get<Continue>(send(body, 0, 6)).block1, (BlockOption{0, true, 4}));
     for (std::uint32_t number = 4; number < 9; ++number) {
         EXPECT_EQ(std::get<Continue>(send(body, number, 4)).block1, (BlockOption{number, true, 4}));
@@ -100,7 +100,7 @@ TEST_F(BlockUploadsTest, AsksForSmallerBlocksAndTakesEither) {
 
 // A client that changes to larger blocks halfway begins inside of what is there.
 TEST_F(BlockUploadsTest, TakesABlockThatOverlapsWhatIsThere) {
-    const auto body = body_of(700);
+    const auto body = text_body_of(700);
     for (std::uint32_t number = 0; number < 5; ++number)
         send(body, number, 2);  // 320 bytes
     EXPECT_EQ(std::get<Continue>(send(body, 1, 4)).block1, (BlockOption{1, true, 4}));
@@ -108,7 +108,7 @@ TEST_F(BlockUploadsTest, TakesABlockThatOverlapsWhatIsThere) {
 }
 
 TEST_F(BlockUploadsTest, AnswersARepeatedBlockWithoutTakingItTwice) {
-    const auto body = body_of(700);
+    const auto body = text_body_of(700);
     send(body, 0, 4);
     send(body, 1, 4);
     EXPECT_TRUE(std::holds_alternative<Continue>(send(body, 1, 4)));
@@ -117,7 +117,7 @@ TEST_F(BlockUploadsTest, AnswersARepeatedBlockWithoutTakingItTwice) {
 
 // The commit that held the reading failed: the last block comes again and must find the rest still there.
 TEST_F(BlockUploadsTest, GivesTheBodyAgainUntilItIsReleased) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     for (std::uint32_t number = 0; number < 3; ++number)
         send(body, number, 4);
     EXPECT_EQ(body_in(send(body, 2, 4)), body);
@@ -131,7 +131,7 @@ TEST_F(BlockUploadsTest, GivesTheBodyAgainUntilItIsReleased) {
 
 // A lost block is a gap; the block that fills it is still welcome.
 TEST_F(BlockUploadsTest, AsksForAMissingBlockAndGoesOnWithIt) {
-    const auto body = body_of(700);
+    const auto body = text_body_of(700);
     send(body, 0, 4);
     EXPECT_EQ(code_in(send(body, 2, 4)), Code::kRequestEntityIncomplete);
     EXPECT_TRUE(std::holds_alternative<Continue>(send(body, 1, 4)));
@@ -139,14 +139,14 @@ TEST_F(BlockUploadsTest, AsksForAMissingBlockAndGoesOnWithIt) {
 }
 
 TEST_F(BlockUploadsTest, RefusesToBeginInTheMiddle) {
-    EXPECT_EQ(code_in(send(body_of(700), 1, 4)), Code::kRequestEntityIncomplete);
+    EXPECT_EQ(code_in(send(text_body_of(700), 1, 4)), Code::kRequestEntityIncomplete);
     EXPECT_EQ(uploads_.size(), 0U);
 }
 
 TEST_F(BlockUploadsTest, BeginsAnewWithEveryFirstBlock) {
     send(std::string(700, 'x'), 0, 4);
     send(std::string(700, 'x'), 1, 4);
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     send(body, 0, 4);
     send(body, 1, 4);
     EXPECT_EQ(body_in(send(body, 2, 4)), body);
@@ -154,21 +154,21 @@ TEST_F(BlockUploadsTest, BeginsAnewWithEveryFirstBlock) {
 }
 
 TEST_F(BlockUploadsTest, RefusesABlockThatDoesNotFillItsSize) {
-    EXPECT_EQ(code_in(send_payload({}, {0, true, 4}, body_of(255))), Code::kBadRequest);
-    EXPECT_EQ(code_in(send_payload({}, {0, true, 4}, body_of(257))), Code::kBadRequest);
-    EXPECT_EQ(code_in(send_payload({}, {0, false, 4}, body_of(257))), Code::kBadRequest);
+    EXPECT_EQ(code_in(send_payload({}, {0, true, 4}, text_body_of(255))), Code::kBadRequest);
+    EXPECT_EQ(code_in(send_payload({}, {0, true, 4}, text_body_of(257))), Code::kBadRequest);
+    EXPECT_EQ(code_in(send_payload({}, {0, false, 4}, text_body_of(257))), Code::kBadRequest);
     EXPECT_EQ(code_in(send_payload({}, {0, true, 4}, "")), Code::kBadRequest);
 }
 
 TEST_F(BlockUploadsTest, TakesAnEmptyLastBlock) {
-    const auto body = body_of(256);
+    const auto body = text_body_of(256);
     send_payload({}, {0, true, 4}, body);
     EXPECT_EQ(body_in(send_payload({}, {1, false, 4}, "")), body);
     EXPECT_EQ(body_in(send_payload({}, {1, false, 4}, "")), body);
 }
 
 TEST_F(BlockUploadsTest, RefusesAnEndThatContradictsWhatCameBefore) {
-    const auto body = body_of(900);
+    const auto body = text_body_of(900);
     for (std::uint32_t number = 0; number < 3; ++number)
         send(body, number, 4);
     EXPECT_EQ(code_in(send_payload({}, {1, false, 4}, "early")), Code::kRequestEntityIncomplete);
@@ -182,26 +182,26 @@ TEST_F(BlockUploadsTest, RefusesAnEndThatContradictsWhatCameBefore) {
 
 // RFC 7959 section 2.9.2: blocks of different formats are not one body.
 TEST_F(BlockUploadsTest, RefusesAChangeOfFormat) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     send(body, 0, 4);
     EXPECT_EQ(code_in(send(body, 1, 4, {.content_format = 60})), Code::kRequestEntityIncomplete);
     EXPECT_EQ(uploads_.size(), 0U);
 }
 
 TEST_F(BlockUploadsTest, SaysWhatIsTheLargestBody) {
-    const auto at_once = send(body_of(600), 0, 4, {.size1 = kMaxPayload + 1});
+    const auto at_once = send(text_body_of(600), 0, 4, {.size1 = kMaxPayload + 1});
     EXPECT_EQ(code_in(at_once), Code::kRequestEntityTooLarge);
     EXPECT_EQ(std::get<Refused>(at_once).size1, kMaxPayload);
     EXPECT_EQ(uploads_.size(), 0U);
 
-    const auto body = body_of(kMaxPayload + 1);
+    const auto body = text_body_of(kMaxPayload + 1);
     for (std::uint32_t number = 0; number < 16; ++number) {
         ASSERT_TRUE(std::holds_alternative<Continue>(send(body, number, 6)));
     }
     EXPECT_EQ(code_in(send(body, 16, 6)), Code::kRequestEntityTooLarge);
     EXPECT_EQ(uploads_.size(), 0U);
 
-    const auto fits = body_of(kMaxPayload);
+    const auto fits = text_body_of(kMaxPayload);
     for (std::uint32_t number = 0; number < 15; ++number)
         send(fits, number, 6);
     EXPECT_EQ(body_in(send(fits, 15, 6)), fits);
@@ -227,7 +227,7 @@ TEST_F(BlockUploadsTest, KeepsSessionsPathsAndTagsApart) {
 }
 
 TEST_F(BlockUploadsTest, ForgetsAnEndedSession) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     send(body, 0, 4, {.session = 1});
     send(body, 0, 4, {.session = 2});
     uploads_.forget(1);
@@ -238,7 +238,7 @@ TEST_F(BlockUploadsTest, ForgetsAnEndedSession) {
 }
 
 TEST_F(BlockUploadsTest, DropsAnUploadThatFellSilent) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     send(body, 0, 4);
     clock_.advance(seconds(246));
     send(body, 1, 4);
@@ -253,7 +253,7 @@ TEST_F(BlockUploadsTest, DropsAnUploadThatFellSilent) {
 
 // One node opens uploads without end: it pushes out its own.
 TEST_F(BlockUploadsTest, HoldsAFloodOfOneSessionToItsShare) {
-    const auto body = body_of(600);
+    const auto body = text_body_of(600);
     send(body, 0, 4, {.session = 2});
     for (int i = 0; i < 500; ++i) {
         send(body, 0, 4, {.session = 1, .tag = std::to_string(i)});
@@ -264,7 +264,7 @@ TEST_F(BlockUploadsTest, HoldsAFloodOfOneSessionToItsShare) {
 }
 
 TEST_F(BlockUploadsTest, HoldsAFloodOfAllSessionsToItsLimits) {
-    const auto body = body_of(10'000);
+    const auto body = text_body_of(10'000);
     for (SessionId session = 1; session <= 500; ++session) {
         for (std::uint32_t number = 0; number < 9; ++number) {
             ASSERT_TRUE(std::holds_alternative<Continue>(send(body, number, 6, {.session = session})));

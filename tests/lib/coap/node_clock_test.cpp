@@ -14,7 +14,7 @@ namespace {
 constexpr WallTime kNoon{milliseconds(1'772'366'400'123)};
 constexpr std::string_view kNoonInHex = "019ca9450a7b";
 
-NodeMessage telemetry() {
+NodeMessage plain_telemetry() {
     return NodeMessage{.type = MessageType::kConfirmable, .payload = "21.5"}.path("telemetry");
 }
 
@@ -32,18 +32,18 @@ std::optional<WallTime> time_in(const NodeMessage& message) {
 }
 
 TEST(NodeClockTest, ARequestSaysWhatTheNodesClockSays) {
-    EXPECT_EQ(time_in(telemetry()), std::nullopt);
-    EXPECT_EQ(time_in(telemetry().with(option::kTime, text_of_bytes(kNoonInHex))), kNoon);
-    EXPECT_EQ(time_in(telemetry().with(option::kTime, "")), WallTime{});
-    EXPECT_EQ(time_in(telemetry().with(option::kTime, std::string(1, '\0'))), WallTime{});
+    EXPECT_EQ(time_in(plain_telemetry()), std::nullopt);
+    EXPECT_EQ(time_in(plain_telemetry().with(option::kTime, text_of_bytes(kNoonInHex))), kNoon);
+    EXPECT_EQ(time_in(plain_telemetry().with(option::kTime, "")), WallTime{});
+    EXPECT_EQ(time_in(plain_telemetry().with(option::kTime, std::string(1, '\0'))), WallTime{});
 }
 
 TEST(NodeClockTest, WhatIsNoTimeOfOursIsFarFromIt) {
-    const auto last = time_in(telemetry().with(option::kTime, std::string(8, '\xff')));
+    const auto last = time_in(plain_telemetry().with(option::kTime, std::string(8, '\xff')));
     EXPECT_EQ(last, std::chrono::floor<milliseconds>(WallTime::max()));
     EXPECT_EQ(clock_correction(last, kNoon), kNoon);
     // Elective: of a wrong length it is not there (RFC 7252 section 5.4.3).
-    EXPECT_EQ(time_in(telemetry().with(option::kTime, std::string(9, '\0'))), std::nullopt);
+    EXPECT_EQ(time_in(plain_telemetry().with(option::kTime, std::string(9, '\0'))), std::nullopt);
 }
 
 TEST(NodeClockTest, AClockIsWrongFromFiveSecondsOnEitherWay) {

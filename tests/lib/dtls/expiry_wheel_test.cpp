@@ -9,7 +9,7 @@
 namespace narrowgate::dtls {
 namespace {
 
-constexpr SteadyTime kStart{std::chrono::hours(5)};
+constexpr SteadyTime kWheelStart{std::chrono::hours(5)};
 
 TEST(ExpiryWheel, IsNeverEarlyAndAtMostOneGranuleLate) {
     const seconds horizon(5120);  // a granule of 10 s
@@ -17,11 +17,11 @@ TEST(ExpiryWheel, IsNeverEarlyAndAtMostOneGranuleLate) {
     std::mt19937 random(1);
     std::map<std::uint32_t, SteadyTime> due;
     for (std::uint32_t slot = 0; slot < 1000; ++slot) {
-        due[slot] = kStart + seconds(random() % 5120);
-        wheel.schedule(slot, due[slot], kStart);
+        due[slot] = kWheelStart + seconds(random() % 5120);
+        wheel.schedule(slot, due[slot], kWheelStart);
     }
     for (std::uint32_t slot = 0; slot < 1000; slot += 3) {  // asked for again: they stay
-        wheel.schedule(slot, kStart + seconds(random() % 5120), kStart);
+        wheel.schedule(slot, kWheelStart + seconds(random() % 5120), kWheelStart);
     }
     while (const auto next = wheel.next_deadline()) {
         for (const auto slot : wheel.take_due(*next)) {
@@ -37,16 +37,16 @@ TEST(ExpiryWheel, IsNeverEarlyAndAtMostOneGranuleLate) {
 TEST(ExpiryWheel, SeesEverythingAfterALongPause) {
     ExpiryWheel wheel(seconds(100));
     for (std::uint32_t slot = 0; slot < 50; ++slot)
-        wheel.schedule(slot, kStart + seconds(2 * slot), kStart);
-    EXPECT_EQ(wheel.take_due(kStart + std::chrono::hours(1000)).size(), 50u);
+        wheel.schedule(slot, kWheelStart + seconds(2 * slot), kWheelStart);
+    EXPECT_EQ(wheel.take_due(kWheelStart + std::chrono::hours(1000)).size(), 50u);
     EXPECT_FALSE(wheel.next_deadline().has_value());
 }
 
 TEST(ExpiryWheel, WhatIsOverdueAlreadyComesWithTheNextTick) {
     ExpiryWheel wheel(seconds(100));
-    wheel.schedule(7, kStart - seconds(30), kStart);
+    wheel.schedule(7, kWheelStart - seconds(30), kWheelStart);
     ASSERT_TRUE(wheel.next_deadline().has_value());
-    EXPECT_EQ(wheel.take_due(kStart + seconds(1)).size(), 1u);
+    EXPECT_EQ(wheel.take_due(kWheelStart + seconds(1)).size(), 1u);
 }
 
 }  // namespace

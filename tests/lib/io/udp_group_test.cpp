@@ -12,14 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "lib/io/cid_steering.hpp"
 #include "narrowgate/base/clock.hpp"
 
 namespace narrowgate::io {
 namespace {
-
-// As records with a connection ID of six bytes are steered: RFC 9146 section 4.
-constexpr UdpSteering kSteering{
-    .marked = 25, .key_at = 11, .key_mask = 0x0f, .marked_bytes = 19, .other_bytes = 13};
 
 std::vector<UdpSocket> open_group(const char* address, std::size_t count) {
     auto group = open_udp_group({.listen = *Address::from_text(address)}, count, kSteering);

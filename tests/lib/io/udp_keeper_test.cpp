@@ -20,14 +20,11 @@
 #include <utility>
 #include <vector>
 
+#include "lib/io/cid_steering.hpp"
 #include "narrowgate/io/udp_group.hpp"
 
 namespace narrowgate::io {
 namespace {
-
-// As records with a connection ID of six bytes are steered: RFC 9146 section 4.
-constexpr UdpSteering kSteering{
-    .marked = 25, .key_at = 11, .key_mask = 0x0f, .marked_bytes = 19, .other_bytes = 13};
 
 class FakeManager {
 public:

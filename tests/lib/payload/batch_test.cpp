@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr WallTime kReceived{std::chrono::milliseconds{1'772'366'400'123}};
+constexpr WallTime kBatchReceived{std::chrono::milliseconds{1'772'366'400'123}};
 constexpr std::string_view kStore = "0f8c3b1e-3c1f-4d0a-9a55-7a1f6c1f0b11";
 
 struct Sent {
@@ -22,7 +22,7 @@ struct Sent {
     std::string device;
     std::optional<ContentFormat> format;
     std::string payload;
-    WallTime received = kReceived;
+    WallTime received = kBatchReceived;
     std::string fleet = "water-meters";
     std::string resource = "telemetry";
 
@@ -107,7 +107,7 @@ TEST(BatchTest, SaysWhatIsSharedOnce) {
                      R"([{"bn":"urn:dev:wm-0001:","n":"volume","u":"m3","v":17.25},
                          {"n":"volume","u":"m3","v":17.0,"t":-60}])"};
     Sent second{id_of(43), "wm-0002", kSenmlJson, R"([{"n":"urn:dev:wm-0002:volume","u":"m3","v":3}])"};
-    second.received = kReceived + std::chrono::milliseconds(1377);
+    second.received = kBatchReceived + std::chrono::milliseconds(1377);
     ASSERT_TRUE(batch.add(first.reading()));
     ASSERT_TRUE(batch.add(second.reading()));
     const std::size_t bytes = batch.bytes();
@@ -138,8 +138,8 @@ TEST(BatchTest, TakenApartItIsTheEnvelopes) {
         // Damaged, or checked by nobody: as base64, and nothing of it stays in the series.
         {id_of(10), "wm-9", kSenmlJson, R"([{"n":"strange","v":1},{"n":"b"}])"},
         {id_of(11), "", kSenmlJson, R"([{"n":"b","v":1e300}])"},
-        {"another-id", "wm-\"1\"", kSenmlJson, R"([{"n":"b","v":1}])", kReceived, "f2", "a/b"},
-        {id_of(0), "wm-9", kSenmlJson, R"([{"n":"b","v":1}])", kReceived - std::chrono::hours(5)},
+        {"another-id", "wm-\"1\"", kSenmlJson, R"([{"n":"b","v":1}])", kBatchReceived, "f2", "a/b"},
+        {id_of(0), "wm-9", kSenmlJson, R"([{"n":"b","v":1}])", kBatchReceived - std::chrono::hours(5)},
     };
     Batch batch("gw-1", 100'000);
     for (const Sent& each : sent)
@@ -166,7 +166,8 @@ TEST(BatchTest, WhatDoesNotFitLeavesNoTrace) {
     }
     EXPECT_GT(number, 5U);
     // Another source, another series: too large all the more.
-    const Sent other{id_of(99), "wm-2", kSenmlJson, R"([{"n":"other","u":"W","v":1}])", kReceived, "f2", "x"};
+    const Sent other{id_of(99),      "wm-2", kSenmlJson, R"([{"n":"other","u":"W","v":1}])",
+                     kBatchReceived, "f2",   "x"};
     EXPECT_FALSE(batch.add(other.reading()));
     EXPECT_EQ(batch.finish(), untried.finish());
 }

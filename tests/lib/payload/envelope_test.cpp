@@ -12,14 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr WallTime kReceived{std::chrono::milliseconds{1'772'366'400'123}};
+constexpr WallTime kEnvelopeReceived{std::chrono::milliseconds{1'772'366'400'123}};
 
 Reading reading_of(std::optional<ContentFormat> format, ByteView payload) {
     return {.id = "0f8c-42",
             .device = "wm-0001",
             .fleet = "water-meters",
             .resource = "telemetry",
-            .received = kReceived,
+            .received = kEnvelopeReceived,
             .content_format = format,
             .payload = payload};
 }

@@ -17,7 +17,7 @@ using tests::Cbor;
 using tests::hex;
 using tests::senml_cbor_of;
 
-constexpr WallTime kReceived{std::chrono::milliseconds{1'772'366'400'250}};  // 2026-03-01T12:00:00.250Z
+constexpr WallTime kPackReceived{std::chrono::milliseconds{1'772'366'400'250}};  // 2026-03-01T12:00:00.250Z
 
 // Resolved records as text, or the reason for which the pack was refused.
 std::string resolve(ContentFormat format, ByteView payload) {
@@ -26,7 +26,7 @@ std::string resolve(ContentFormat format, ByteView payload) {
                           .device = "d",
                           .fleet = "f",
                           .resource = "r",
-                          .received = kReceived,
+                          .received = kPackReceived,
                           .content_format = format,
                           .payload = payload};
     const auto envelope = render_envelope(reading);

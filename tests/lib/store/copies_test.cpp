@@ -22,7 +22,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr SessionId kSession = 11;
+constexpr SessionId kCopiedSession = 11;
 const Bytes kRestoredEvent{1, 2, 8};
 
 std::string content_of(const std::filesystem::path& file) {
@@ -39,12 +39,12 @@ protected:
         open();
         upstream("aws");
         Unit unit;
-        unit.open = session(kSession, add_device("wm-0001"));
+        unit.open = session(kCopiedSession, add_device("wm-0001"));
         ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
         for (std::uint64_t number = 1; number <= readings; ++number) {
             unit = reading_unit(payload_of(number));
-            unit.mark = mark(kSession, number + 1);
-            unit.reply = StoredReply{kSession, static_cast<std::uint16_t>(number),
+            unit.mark = mark(kCopiedSession, number + 1);
+            unit.reply = StoredReply{kCopiedSession, static_cast<std::uint16_t>(number),
                                      clock_.now().wall + std::chrono::hours(1), bytes_of_reply(number)};
             unit.events.push_back({"wm-0001", clock_.now().wall, {9, static_cast<std::uint8_t>(number)}});
             ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);

@@ -14,7 +14,7 @@
 namespace narrowgate::store {
 namespace {
 
-constexpr SessionId kSession = 1;
+constexpr SessionId kCrashedSession = 1;
 
 class CrashTest : public StoreTest {
 protected:
@@ -23,16 +23,18 @@ protected:
     // The unit whose mark, reading and reply all say `number`: any one of them alone is half a unit.
     Unit whole(std::uint64_t number) const {
         Unit unit = reading_unit(payload_of(number));
-        unit.mark = mark(kSession, number);
-        unit.reply = StoredReply{
-            kSession, static_cast<std::uint16_t>(number), clock_.now().wall + std::chrono::hours(1), {0x60}};
+        unit.mark = mark(kCrashedSession, number);
+        unit.reply = StoredReply{kCrashedSession,
+                                 static_cast<std::uint16_t>(number),
+                                 clock_.now().wall + std::chrono::hours(1),
+                                 {0x60}};
         return unit;
     }
     void prepare() {
         open();
         upstream("aws");
         Unit unit;
-        unit.open = session(kSession, add_device("wm-0001"));
+        unit.open = session(kCrashedSession, add_device("wm-0001"));
         unit.open->right_edge = 0;
         ASSERT_EQ(commit(std::move(unit)), Outcome::kCommitted);
     }
@@ -41,7 +43,7 @@ protected:
         const auto rows = sessions();
         EXPECT_EQ(rows.size(), 1U);
         if (rows.size() != 1) return 0;
-        const auto n = rows.at(kSession).right_edge;
+        const auto n = rows.at(kCrashedSession).right_edge;
         EXPECT_GE(n, durable);
         EXPECT_EQ(store_->head(), n + 1);
         const auto kept = replies();
@@ -163,7 +165,7 @@ TEST_F(CrashTest, KilledProcessesLoseNothingTheyWereTold) {
         ASSERT_TRUE(WIFSIGNALED(status));
 
         open();
-        const auto n = sessions().at(kSession).right_edge;
+        const auto n = sessions().at(kCrashedSession).right_edge;
         EXPECT_GE(n, told);
         const auto readings = waiting(0);
         ASSERT_EQ(readings.size(), n);

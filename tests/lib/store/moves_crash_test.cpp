@@ -11,10 +11,10 @@
 namespace narrowgate::store {
 namespace {
 
-using Unsynced = fakes::PowerCutDisk::Unsynced;
-
 class MovesCrashTest : public MovesFixture {
 protected:
+    using Unsynced = fakes::PowerCutDisk::Unsynced;
+
     MovesCrashTest() { options_.ballast_bytes = destination_.ballast_bytes = 4096; }
 
     void prepare_source() {

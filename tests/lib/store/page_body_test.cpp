@@ -6,15 +6,16 @@
 namespace narrowgate::store {
 namespace {
 
-const WallTime kNoon{std::chrono::seconds(1'772'366'400)};
+const WallTime kPageNoon{std::chrono::seconds(1'772'366'400)};
 
 NewReading reading(const std::string& device, std::optional<std::uint16_t> format, const std::string& payload,
                    std::chrono::microseconds later) {
     const auto bytes = bytes_of(payload);
-    return {device, "water-meters", "telemetry", format, Bytes(bytes.begin(), bytes.end()), kNoon + later, 3};
+    return {device, "water-meters", "telemetry", format, Bytes(bytes.begin(), bytes.end()), kPageNoon + later,
+            3};
 }
 
-Bytes sample() {
+Bytes sample_page() {
     PageBody body;
     body.add(reading("wm-1", 112, "abc", {}));
     body.add(reading("wm-2", std::nullopt, "", std::chrono::microseconds(-5)));
@@ -23,7 +24,7 @@ Bytes sample() {
 }
 
 TEST(PageBodyTest, GivesBackWhatWasPutIn) {
-    const auto readings = decode_readings(sample(), 41);
+    const auto readings = decode_readings(sample_page(), 41);
     ASSERT_TRUE(readings.has_value());
     ASSERT_EQ(readings->size(), 3U);
     EXPECT_EQ((*readings)[0].number, 41U);
@@ -33,7 +34,7 @@ TEST(PageBodyTest, GivesBackWhatWasPutIn) {
     EXPECT_EQ((*readings)[1].fleet, "water-meters");
     EXPECT_EQ((*readings)[1].resource, "telemetry");
     EXPECT_EQ((*readings)[1].content_format, std::nullopt);
-    EXPECT_EQ((*readings)[1].received, kNoon - std::chrono::microseconds(5));
+    EXPECT_EQ((*readings)[1].received, kPageNoon - std::chrono::microseconds(5));
     EXPECT_EQ((*readings)[2].number, 43U);
     EXPECT_EQ((*readings)[2].content_format, 65'535);
     EXPECT_EQ((*readings)[2].payload.size(), 300U);
@@ -57,7 +58,7 @@ TEST(PageBodyTest, HasTheDocumentedBytes) {
 }
 
 TEST(PageBodyTest, RefusesEveryTruncation) {
-    const auto whole = sample();
+    const auto whole = sample_page();
     for (std::size_t size = 1; size < whole.size(); ++size) {
         EXPECT_FALSE(decode_readings(ByteView(whole).first(size), 1).has_value()) << size;
     }
@@ -65,7 +66,7 @@ TEST(PageBodyTest, RefusesEveryTruncation) {
 
 // A damaged disk may hold anything: the decoder must neither crash nor allocate without bound.
 TEST(PageBodyTest, SurvivesEveryFlippedBit) {
-    auto bytes = sample();
+    auto bytes = sample_page();
     for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
         bytes[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
         const auto readings = decode_readings(bytes, 1);

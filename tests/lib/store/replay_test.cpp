@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-using Numbers = std::set<ReadingNumber>;
+using NumberSet = std::set<ReadingNumber>;
 
 class ReplayTest : public StoreTest {
 protected:
@@ -168,7 +168,7 @@ TEST_F(ReplayTest, WhatWasReadAndNotAnsweredIsReadAgain) {
     sent(replay, {2, 3});
     reopen();
     const auto again = due(replay);
-    EXPECT_EQ(Numbers(again.begin(), again.end()), (Numbers{1, 4, 5, 6, 7, 8, 9, 10}));
+    EXPECT_EQ(NumberSet(again.begin(), again.end()), (NumberSet{1, 4, 5, 6, 7, 8, 9, 10}));
 }
 
 TEST_F(ReplayTest, OneAtATimeOfAnUpstream) {

@@ -8,22 +8,22 @@
 namespace narrowgate::store {
 namespace {
 
-const WallTime kNoon{std::chrono::seconds(1'772'366'400)};
+const WallTime kRepliesNoon{std::chrono::seconds(1'772'366'400)};
 
 TEST(ReplyListTest, GivesBackWhatWasPutIn) {
     ReplyList list;
-    list.add({1, 2, kNoon, {0x60, 0x44}});
-    list.add({3, 0xffff, kNoon + seconds(1), {}});
-    list.add({4, 5, kNoon - seconds(1), {0x61}});
-    EXPECT_EQ(list.expires(), kNoon + seconds(1));
+    list.add({1, 2, kRepliesNoon, {0x60, 0x44}});
+    list.add({3, 0xffff, kRepliesNoon + seconds(1), {}});
+    list.add({4, 5, kRepliesNoon - seconds(1), {0x61}});
+    EXPECT_EQ(list.expires(), kRepliesNoon + seconds(1));
     const auto replies = decode_replies(list.bytes());
     ASSERT_TRUE(replies.has_value());
     ASSERT_EQ(replies->size(), 3U);
     EXPECT_EQ((*replies)[0].session, 1U);
     EXPECT_EQ((*replies)[0].reply, (Bytes{0x60, 0x44}));
     EXPECT_EQ((*replies)[1].message_id, 0xffff);
-    EXPECT_EQ((*replies)[1].expires, kNoon + seconds(1));
-    EXPECT_EQ((*replies)[2].expires, kNoon - seconds(1));
+    EXPECT_EQ((*replies)[1].expires, kRepliesNoon + seconds(1));
+    EXPECT_EQ((*replies)[2].expires, kRepliesNoon - seconds(1));
 }
 
 // The form of docs/store.md, byte by byte: a change here is a new format version.

@@ -38,6 +38,10 @@ std::optional<Bytes> from_base64url(std::string_view text);
 
 // Whether `bytes` are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates).
 bool is_utf8(ByteView bytes);
+// Of ASCII.
+inline bool is_control(unsigned char c) {
+    return c < 0x20 || c == 0x7f;
+}
 
 // Reads from the front of a view. A read that would pass the end returns nothing (or false), moves
 // nothing, and leaves the reader failed: a chain of reads needs one check at its end.

@@ -17,6 +17,7 @@ class SipHash {
 public:
     // `key` is kSipHashKeyBytes long: aborts otherwise.
     explicit SipHash(ByteView key);
+    static SipHash with_random_key();
 
     std::uint64_t operator()(ByteView message) const;
 
