@@ -81,8 +81,9 @@ bool falls_behind(const GatewayStatus& status, const UpstreamState& upstream) {
 
 std::string commits_in_words(const StoreState& store) {
     if (store.commits == 0) return "no commit yet";
-    return fmt::format("last commit {}, longest {}", to_words(store.last_commit),
-                       to_words(store.longest_commit));
+    return fmt::format("last commit {}, its fsync {}; longest {} and {}", to_words(store.last_commit),
+                       to_words(store.last_fsync), to_words(store.longest_commit),
+                       to_words(store.longest_fsync));
 }
 
 std::string rate_in_words(double readings_per_minute) {

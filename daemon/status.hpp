@@ -15,6 +15,7 @@
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
 #include "narrowgate/base/histogram.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/mqtt/reason_code.hpp"
 #include "narrowgate/store/status.hpp"
 
@@ -78,6 +79,8 @@ struct StoreState {
     std::uint64_t commits = 0;
     std::chrono::microseconds last_commit{0};     // with its fsync
     std::chrono::microseconds longest_commit{0};  // since start
+    std::chrono::microseconds last_fsync{0};      // what the disk took of a commit
+    std::chrono::microseconds longest_fsync{0};   // since start, and not always of the longest commit
 };
 
 // Since start.
@@ -121,7 +124,9 @@ struct Measures {
     std::map<std::uint8_t, std::uint64_t> answers;  // by CoAP code
     Histogram answer_times{kDurationBounds};  // microseconds from a record's arrival to its answer, durable
     Histogram commit_times{kDurationBounds};  // microseconds
+    Histogram fsync_times{kDurationBounds};   // microseconds: what of a commit the disk took
     Histogram commit_sizes{store::kCommitSizeBounds};  // units
+    std::map<std::string, PoolLoad> pools;             // by name; of all shards together
     std::uint64_t flights_retransmitted = 0;
     std::uint64_t address_moves = 0;  // sessions that came on with another address: NAT rebindings, mostly
     std::map<std::string, std::uint64_t> sessions_ended;  // by reason

@@ -43,6 +43,8 @@ void add(Measures& measures, const ShardSnapshot& shard) {
     measures.datagrams_received += shard.udp.received;
     measures.datagrams_sent += shard.udp.sent;
     measures.kernel_drops += shard.kernel_drops;
+    for (const auto& [name, load] : shard.pools)
+        measures.pools[std::string(name)] += load;
 }
 
 void add(GatewayStatus& status, const ShardSnapshot& shard) {
@@ -102,7 +104,9 @@ StoreState state_of(const store::Status& store) {
             .retained_since = store.retained_since,
             .commits = store.commits,
             .last_commit = store.last_commit_time,
-            .longest_commit = store.longest_commit_time};
+            .longest_commit = store.longest_commit_time,
+            .last_fsync = store.last_fsync_time,
+            .longest_fsync = store.longest_fsync_time};
 }
 
 }  // namespace
@@ -152,6 +156,9 @@ GatewayStatus StatusCollector::collect() {
     status.devices = store.devices;
     status.store = state_of(store);
     status.measures.commit_times = store.commit_times;
+    status.measures.fsync_times = store.fsync_times;
+    status.measures.pools["store_queue"] = store.queue;
+    status.measures.pools["store_queue_bytes"] = store.queue_bytes;
     status.measures.commit_sizes = store.commit_sizes;
     status.measures.queue_refusals = store.queue_refusals;
     status.measures.readings_dropped = store.readings_dropped;

@@ -171,6 +171,8 @@ constexpr auto kStoreFields = [](auto& visitor, auto& value) {
     visitor.field("commits", value.commits);
     visitor.field("last_commit_us", value.last_commit);
     visitor.field("longest_commit_us", value.longest_commit);
+    visitor.field("last_fsync_us", value.last_fsync);
+    visitor.field("longest_fsync_us", value.longest_fsync);
 };
 
 constexpr auto kUplinkFields = [](auto& visitor, auto& value) {

@@ -167,7 +167,14 @@ HttpAnswer Api::reload() {
 }
 
 HttpAnswer Api::metrics() {
-    const auto status = call_in_loop<GatewayStatus>(parts_.loop, parts_.status, kLoopPatience);
+    const auto measure = [this] {
+        GatewayStatus status = parts_.status();
+        const ops::HttpLoad load = server_->load();
+        status.measures.pools["http_requests"] = load.requests;
+        status.measures.pools["http_streams"] = load.streams;
+        return status;
+    };
+    const auto status = call_in_loop<GatewayStatus>(parts_.loop, measure, kLoopPatience);
     if (!status) return busy();
     return text(ops::kMetricsContentType, metrics_of(*status, process_figures()));
 }

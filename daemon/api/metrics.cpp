@@ -103,6 +103,8 @@ void add_store(MetricsPage& page, const GatewayStatus& status) {
     const Measures& measures = status.measures;
     histogram(page, "narrowgate_store_commit_seconds", "A commit with its fsync.", measures.commit_times,
               kMicrosecondsASecond);
+    histogram(page, "narrowgate_store_fsync_seconds", "What the disk takes to make a commit durable.",
+              measures.fsync_times, kMicrosecondsASecond);
     histogram(page, "narrowgate_store_commit_units", "Units made durable by one commit.",
               measures.commit_sizes, 1);
     gauge(page, "narrowgate_store_waiting_readings", "Readings that wait for at least one upstream.",
@@ -124,6 +126,16 @@ void add_store(MetricsPage& page, const GatewayStatus& status) {
             measures.queue_refusals);
     counter(page, "narrowgate_readings_dropped_total", "Readings dropped undelivered, as drop_oldest says.",
             measures.readings_dropped);
+}
+
+void add_pools(MetricsPage& page, const GatewayStatus& status) {
+    page.family("narrowgate_pool_used", "What bounded pools hold; full ones refuse or drop.",
+                MetricKind::kGauge);
+    for (const auto& [name, load] : status.measures.pools)
+        page.sample(number(load.used), {{"pool", name}});
+    page.family("narrowgate_pool_capacity", "What they can hold.", MetricKind::kGauge);
+    for (const auto& [name, load] : status.measures.pools)
+        page.sample(number(load.capacity), {{"pool", name}});
 }
 
 void add_fleets(MetricsPage& page, const GatewayStatus& status) {
@@ -251,6 +263,7 @@ std::string metrics_of(const GatewayStatus& status, const ProcessFigures& proces
     add_nodes(page, status);
     add_requests(page, status);
     add_store(page, status);
+    add_pools(page, status);
     add_upstreams(page, status);
     add_fleets(page, status);
     gauge(page, "process_start_time_seconds", "When the gateway started.", seconds_of(status.started));

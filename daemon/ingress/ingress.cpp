@@ -305,6 +305,17 @@ void Ingress::on_session_ended(dtls::SessionId session, dtls::CredentialId crede
     (void)submit(std::move(unit), Closing{});
 }
 
+std::map<std::string_view, PoolLoad> Ingress::pools() const {
+    const coap::BlockUploads& uploads = resources_.uploads();
+    const coap::Exchanges& exchanges = messages_.exchanges();
+    return {{"handshakes", endpoint_.handshake_load()},
+            {"commits", {pending_.size(), overloaded_at_}},
+            {"block_transfers", uploads.load()},
+            {"block_transfer_bytes", uploads.byte_load()},
+            {"exchanges", exchanges.load()},
+            {"exchange_reply_bytes", exchanges.reply_byte_load()}};
+}
+
 bool Ingress::admits_handshake(const Path& path, Now now) {
     const std::size_t waiting = std::clamp(pending_.size(), kKeepsUp, kBehind) - kKeepsUp;
     admission_.set_load(behind_ ? 1.0 : static_cast<double>(waiting) / (kBehind - kKeepsUp));

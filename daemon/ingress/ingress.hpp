@@ -7,9 +7,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -24,6 +26,7 @@
 #include "narrowgate/base/crypto.hpp"
 #include "narrowgate/base/histogram.hpp"
 #include "narrowgate/base/log.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 #include "narrowgate/dtls/endpoint.hpp"
 #include "narrowgate/store/unit.hpp"
@@ -108,6 +111,8 @@ public:
 
     // Commits that have not been answered yet.
     std::size_t pending() const { return pending_.size(); }
+    // How full what it holds for nodes is, by the name that metrics give it.
+    std::map<std::string_view, PoolLoad> pools() const;
     // Sources whose handshakes are admitted at a lower rate, because they fail.
     std::size_t penalised(Now now) const { return admission_.penalised(now); }
     const IngressCounters& counters() const { return counters_; }

@@ -51,6 +51,7 @@ public:
     void not_committed(dtls::SessionId session) { limiter_.give_back(session); }
     void forget(dtls::SessionId session);
     void expire(Now now);
+    const coap::BlockUploads& uploads() const { return uploads_; }
     // Sessions that sent lately.
     std::size_t limited() const { return limiter_.size(); }
 

@@ -6,8 +6,10 @@
 
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct ShardSnapshot {
     std::uint64_t duplicates = 0;          // CoAP retransmissions that were recognised
     std::uint64_t handed_over = 0;         // datagrams that came here and belong to another shard
     std::uint64_t hand_overs_dropped = 0;  // … which could take no more
+    std::map<std::string_view, PoolLoad> pools;
 };
 
 class ShardLoop;

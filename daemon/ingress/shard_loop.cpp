@@ -181,6 +181,7 @@ ShardSnapshot ShardLoop::snapshot() const {
                      ingress_.messages().count(coap::MessageFate::kDuplicateInProgress);
     now.handed_over = handed_over_;
     now.hand_overs_dropped = hand_overs_dropped_;
+    now.pools = ingress_.pools();
     return now;
 }
 

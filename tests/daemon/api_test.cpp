@@ -204,6 +204,21 @@ TEST_F(ApiTest, MetricsArePrometheus) {
               std::string::npos);
 }
 
+// The request that asks is one of those that are being answered.
+TEST_F(ApiTest, MetricsSayHowFullTheApiIs) {
+    ASSERT_TRUE(client().stream("/v1/events", [&](std::string_view) {
+        const auto response = client().get("/metrics");
+        EXPECT_TRUE(response);
+        if (!response) return false;
+        for (const char* line : {"narrowgate_pool_used{pool=\"http_requests\"} 2",
+                                 "narrowgate_pool_capacity{pool=\"http_requests\"} 4",
+                                 "narrowgate_pool_used{pool=\"http_streams\"} 1",
+                                 "narrowgate_pool_capacity{pool=\"http_streams\"} 2"})
+            EXPECT_NE(response->body.find("\n" + std::string(line) + "\n"), std::string::npos) << line;
+        return false;
+    }));
+}
+
 TEST_F(ApiTest, TheHistoryBeginsWithTheStart) {
     const json history = get("/v1/history");
     EXPECT_EQ(history["hour"]["step"], 10);

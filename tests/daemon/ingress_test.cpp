@@ -52,6 +52,25 @@ TEST_F(IngressTest, AcknowledgesNoReadingBeforeItsCommit) {
     EXPECT_EQ(world_.journal.readings[0].device, "wm-0001");
 }
 
+TEST_F(IngressTest, SaysHowFullItIs) {
+    World::Node& node = connected_node("wm-0001");
+    const auto used = [this](const char* pool) { return world_.ingress().pools().at(pool).used; };
+    EXPECT_EQ(used("handshakes"), 0u);
+    EXPECT_EQ(world_.ingress().pools().at("handshakes").capacity, dtls::Options().max_handshakes);
+    EXPECT_EQ(world_.ingress().pools().at("commits"),
+              (PoolLoad{.used = 0, .capacity = AdmissionLimits().overloaded_at}));
+    node.client.measure(world_.clock.now());
+    world_.run(milliseconds(500), false);
+    EXPECT_EQ(used("commits"), 1u);
+    EXPECT_EQ(used("exchanges"), 1u);
+    EXPECT_EQ(used("exchange_reply_bytes"), 0u) << "nothing is answered yet";
+    world_.run(milliseconds(100));
+    EXPECT_EQ(used("commits"), 0u);
+    EXPECT_EQ(used("exchanges"), 1u) << "a repeat may still come";
+    EXPECT_GT(used("exchange_reply_bytes"), 0u);
+    EXPECT_EQ(used("block_transfers"), 0u);
+}
+
 // The commit takes longer than the node's patience: its retransmissions are swallowed, one reply comes.
 TEST_F(IngressTest, ASlowCommitStoresAReadingOnce) {
     World::Node& node = connected_node("wm-0001");

@@ -22,6 +22,10 @@ GatewayStatus full_status() {
     status.measures.answer_times.add(700);
     status.measures.answer_times.add(2'000'000);
     status.measures.sessions_ended["close_notify"] = 1;
+    status.measures.commit_times.add(9'000);
+    status.measures.fsync_times.add(7'000);
+    status.measures.pools["handshakes"] = {.used = 900, .capacity = 1'024};
+    status.measures.pools["http_streams"] = {.used = 1, .capacity = 4};
     UpstreamState upstream;
     upstream.name = "aws";
     upstream.oldest = WallTime(seconds(999'970));
@@ -70,6 +74,21 @@ TEST(MetricsTest, DurationsAreInSeconds) {
     EXPECT_TRUE(has("narrowgate_answer_seconds_bucket{le=\"5\"} 2"));
     EXPECT_TRUE(has("narrowgate_answer_seconds_bucket{le=\"+Inf\"} 2"));
     EXPECT_TRUE(has("narrowgate_answer_seconds_sum 2.0007"));
+}
+
+TEST(MetricsTest, TheDisksPartOfACommitStandsBesideTheCommit) {
+    EXPECT_TRUE(has("narrowgate_store_commit_seconds_sum 0.009"));
+    EXPECT_TRUE(has("narrowgate_store_fsync_seconds_sum 0.007"));
+    EXPECT_TRUE(has("narrowgate_store_fsync_seconds_bucket{le=\"0.005\"} 0"));
+    EXPECT_TRUE(has("narrowgate_store_fsync_seconds_bucket{le=\"0.01\"} 1"));
+    EXPECT_TRUE(has("narrowgate_store_fsync_seconds_count 1"));
+}
+
+TEST(MetricsTest, APoolHasWhatItHoldsAndWhatItCanHold) {
+    EXPECT_TRUE(has("narrowgate_pool_used{pool=\"handshakes\"} 900"));
+    EXPECT_TRUE(has("narrowgate_pool_capacity{pool=\"handshakes\"} 1024"));
+    EXPECT_TRUE(has("narrowgate_pool_used{pool=\"http_streams\"} 1"));
+    EXPECT_TRUE(has("narrowgate_pool_capacity{pool=\"http_streams\"} 4"));
 }
 
 std::set<std::string> names_in(const std::string& text, const std::regex& pattern) {

@@ -26,6 +26,9 @@ GatewayStatus well() {
     status.store.max_bytes = std::uint64_t{1} << 30;
     status.store.commits = 7;
     status.store.last_commit = std::chrono::microseconds(1500);
+    status.store.last_fsync = std::chrono::microseconds(1200);
+    status.store.longest_commit = std::chrono::milliseconds(20);
+    status.store.longest_fsync = std::chrono::milliseconds(18);
     UpstreamState aws;
     aws.name = "aws";
     aws.connected = true;
@@ -40,8 +43,9 @@ TEST(StatusTest, AGatewayInOrderIsWell) {
     EXPECT_TRUE(health_of(well()).well);
     const std::string text = to_text(well());
     EXPECT_THAT(text, ::testing::StartsWith("All is well.\n"));
-    for (const char* part : {"gw-1", "up 2 h", "[::]:5684", "20 devices, 19 sessions", "12.5 a minute",
-                             "1234", "1.0 GiB", "pelion"}) {
+    for (const char* part :
+         {"gw-1", "up 2 h", "[::]:5684", "20 devices, 19 sessions", "12.5 a minute", "1234", "1.0 GiB",
+          "last commit 1.5 ms, its fsync 1.2 ms; longest 20 ms and 18 ms", "pelion"}) {
         EXPECT_THAT(text, HasSubstr(part));
     }
 }
@@ -241,6 +245,8 @@ TEST(StatusTest, ProgramsGetEverythingBackAsItWas) {
     EXPECT_EQ(to_text(*read), to_text(status));
     EXPECT_EQ(read->uplink.fates.at("bad_mac"), 3U);
     EXPECT_EQ(read->store.last_commit, std::chrono::microseconds(1500));
+    EXPECT_EQ(read->store.last_fsync, std::chrono::microseconds(1200));
+    EXPECT_EQ(read->store.longest_fsync, std::chrono::milliseconds(18));
 }
 
 TEST(StatusTest, WhatIsNoStatusIsRefusedAndWhatIsMissingIsLeftOut) {

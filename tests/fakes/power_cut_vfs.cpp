@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "file_layer.hpp"
+
 namespace narrowgate::fakes {
 
 // What SQLite holds for an open file; the real layer's own part follows it in memory.
@@ -16,13 +18,9 @@ struct PowerCutFile {
     PowerCutDisk* disk;
     const char* path;  // lives as long as the file is open
 
-    sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
+    sqlite3_file* below() { return reinterpret_cast<sqlite3_file*>(this + 1); }
     static PowerCutFile& of(sqlite3_file* file) { return *reinterpret_cast<PowerCutFile*>(file); }
 
-    static int close(sqlite3_file* file) { return of(file).real()->pMethods->xClose(of(file).real()); }
-    static int read(sqlite3_file* file, void* out, int count, sqlite3_int64 at) {
-        return of(file).real()->pMethods->xRead(of(file).real(), out, count, at);
-    }
     static int write(sqlite3_file* file, const void* in, int count, sqlite3_int64 at) {
         auto& self = of(file);
         {
@@ -34,7 +32,7 @@ struct PowerCutFile {
             const auto* bytes = static_cast<const std::uint8_t*>(in);
             self.disk->state_of(self.path).unsynced.push_back({begin, Bytes(bytes, bytes + count), false});
         }
-        return self.real()->pMethods->xWrite(self.real(), in, count, at);
+        return self.below()->pMethods->xWrite(self.below(), in, count, at);
     }
     static int truncate(sqlite3_file* file, sqlite3_int64 size) {
         auto& self = of(file);
@@ -45,7 +43,7 @@ struct PowerCutFile {
             state.size = static_cast<std::uint64_t>(size);
             state.unsynced.push_back({state.size, {}, true});
         }
-        return self.real()->pMethods->xTruncate(self.real(), size);
+        return self.below()->pMethods->xTruncate(self.below(), size);
     }
     // The real disk is not waited for: what counts as synced is what this object says.
     static int sync(sqlite3_file* file, int) {
@@ -58,59 +56,31 @@ struct PowerCutFile {
         state.unsynced.clear();
         return SQLITE_OK;
     }
-    static int file_size(sqlite3_file* file, sqlite3_int64* size) {
-        return of(file).real()->pMethods->xFileSize(of(file).real(), size);
-    }
-    static int lock(sqlite3_file* file, int level) {
-        return of(file).real()->pMethods->xLock(of(file).real(), level);
-    }
-    static int unlock(sqlite3_file* file, int level) {
-        return of(file).real()->pMethods->xUnlock(of(file).real(), level);
-    }
-    static int check_lock(sqlite3_file* file, int* out) {
-        return of(file).real()->pMethods->xCheckReservedLock(of(file).real(), out);
-    }
-    static int control(sqlite3_file* file, int op, void* argument) {
-        return of(file).real()->pMethods->xFileControl(of(file).real(), op, argument);
-    }
     static int sector_size(sqlite3_file*) { return 512; }
     // A bare disk: no atomic writes, no ordering, power loss may tear neighbours.
     static int characteristics(sqlite3_file*) { return 0; }
-    static int shm_map(sqlite3_file* file, int page, int size, int extend, void volatile** out) {
-        return of(file).real()->pMethods->xShmMap(of(file).real(), page, size, extend, out);
-    }
-    static int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
-        return of(file).real()->pMethods->xShmLock(of(file).real(), offset, count, flags);
-    }
-    static void shm_barrier(sqlite3_file* file) { of(file).real()->pMethods->xShmBarrier(of(file).real()); }
-    static int shm_unmap(sqlite3_file* file, int remove) {
-        return of(file).real()->pMethods->xShmUnmap(of(file).real(), remove);
+
+    static constexpr sqlite3_io_methods methods() {
+        using Methods = sqlite3_io_methods;
+        Methods methods = store::passed_to_file<PowerCutFile>();
+        methods.xWrite = write;
+        methods.xTruncate = truncate;
+        methods.xSync = sync;
+        methods.xSectorSize = sector_size;
+        methods.xDeviceCharacteristics = characteristics;
+        // A database in WAL mode needs the second version.
+        methods.iVersion = 2;
+        methods.xShmMap = store::PassedToFile<PowerCutFile, &Methods::xShmMap>::call;
+        methods.xShmLock = store::PassedToFile<PowerCutFile, &Methods::xShmLock>::call;
+        methods.xShmBarrier = store::PassedToFile<PowerCutFile, &Methods::xShmBarrier>::call;
+        methods.xShmUnmap = store::PassedToFile<PowerCutFile, &Methods::xShmUnmap>::call;
+        return methods;
     }
 };
 
 namespace {
 
-constexpr sqlite3_io_methods kMethods{
-    .iVersion = 2,
-    .xClose = PowerCutFile::close,
-    .xRead = PowerCutFile::read,
-    .xWrite = PowerCutFile::write,
-    .xTruncate = PowerCutFile::truncate,
-    .xSync = PowerCutFile::sync,
-    .xFileSize = PowerCutFile::file_size,
-    .xLock = PowerCutFile::lock,
-    .xUnlock = PowerCutFile::unlock,
-    .xCheckReservedLock = PowerCutFile::check_lock,
-    .xFileControl = PowerCutFile::control,
-    .xSectorSize = PowerCutFile::sector_size,
-    .xDeviceCharacteristics = PowerCutFile::characteristics,
-    .xShmMap = PowerCutFile::shm_map,
-    .xShmLock = PowerCutFile::shm_lock,
-    .xShmBarrier = PowerCutFile::shm_barrier,
-    .xShmUnmap = PowerCutFile::shm_unmap,
-    .xFetch = nullptr,
-    .xUnfetch = nullptr,
-};
+constexpr sqlite3_io_methods kPowerCutMethods = PowerCutFile::methods();
 
 Bytes content_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -224,9 +194,9 @@ int PowerCutDisk::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, i
     self.base.pMethods = nullptr;
     self.disk = &disk;
     self.path = path;
-    const int code = disk.real_->xOpen(disk.real_, path, self.real(), flags, granted);
+    const int code = disk.real_->xOpen(disk.real_, path, self.below(), flags, granted);
     if (code != SQLITE_OK) return code;
-    self.base.pMethods = &kMethods;
+    self.base.pMethods = &kPowerCutMethods;
     const std::lock_guard lock(disk.mutex_);
     if (!disk.files_.contains(path)) {
         // A file that was there before counts as synced.

@@ -229,5 +229,8 @@ std::size_t Endpoint::sessions() const {
 std::size_t Endpoint::handshakes() const {
     return impl_->handshakes();
 }
+PoolLoad Endpoint::handshake_load() const {
+    return impl_->handshake_load();
+}
 
 }  // namespace narrowgate::dtls

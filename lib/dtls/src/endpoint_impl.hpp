@@ -50,6 +50,7 @@ public:
     const Counters& counters() const { return counters_; }
     std::size_t sessions() const { return sessions_.size(); }
     std::size_t handshakes() const { return handshakes_.size(); }
+    PoolLoad handshake_load() const { return handshakes_.load(); }
 
 private:
     // An address change that waits for its commit.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "handshake.hpp"
+#include "narrowgate/base/pool_load.hpp"
 
 namespace narrowgate::dtls {
 
@@ -20,6 +21,7 @@ public:
 
     bool full() const { return by_path_.size() >= capacity_; }
     std::size_t size() const { return by_path_.size(); }
+    PoolLoad load() const { return {by_path_.size(), capacity_}; }
 
     // Null when there is none.
     Handshake* find(const Path& path) const;

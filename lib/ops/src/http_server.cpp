@@ -139,7 +139,10 @@ struct HttpServer::Impl {
     };
 
     Impl(const HttpServerOptions& wanted, Handler handles)
-        : options(wanted), handler(std::move(handles)), workers(wanted.threads, wanted.most_waiting) {}
+        : options(wanted),
+          handler(std::move(handles)),
+          most_streams(wanted.threads / 2),
+          workers(wanted.threads, wanted.most_waiting) {}
 
     void prepare(Listener& listener);
     Expected<void> listen_on_socket();
@@ -152,6 +155,7 @@ struct HttpServer::Impl {
 
     const HttpServerOptions options;
     const Handler handler;
+    const std::size_t most_streams;
     std::mutex mutex;  // of `stopped`
     std::condition_variable stopped;
     std::atomic<bool> stopping = false;
@@ -233,7 +237,7 @@ HttpAnswer HttpServer::Impl::answer(const httplib::Request& request, bool over_s
 void HttpServer::Impl::write(HttpAnswer&& answer, httplib::Response& response) {
     std::shared_ptr<StreamPlace> place;
     if (answer.stream) {
-        place = std::make_shared<StreamPlace>(streams, options.threads / 2);
+        place = std::make_shared<StreamPlace>(streams, most_streams);
         if (!*place) {
             answer = {refusal(503, "as many live views are open as there may be"), nullptr};
             answer.head.headers.emplace_back("Retry-After", "10");
@@ -331,6 +335,10 @@ Expected<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& 
 std::optional<std::uint16_t> HttpServer::loopback_port() const {
     if (!impl_->loopback) return std::nullopt;
     return static_cast<std::uint16_t>(impl_->port);
+}
+
+HttpLoad HttpServer::load() const {
+    return {.requests = impl_->workers.load(), .streams = {impl_->streams, impl_->most_streams}};
 }
 
 }  // namespace narrowgate::ops

@@ -33,6 +33,11 @@ void Workers::run(std::function<void()> job) {
     not_empty_.notify_one();
 }
 
+PoolLoad Workers::load() const {
+    const std::lock_guard lock(mutex_);
+    return {busy_, threads_.size()};
+}
+
 void Workers::work() {
     for (;;) {
         std::function<void()> job;
@@ -42,9 +47,12 @@ void Workers::work() {
             if (jobs_.empty()) return;
             job = std::move(jobs_.front());
             jobs_.pop_front();
+            ++busy_;
         }
         not_full_.notify_one();
         job();
+        const std::lock_guard lock(mutex_);
+        --busy_;
     }
 }
 

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "narrowgate/base/pool_load.hpp"
+
 namespace narrowgate::ops {
 
 // Thread: any.
@@ -24,16 +26,19 @@ public:
 
     // Waits while the queue is full.
     void run(std::function<void()> job);
+    // Threads at work.
+    PoolLoad load() const;
 
 private:
     void work();
 
     const std::size_t most_waiting_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable not_empty_;
     std::condition_variable not_full_;
     std::deque<std::function<void()>> jobs_;
     bool over_ = false;
+    std::size_t busy_ = 0;
     std::vector<std::jthread> threads_;
 };
 

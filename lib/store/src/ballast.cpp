@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "file_layer.hpp"
+
 namespace narrowgate::store {
 namespace {
 
@@ -54,7 +56,7 @@ Ballast::Ballast(std::filesystem::path file, std::uint64_t bytes, const std::str
 
 bool Ballast::raise() {
     if (standing_ || bytes_ == 0) return standing_ = true;
-    auto* layer = sqlite3_vfs_find(file_layer_.empty() ? nullptr : file_layer_.c_str());
+    auto* layer = find_file_layer(file_layer_);
     standing_ = layer != nullptr && fill(layer, file_, bytes_);
     if (!standing_) release();
     return standing_;
@@ -62,7 +64,7 @@ bool Ballast::raise() {
 
 void Ballast::release() {
     standing_ = false;
-    auto* layer = sqlite3_vfs_find(file_layer_.empty() ? nullptr : file_layer_.c_str());
+    auto* layer = find_file_layer(file_layer_);
     if (layer != nullptr) layer->xDelete(layer, file_.c_str(), 0);
 }
 

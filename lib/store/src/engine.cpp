@@ -23,6 +23,7 @@ constexpr std::size_t kReadingOverheadBytes = 24;
 // What must exist before the tables can prepare their statements.
 struct Engine::Parts {
     StateDirectory directory;
+    std::unique_ptr<SyncMeter> sync_meter;
     Database database;
     Sealer sealer;
 };
@@ -44,12 +45,14 @@ Expected<std::unique_ptr<Engine>> Engine::open(const Options& options, Log& log,
     const auto file = directory->file("state.db");
     try {
         if (auto made = directory->make_private("state.db"); !made) return std::unexpected(made.error());
-        Database database(file, options.file_layer, false);
+        auto sync_meter = std::make_unique<SyncMeter>(options.file_layer, clock);
+        Database database(file, sync_meter->name(), false);
         if (auto ready = prepare_schema(database, file); !ready) return std::unexpected(ready.error());
         auto sealer = open_sealer(*directory, options.credentials_directory, database);
         if (!sealer) return std::unexpected(sealer.error());
         std::unique_ptr<Engine> engine(new Engine(
-            Parts{std::move(*directory), std::move(database), std::move(*sealer)}, options, log, clock));
+            Parts{std::move(*directory), std::move(sync_meter), std::move(database), std::move(*sealer)},
+            options, log, clock));
         if (auto recovered = engine->recover(); !recovered) return std::unexpected(recovered.error());
         return engine;
     } catch (const SqlFault& fault) {
@@ -62,6 +65,7 @@ Engine::Engine(Parts&& parts, const Options& options, Log& log, const Clock& clo
       log_(log),
       clock_(clock),
       directory_(std::move(parts.directory)),
+      sync_meter_(std::move(parts.sync_meter)),
       database_(std::move(parts.database)),
       sealer_(std::move(parts.sealer)),
       meta_(database_),
@@ -204,6 +208,7 @@ void Engine::apply(Effect&& effect) {
 
 bool Engine::commit(std::span<const Unit> units, std::vector<Outcome>& outcomes) {
     const auto began = clock_.now().steady;
+    (void)sync_meter_->take();  // of checkpoints, and of what others had the writer do
     bool disk_full = false;
     {
         const std::lock_guard lock(mutex_);
@@ -326,6 +331,16 @@ void Engine::take_over(Batch&& batch, std::size_t units, std::chrono::microsecon
     counters_.longest_commit_time = std::max(counters_.longest_commit_time, time);
     counters_.commit_times.add(static_cast<std::uint64_t>(time.count()));
     counters_.commit_sizes.add(units);
+    count_syncs();
+}
+
+// Of the commit that has just ended; one that had nothing to write has none. `mutex_` is held.
+void Engine::count_syncs() {
+    const SyncMeter::Syncs syncs = sync_meter_->take();
+    const auto time = std::chrono::duration_cast<std::chrono::microseconds>(syncs.time);
+    counters_.last_fsync_time = time;
+    counters_.longest_fsync_time = std::max(counters_.longest_fsync_time, time);
+    if (syncs.count != 0) counters_.fsync_times.add(static_cast<std::uint64_t>(time.count()));
 }
 
 void Engine::end_sessions_of(std::span<const CredentialId> credentials) {

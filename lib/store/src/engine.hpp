@@ -30,6 +30,7 @@
 #include "session_table.hpp"
 #include "sqlite.hpp"
 #include "state_directory.hpp"
+#include "sync_meter.hpp"
 #include "upstream_table.hpp"
 
 namespace narrowgate::store {
@@ -115,6 +116,7 @@ private:
     void replay();
     std::optional<SqlFault> write(const Batch& batch);
     void take_over(Batch&& batch, std::size_t units, std::chrono::microseconds time);
+    void count_syncs();
 
     void do_all();
     void do_a_slice(const Now& now);
@@ -139,6 +141,7 @@ private:
     Log& log_;
     const Clock& clock_;
     StateDirectory directory_;
+    const std::unique_ptr<SyncMeter> sync_meter_;  // of database_, which goes before it
     Database database_;
     Sealer sealer_;
     Meta meta_;

@@ -60,4 +60,9 @@ std::uint64_t Inbox::refusals() const {
     return refusals_;
 }
 
+Inbox::Load Inbox::load() const {
+    const std::lock_guard lock(mutex_);
+    return {.units = {units_.size(), max_units_}, .bytes = {bytes_, max_bytes_}};
+}
+
 }  // namespace narrowgate::store

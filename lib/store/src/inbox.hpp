@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/store/unit.hpp"
 
 namespace narrowgate::store {
@@ -38,6 +39,11 @@ public:
     Work take(std::chrono::milliseconds patience);
     bool idle() const;
     std::uint64_t refusals() const;
+    struct Load {
+        PoolLoad units;
+        PoolLoad bytes;  // of payload
+    };
+    Load load() const;
 
 private:
     const std::size_t max_units_;

@@ -288,6 +288,9 @@ Status Store::status() const {
     Status status;
     impl_->engine->fill(status);
     status.queue_refusals = impl_->writer.refusals();
+    const Inbox::Load load = impl_->writer.load();
+    status.queue = load.units;
+    status.queue_bytes = load.bytes;
     return status;
 }
 

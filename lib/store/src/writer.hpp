@@ -39,6 +39,7 @@ public:
 
     WriterPulse pulse() const;
     std::uint64_t refusals() const { return inbox_.refusals(); }
+    Inbox::Load load() const { return inbox_.load(); }
 
 private:
     void run();

@@ -71,6 +71,8 @@ TEST_F(BlockUploadsTest, PutsABodyTogether) {
     const auto body = text_body_of(600);
     EXPECT_EQ(std::get<Continue>(send(body, 0, 4)).block1, (BlockOption{0, true, 4}));
     EXPECT_EQ(std::get<Continue>(send(body, 1, 4)).block1, (BlockOption{1, true, 4}));
+    EXPECT_EQ(uploads_.load(), (PoolLoad{.used = 1, .capacity = 50}));
+    EXPECT_EQ(uploads_.byte_load(), (PoolLoad{.used = uploads_.bytes(), .capacity = 100'000}));
     const auto last = send(body, 2, 4);
     EXPECT_EQ(body_in(last), body);
     EXPECT_EQ(std::get<Complete>(last).block1, (BlockOption{2, false, 4}));

@@ -329,6 +329,7 @@ TEST(Strangers, AFullPoolShedsNewHandshakesAndNothingElse) {
         (void)gateway.take_sent();
     }
     EXPECT_EQ(gateway.endpoint().handshakes(), 3u);
+    EXPECT_EQ(gateway.endpoint().handshake_load(), (PoolLoad{.used = 3, .capacity = 3}));
     EXPECT_EQ(established.says("not my problem"), Fate::kReceipt);
 
     // The stalled ones are given up after their retransmissions (9, 18, 36 and 60 s), and there is room

@@ -314,6 +314,8 @@ TEST_F(HttpServerTest, StreamsTakeHalfOfThePoolAtMost) {
         }));
     }
     begun.wait();
+    EXPECT_EQ(server->load().streams, (PoolLoad{.used = 2, .capacity = 2}));
+    EXPECT_EQ(server->load().requests, (PoolLoad{.used = 2, .capacity = 4}));
     const auto third = HttpClient(socket_).get("/live");
     ASSERT_TRUE(third);
     EXPECT_EQ(third->status, 503);

@@ -73,6 +73,9 @@ TEST_F(StoreTest, SaysNoWhenTheQueueIsFull) {
     EXPECT_FALSE(store_->submit(std::move(fifth)));
     EXPECT_EQ(fifth.reading->payload, payload_of(5));
     EXPECT_EQ(store_->status().queue_refusals, 1U);
+    EXPECT_EQ(store_->status().queue, (PoolLoad{.used = 4, .capacity = 4}));
+    EXPECT_EQ(store_->status().queue_bytes,
+              (PoolLoad{.used = 4 * payload_of(1).size(), .capacity = options_.queue_bytes}));
     gate.set_value();
 }
 

@@ -14,6 +14,7 @@
 
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/coap/blockwise.hpp"
 #include "narrowgate/coap/message_layer.hpp"
 
@@ -73,6 +74,8 @@ public:
 
     std::size_t size() const { return uploads_.size(); }
     std::size_t bytes() const { return bytes_; }
+    PoolLoad load() const { return {uploads_.size(), limits_.max_uploads}; }
+    PoolLoad byte_load() const { return {bytes_, limits_.max_bytes}; }
     // Uploads dropped unfinished to keep within the limits.
     std::uint64_t pushed_out() const { return pushed_out_; }
 

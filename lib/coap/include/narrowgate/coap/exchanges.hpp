@@ -14,6 +14,7 @@
 
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/coap/numbers.hpp"
 
 namespace narrowgate::coap {
@@ -77,6 +78,8 @@ public:
 
     std::size_t size() const { return exchanges_.size(); }
     std::size_t reply_bytes() const { return reply_bytes_; }
+    PoolLoad load() const { return {exchanges_.size(), limits_.max_exchanges}; }
+    PoolLoad reply_byte_load() const { return {reply_bytes_, limits_.max_reply_bytes}; }
     // Exchanges pushed out by a limit before their time.
     std::uint64_t pushed_out() const { return pushed_out_; }
 

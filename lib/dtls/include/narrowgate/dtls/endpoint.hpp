@@ -17,6 +17,7 @@
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/base/clock.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/dtls/counters.hpp"
 #include "narrowgate/dtls/credentials.hpp"
 #include "narrowgate/dtls/establishment_order.hpp"
@@ -151,8 +152,9 @@ public:
     const HelloLog& hellos() const;
 
     const Counters& counters() const;
-    std::size_t sessions() const;    // durable or being made so
-    std::size_t handshakes() const;  // in progress
+    std::size_t sessions() const;     // durable or being made so
+    std::size_t handshakes() const;   // in progress
+    PoolLoad handshake_load() const;  // of Options::max_handshakes
 
 private:
     class Impl;

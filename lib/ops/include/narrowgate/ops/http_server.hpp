@@ -14,6 +14,7 @@
 
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/error.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/ops/http.hpp"
 
 namespace narrowgate::ops {
@@ -31,6 +32,11 @@ struct HttpServerOptions {
     seconds patience{5};
 };
 
+struct HttpLoad {
+    PoolLoad requests;  // live streams included
+    PoolLoad streams;
+};
+
 // Thread: any.
 class HttpServer {
 public:
@@ -46,6 +52,7 @@ public:
     HttpServer& operator=(const HttpServer&) = delete;
 
     std::optional<std::uint16_t> loopback_port() const;
+    HttpLoad load() const;
 
 private:
     struct Impl;

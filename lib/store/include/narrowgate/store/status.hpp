@@ -12,6 +12,7 @@
 
 #include "narrowgate/base/clock.hpp"
 #include "narrowgate/base/histogram.hpp"
+#include "narrowgate/base/pool_load.hpp"
 #include "narrowgate/store/types.hpp"
 
 namespace narrowgate::store {
@@ -60,11 +61,18 @@ struct Status {
     std::uint64_t dead_letters_dropped = 0;  // the oldest, beyond max_dead_letters
     std::uint64_t units_failed = 0;
     std::uint64_t queue_refusals = 0;  // submit() returned false
+    PoolLoad queue;                    // units that wait for the writer
+    PoolLoad queue_bytes;              // of their payload
     std::uint64_t bad_rows = 0;        // sessions, credentials and pages on disk that could not be read
     std::uint64_t last_commit_units = 0;
     std::chrono::microseconds last_commit_time{0};  // with its fsync
     std::chrono::microseconds longest_commit_time{0};
+    // What of it the disk took: the syncs of the log in it. Not those of checkpoints, which are between
+    // commits.
+    std::chrono::microseconds last_fsync_time{0};
+    std::chrono::microseconds longest_fsync_time{0};
     Histogram commit_times{kDurationBounds};    // microseconds, each with its fsync
+    Histogram fsync_times{kDurationBounds};     // microseconds, of commits that had something to write
     Histogram commit_sizes{kCommitSizeBounds};  // units
     std::uint64_t wal_bytes = 0;
 };
