@@ -102,7 +102,9 @@ Expected<json> list(DeviceService& service, const json&) {
 Expected<json> show(DeviceService& service, const json& arguments) {
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
-    auto report = service.show(*name);
+    const auto exchanges = exchanges_argument(arguments);
+    if (!exchanges) return std::unexpected(exchanges.error());
+    auto report = service.show(*name, *exchanges);
     if (!report) return passed_on(report);
     return json{{"device", to_json(*report)}};
 }
@@ -189,6 +191,12 @@ Expected<json> export_csv(DeviceService& service, const json& arguments) {
 }
 
 }  // namespace
+
+Expected<std::size_t> exchanges_argument(const json& arguments) {
+    const auto count = count_argument_or(arguments, "exchanges", kUsualExchanges);
+    if (!count) return count;
+    return std::min(*count, kMostExchanges);
+}
 
 void add_device_calls(ControlCalls& calls, DeviceService& service) {
     const auto look = [&](const char* name, Expected<json> (*answer)(DeviceService&, const json&)) {

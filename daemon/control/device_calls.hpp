@@ -6,7 +6,7 @@
 //     device.add     {identity, fleet, name?, psk, not_before?, not_after?}  → {}
 //     device.import  {csv, dry_run?}       → {added, changed, unchanged, mistakes: [{line, what, cure}]}
 //     device.list    {}                    → {devices: [device]}
-//     device.show    {device}              → {device}
+//     device.show    {device, exchanges?}  → {device}         with its last 20 exchanges, or so many up to 100
 //     device.rotate  {device, identity?, psk, not_before?, not_after?}
 //                                          → {identity, device, fleet, replaces}
 //     device.rotate_back  {device}         → {identity}       the credential that was taken back
@@ -23,5 +23,8 @@ namespace narrowgate::daemon {
 
 // `service` must outlive `calls`.
 void add_device_calls(ControlCalls& calls, DeviceService& service);
+
+// How many exchanges of a device a call asks for.
+Expected<std::size_t> exchanges_argument(const nlohmann::json& arguments);
 
 }  // namespace narrowgate::daemon

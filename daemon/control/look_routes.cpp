@@ -46,9 +46,9 @@ bool leads_to(const Route& route, std::string_view path, const std::map<std::str
     return found != query.end() && found->second == route.value;
 }
 
-// A query has only text: "count" is the one argument of these calls that is a number.
+// A query has only text: these are the arguments of these calls that are numbers.
 json argument_of(std::string_view name, const std::string& text) {
-    if (name != "count") return text;
+    if (name != "count" && name != "exchanges") return text;
     std::uint64_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error != std::errc() || end != text.data() + text.size()) return text;
