@@ -90,13 +90,20 @@ Expected<json> import_csv(DeviceService& service, json& arguments, const Caller&
                 {"mistakes", std::move(mistakes)}};
 }
 
-Expected<json> list(DeviceService& service, const json&) {
-    auto devices = service.list();
+Expected<json> list(DeviceService& service, const json& arguments) {
+    auto after = text_argument_or(arguments, "after", "");
+    if (!after) return passed_on(after);
+    const auto asked = count_argument_or(arguments, "count", kUsualDevices);
+    if (!asked) return std::unexpected(asked.error());
+    const std::size_t count = std::clamp<std::size_t>(*asked, 1, kMostDevices);
+    auto devices = service.list(*after, count + 1);
     if (!devices) return passed_on(devices);
+    const bool more = devices->size() > count;
+    if (more) devices->pop_back();
     json array = json::array();
     for (const store::Device& device : *devices)
         array.push_back(to_json(device));
-    return json{{"devices", std::move(array)}};
+    return json{{"devices", std::move(array)}, {"more", more}};
 }
 
 Expected<json> show(DeviceService& service, const json& arguments) {

@@ -13,7 +13,8 @@
 //                 no_longer_valid, revoked, retired, replaced
 //     session     {identity, confirmed, since, heard, silent_seconds, remote, local, cid, bytes_up,
 //                 bytes_down, address_moves, repeats, next_number, lease_end}
-//     exchange    {at, identity, method, path, path_cut, code (null: without one), fate, bytes_up, bytes_down,
+//     exchange    {at, identity, method, path, path_cut, code (null: without one), fate, bytes_up,
+//     bytes_down,
 //                 milliseconds, repeats}; the newest first, see device_exchange.hpp
 //     handshake   {at, identity, remote, cid, cipher, milliseconds, bytes_in, bytes_out, flights_again,
 //                 reason}

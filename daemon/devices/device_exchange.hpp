@@ -33,13 +33,13 @@ struct DeviceExchange {
     coap::MessageFate message = coap::MessageFate::kRequest;
     ExchangeEnd end = ExchangeEnd::kSettled;
     coap::Code method = coap::Code::kEmpty;  // of a message that could not be read: whatever stood there
-    std::string path;                        // "a/b"; empty: the root, or that of a message that was no request
-    bool path_cut = false;                   // it goes on
-    coap::Code code = coap::Code::kEmpty;    // of the answer; kEmpty: an ACK or RST without one
-    std::uint16_t request_bytes = 0;         // of UDP payload, like the next
-    std::uint16_t response_bytes = 0;        // 0: no answer was sent
-    std::chrono::microseconds took{0};       // from the record's arrival to its answer, the commit in between
-    std::uint32_t repeats = 0;               // times that the node sent it again, and it was recognised
+    std::string path;                      // "a/b"; empty: the root, or that of a message that was no request
+    bool path_cut = false;                 // it goes on
+    coap::Code code = coap::Code::kEmpty;  // of the answer; kEmpty: an ACK or RST without one
+    std::uint16_t request_bytes = 0;       // of UDP payload, like the next
+    std::uint16_t response_bytes = 0;      // 0: no answer was sent
+    std::chrono::microseconds took{0};     // from the record's arrival to its answer, the commit in between
+    std::uint32_t repeats = 0;             // times that the node sent it again, and it was recognised
 };
 
 // Of one that the gateway answered: "answered", or "refused" by 4.xx and 5.xx. "silent": there was nothing to

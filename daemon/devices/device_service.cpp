@@ -159,8 +159,8 @@ Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dr
     return summary;
 }
 
-Expected<std::vector<store::Device>> DeviceService::list() {
-    return store_.devices();
+Expected<std::vector<store::Device>> DeviceService::list(std::string_view after, std::size_t count) {
+    return store_.devices(after, count);
 }
 
 Expected<store::Device> DeviceService::find(std::string_view identity_or_name) {

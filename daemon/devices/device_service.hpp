@@ -82,7 +82,8 @@ public:
     Expected<void> add(store::NewDevice device, std::string_view actor);
     // CSV as device_csv.hpp reads it. All or nothing; fails when the store does.
     Expected<ImportSummary> import_csv(std::string_view text, bool dry_run, std::string_view actor);
-    Expected<std::vector<store::Device>> list();
+    // Store::devices().
+    Expected<std::vector<store::Device>> list(std::string_view after, std::size_t count);
     // By identity or name, like the calls below; fails when there is none. With so many exchanges.
     Expected<DeviceReport> show(std::string_view identity_or_name, std::size_t exchanges = kUsualExchanges);
     // The same; nothing when there is none.

@@ -73,7 +73,7 @@ std::vector<DeviceExchange> ExchangeLog::last_of(std::span<const store::Credenti
         return std::pair(exchange->arrived, is_duplicate(exchange->message));
     });
 
-    std::vector<std::pair<const Exchange*, std::uint32_t>> shown;  // with its repeats
+    std::vector<std::pair<const Exchange*, std::uint32_t>> shown;           // with its repeats
     std::map<std::pair<std::uint32_t, std::uint16_t>, std::size_t> latest;  // of a message ID, in `shown`
     for (const Exchange* exchange : found) {
         const std::pair key(exchange->session, exchange->mid);

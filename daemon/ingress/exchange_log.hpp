@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last messages of a shard's nodes and what became of each, for `narrowgate device show`: in memory alone,
-// gone with the process.
+// The last messages of a shard's nodes and what became of each, for `narrowgate device show`: in memory
+// alone, gone with the process.
 #pragma once
 
 #include <array>

@@ -79,7 +79,7 @@ TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
     EXPECT_EQ(added_[0].fleet, "water-meters");
     EXPECT_EQ(to_hex(added_[0].psk.view()), kKey);
     EXPECT_THAT(removed_, IsEmpty());
-    const auto devices = service_->list();
+    const auto devices = service_->list({}, 10);
     ASSERT_TRUE(devices);
     EXPECT_THAT(*devices, SizeIs(1));
 }

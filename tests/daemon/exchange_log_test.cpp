@@ -164,5 +164,28 @@ TEST_F(ExchangesOfNodesTest, ARequestThatIsRefusedSaysByWhat) {
     EXPECT_EQ(fate_of(last[0]), "refused");
 }
 
+TEST_F(ExchangesOfNodesTest, WhatTheStoreCannotTakeIsToldOfToo) {
+    World::Node& node = connected_node();
+    const auto newest_fate = [this] {
+        const auto last = last_of(world_.ingress().exchanges(), kOne);
+        return last.empty() ? "none" : std::string(fate_of(last[0]));
+    };
+    node.client.measure(world_.clock.now());
+    world_.journal.full_queue = true;
+    world_.run(seconds(1));
+    EXPECT_EQ(newest_fate(), "queue_full");
+    world_.journal.full_queue = false;
+    world_.journal.failing = true;
+    for (int turn = 0; turn < 60 && newest_fate() == "queue_full"; ++turn)
+        world_.run(seconds(1));
+    EXPECT_EQ(newest_fate(), "commit_failed");
+    world_.journal.failing = false;
+    world_.journal.full = true;
+    for (int turn = 0; turn < 60 && newest_fate() == "commit_failed"; ++turn)
+        world_.run(seconds(1));
+    EXPECT_EQ(newest_fate(), "store_full");
+    EXPECT_EQ(last_of(world_.ingress().exchanges(), kOne)[0].code, coap::Code::kServiceUnavailable);
+}
+
 }  // namespace
 }  // namespace narrowgate::daemon
