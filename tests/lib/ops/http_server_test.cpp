@@ -252,11 +252,11 @@ TEST_F(HttpServerTest, WhoSaysNothingHoldsUpNobody) {
     std::vector<io::FileDescriptor> silent;
     for (int i = 0; i < 32; ++i) {
         silent.push_back(connect_to_socket());
-        silent.push_back(connect_to_port(*server->loopback_port()));
+        silent.push_back(connect_to_port(*(*server)->loopback_port()));
     }
     EXPECT_EQ(get("/now"), "GET /now socket");
     const auto answer =
-        talk(connect_to_port(*server->loopback_port()), "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        talk(connect_to_port(*(*server)->loopback_port()), "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
     EXPECT_NE(answer.find("GET /now loopback"), std::string::npos) << answer;
     EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(30));
 }
