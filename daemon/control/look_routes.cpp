@@ -55,7 +55,7 @@ json argument_of(std::string_view name, const std::string& text) {
     return count;
 }
 
-std::string text_of(const json& argument) {
+std::string query_text_of(const json& argument) {
     return argument.is_string() ? argument.get<std::string>() : argument.dump();
 }
 
@@ -77,7 +77,7 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     if (route == kRoutes.end()) return std::nullopt;
     std::string target(route->path);
     if (!route->last.empty()) {
-        const std::string last = text_of(arguments.at(route->last));
+        const std::string last = query_text_of(arguments.at(route->last));
         // A device may have the name of a list.
         const std::map<std::string, std::string> query{{std::string(route->key), std::string(route->value)}};
         const auto back = look_at(target + last, query);
@@ -93,7 +93,7 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     };
     if (!route->key.empty()) add(route->key, route->value);
     for (const auto& [name, value] : arguments.items())
-        if (name != route->last) add(name, text_of(value));
+        if (name != route->last) add(name, query_text_of(value));
     return target;
 }
 

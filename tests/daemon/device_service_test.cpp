@@ -132,7 +132,7 @@ TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
     ASSERT_THAT(summary->mistakes, SizeIs(2));
     EXPECT_EQ(summary->mistakes[0].line, 2U);
     EXPECT_EQ(summary->mistakes[1].line, 3U);
-    EXPECT_THAT(*service_->list(), IsEmpty());
+    EXPECT_THAT(*service_->list({}, 10), IsEmpty());
     EXPECT_THAT(added_, IsEmpty());
 }
 
@@ -148,7 +148,7 @@ TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
     EXPECT_THAT(summary->added, ElementsAre("c"));
     EXPECT_THAT(summary->changed, ElementsAre("b"));
     EXPECT_THAT(summary->unchanged, ElementsAre("a"));
-    EXPECT_THAT(*service_->list(), SizeIs(2));
+    EXPECT_THAT(*service_->list({}, 10), SizeIs(2));
     EXPECT_THAT(added_, IsEmpty());
     EXPECT_THAT(removed_, IsEmpty());
 }
