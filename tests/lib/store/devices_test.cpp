@@ -176,8 +176,9 @@ TEST_F(DevicesTest, AListGoesOnAfterAName) {
         add_device(identity);
     add_device("b#2", "b");
     const auto names = [this](std::string_view after, std::size_t count) {
+        const auto devices = store_->devices(after, count);
         std::string names;
-        for (const Device& device : store_->devices(after, count).value())
+        for (const Device& device : devices.value())
             names += fmt::format("{}/{} ", device.name, device.credentials.size());
         return names;
     };
