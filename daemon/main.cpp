@@ -28,6 +28,7 @@
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/devices/device_service.hpp"
 #include "daemon/events.hpp"
+#include "daemon/ingress/exchange_look.hpp"
 #include "daemon/ingress/handshake_look.hpp"
 #include "daemon/ingress/loader.hpp"
 #include "daemon/ingress/offenders_log.hpp"
@@ -157,6 +158,10 @@ ExitCode run(const std::filesystem::path& file, Config config) {
     DeviceService devices(**store, clock, names_of(config.fleets),
                           {.changed = change,
                            .live_sessions = look,
+                           .exchanges =
+                               [&](const std::vector<store::CredentialId>& of, std::size_t count) {
+                                   return look_at_exchanges(**shards, clock, of, count, kLookPatience);
+                               },
                            .care = [&](const store::Device& device,
                                        DeviceFigures written) { return care.care_of(device, written); },
                            .interval_changed =

@@ -138,9 +138,11 @@ HttpAnswer Api::get(const std::string& path, const HttpRequest& request) {
         return history ? json_answer(*history) : busy();
     }
     if (auto look = look_at(path, request.query)) {
-        const auto count = look->arguments.find("count");
-        if (count != look->arguments.end() && !count->is_number())
-            return error(400, "count is no whole number", "write ?count=20");
+        for (const std::string name : {"count", "exchanges"}) {
+            const auto number = look->arguments.find(name);
+            if (number != look->arguments.end() && !number->is_number())
+                return error(400, name + " is no whole number", "write ?" + name + "=20");
+        }
         return call(look->call, std::move(look->arguments));
     }
     return error(404, "there is no " + request.method + " " + path, "docs/api.md lists what there is");

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "daemon/commands/device_arguments.hpp"
+#include "daemon/commands/device_pages.hpp"
 #include "daemon/commands/secret_file.hpp"
 #include "daemon/commands/table.hpp"
 #include "daemon/control/calls.hpp"
@@ -88,10 +89,10 @@ std::string device_state(const json& revoked) {
 }
 
 ExitCode list(const Invocation& invocation) {
-    json call = json::object();
-    const auto result = call_daemon_or_store(invocation, "device.list", call);
-    if (!result) return result.error().tell(invocation);
-    const json& devices = result->at("devices");
+    json devices = json::array();
+    const auto listed =
+        for_each_device(invocation, [&devices](json&& device) { devices.push_back(std::move(device)); });
+    if (!listed) return listed.error().tell(invocation);
     if (invocation.json) return invocation.print(devices);
     std::vector<std::vector<std::string>> rows{{"DEVICE", "FLEET", "CREDENTIALS", "STATE"}};
     for (const json& device : devices) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/commands/invocation.hpp"
+#include "daemon/devices/device_exchange.hpp"
 #include "narrowgate/base/secret.hpp"
 
 namespace narrowgate::daemon {
@@ -21,6 +22,7 @@ struct DeviceArguments {
     std::string valid_until;
     std::filesystem::path file;
     std::string interval;
+    std::uint64_t exchanges = kUsualExchanges;
     bool as_fleet = false;
     bool generate = false;
     bool cancel = false;

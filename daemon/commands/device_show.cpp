@@ -3,6 +3,7 @@
 // `narrowgate device show`: a device, its credentials, its session, and why it shook hands again.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "daemon/commands/device_arguments.hpp"
@@ -80,6 +81,33 @@ void write_session(std::ostream& out, const json& session) {
                                             text(session.at("lease_end")))}});
 }
 
+std::string request_of(const json& exchange) {
+    const std::string path = text(exchange.at("path"));
+    return fmt::format("{} /{}{}", text(exchange.at("method")), path,
+                       exchange.at("path_cut").get<bool>() ? "..." : "");
+}
+
+// "2.04", "4.04 refused", "- commit failed".
+std::string answer_of(const json& exchange) {
+    auto fate = exchange.at("fate").get<std::string>();
+    if (fate == "answered" && !exchange.at("code").is_null()) return text(exchange.at("code"));
+    std::ranges::replace(fate, '_', ' ');
+    return text(exchange.at("code")) + ' ' + fate;
+}
+
+void write_exchanges(std::ostream& out, const json& exchanges) {
+    if (exchanges.is_null() || exchanges.empty()) return;
+    Rows rows{{"EXCHANGE", "CREDENTIAL", "REQUEST", "ANSWER", "BYTES", "TOOK", "AGAIN"}};
+    for (const json& exchange : exchanges) {
+        rows.push_back({moment(exchange.at("at")), text(exchange.at("identity")), request_of(exchange),
+                        answer_of(exchange),
+                        fmt::format("{}+{}", text(exchange.at("bytes_up")), text(exchange.at("bytes_down"))),
+                        fmt::format("{:.1f} ms", exchange.at("milliseconds").get<double>()),
+                        text(exchange.at("repeats"))});
+    }
+    out << '\n' << render_table(rows);
+}
+
 void write_handshakes(std::ostream& out, const json& handshakes) {
     if (handshakes.empty()) return;
     Rows rows{{"HANDSHAKE", "CREDENTIAL", "FROM", "TOOK", "BYTES", "AGAIN", "CIPHER", "CID", "BECAUSE"}};
@@ -147,6 +175,7 @@ void write_figures(std::ostream& out, const json& figures) {
 
 ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
     json call{{"device", arguments.device}};
+    if (arguments.exchanges != kUsualExchanges) call["exchanges"] = arguments.exchanges;
     const auto result = call_daemon_or_store(invocation, "device.show", call);
     if (!result) return result.error().tell(invocation);
     const json& device = result->at("device");
@@ -163,6 +192,7 @@ ExitCode show(const Invocation& invocation, const DeviceArguments& arguments) {
     out << render_table(rows);
     for (const json& session : device.at("sessions"))
         write_session(out, session);
+    write_exchanges(out, device.at("exchanges"));
     write_handshakes(out, device.at("handshakes"));
     write_figures(out, device.at("figures"));
     out << '\n' << text(device.at("why")) << '\n';
@@ -176,16 +206,22 @@ void add_device_show_command(const Command& device, Invocation& invocation,
     const Command command = add_device_subcommand(device, invocation, arguments, "show",
                                                   "One device, and why it shook hands again", show);
     command.add_option("device", arguments->device, "Its name or an identity").required().type_name("DEVICE");
+    command.add_option("--exchanges", arguments->exchanges, "How many of its last exchanges, at most 100")
+        .type_name("N")
+        .between(0, kMostExchanges)
+        .capture_default_str();
     add_json_option(command, invocation);
     command.footer(
         "Its credentials, its session (live figures when the daemon runs, otherwise what is on disk), its "
         "last\n"
-        "handshakes, each with its reason, what it has sent and what that costs, and in a sentence why it "
-        "shook\n"
-        "hands last. Times are UTC. BYTES are from the node + to it; AGAIN counts flights that the gateway "
-        "had "
-        "to\n"
-        "send again. Shows no key.\n"
+        "exchanges, its last handshakes, each with its reason, what it has sent and what that costs, and in "
+        "a\n"
+        "sentence why it shook hands last. Times are UTC. BYTES are from the node + to it, of UDP payload.\n"
+        "AGAIN counts, of an exchange, how often the node sent it again; of a handshake, the flights that "
+        "the\n"
+        "gateway had to send again. Exchanges are what the daemon has in memory: of the last 4096 of each of "
+        "its\n"
+        "threads, none from before its start. Shows no key.\n"
         "\n"
         "For scripts: narrowgate device show wm-0001 --json | jq -r '.handshakes[0].reason'\n");
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <ostream>
 
+#include "daemon/commands/device_pages.hpp"
 #include "daemon/commands/invocation.hpp"
 #include "daemon/commands/support_facts.hpp"
 #include "daemon/commands/table.hpp"
@@ -81,16 +82,12 @@ void add_store_facts(SupportBundle& bundle, const Config& config) {
 
 // Names and identities of all devices, so that others can stand for them. False when they are not known.
 bool add_names(Scrubber& scrubber, const Invocation& invocation) {
-    json arguments = json::object();
-    const auto answer = call_daemon_or_store(invocation, "device.list", arguments);
-    if (!answer || !answer->contains("devices")) return false;
-    for (const json& device : answer->at("devices")) {
-        scrubber.add_name(device.value("device", device.value("name", std::string())));
-        if (!device.contains("credentials")) continue;
+    const auto listed = for_each_device(invocation, [&scrubber](const json& device) {
+        scrubber.add_name(device.at("name").get<std::string>());
         for (const json& credential : device.at("credentials"))
-            scrubber.add_name(credential.value("identity", std::string()));
-    }
-    return true;
+            scrubber.add_name(credential.at("identity").get<std::string>());
+    });
+    return listed.has_value();
 }
 
 ExitCode support(const Invocation& invocation, const SupportArguments& arguments) {

@@ -75,19 +75,28 @@ Expected<json> import_csv(DeviceService& service, json& arguments, const Caller&
                 {"mistakes", std::move(mistakes)}};
 }
 
-Expected<json> list(DeviceService& service, const json&) {
-    auto devices = service.list();
+Expected<json> list(DeviceService& service, const json& arguments) {
+    auto after = text_argument_or(arguments, "after", "");
+    if (!after) return passed_on(after);
+    const auto asked = count_argument_or(arguments, "count", kUsualDevices);
+    if (!asked) return std::unexpected(asked.error());
+    const std::size_t count = std::clamp<std::size_t>(*asked, 1, kMostDevices);
+    auto devices = service.list(*after, count + 1);
     if (!devices) return passed_on(devices);
+    const bool more = devices->size() > count;
+    if (more) devices->pop_back();
     json array = json::array();
     for (const store::Device& device : *devices)
         array.push_back(to_json(device));
-    return json{{"devices", std::move(array)}};
+    return json{{"devices", std::move(array)}, {"more", more}};
 }
 
 Expected<json> show(DeviceService& service, const json& arguments) {
     auto name = text_argument(arguments, "device");
     if (!name) return passed_on(name);
-    auto report = service.show(*name);
+    const auto exchanges = exchanges_argument(arguments);
+    if (!exchanges) return std::unexpected(exchanges.error());
+    auto report = service.show(*name, *exchanges);
     if (!report) return passed_on(report);
     return json{{"device", to_json(*report)}};
 }
@@ -174,6 +183,12 @@ Expected<json> export_csv(DeviceService& service, const json& arguments) {
 }
 
 }  // namespace
+
+Expected<std::size_t> exchanges_argument(const json& arguments) {
+    const auto count = count_argument_or(arguments, "exchanges", kUsualExchanges);
+    if (!count) return count;
+    return std::min(*count, kMostExchanges);
+}
 
 void add_device_calls(ControlCalls& calls, DeviceService& service) {
     const auto look = [&](const char* name, Expected<json> (*answer)(DeviceService&, const json&)) {

@@ -5,9 +5,12 @@
 //
 //     device.add     {identity, fleet, name?, psk, not_before?, not_after?}  → {}
 //     device.import  {csv, dry_run?}       → {added, changed, unchanged, mistakes: [{line, what, cure}]}
-//     device.list    {}                    → {devices: [device]}
-//     device.show    {device}              → {device}
-//     device.rotate  {device, identity?, psk, not_before?, not_after?}
+//     device.list    {after?, count?}      → {devices: [device], more}: by name, from `after` on, which is
+//     left
+//                                          out. `count` is 1000 when it is not given, at least 1 and at most
+//                                          10000; `more`: whether further ones come after the last
+//     device.show    {device, exchanges?}  → {device}         with its last 20 exchanges, or so many up to
+//     100 device.rotate  {device, identity?, psk, not_before?, not_after?}
 //                                          → {identity, device, fleet, replaces}
 //     device.rotate_back  {device}         → {identity}       the credential that was taken back
 //     device.revoke  {device}              → {credentials}    how many
@@ -23,5 +26,11 @@ namespace narrowgate::daemon {
 
 // `service` must outlive `calls`.
 void add_device_calls(ControlCalls& calls, DeviceService& service);
+
+inline constexpr std::size_t kUsualDevices = 1000;
+inline constexpr std::size_t kMostDevices = 10'000;
+
+// How many exchanges of a device a call asks for.
+Expected<std::size_t> exchanges_argument(const nlohmann::json& arguments);
 
 }  // namespace narrowgate::daemon

@@ -84,6 +84,51 @@ json handshake_json(const ExplainedHandshake& explained) {
             {"reason", name_of(explained.reason)}};
 }
 
+std::string method_name(coap::Code code) {
+    switch (code) {
+        case coap::Code::kGet:
+            return "GET";
+        case coap::Code::kPost:
+            return "POST";
+        case coap::Code::kPut:
+            return "PUT";
+        case coap::Code::kDelete:
+            return "DELETE";
+        case coap::Code::kFetch:
+            return "FETCH";
+        case coap::Code::kPatch:
+            return "PATCH";
+        case coap::Code::kIPatch:
+            return "iPATCH";
+        default:
+            return coap::text_of(code);
+    }
+}
+
+json exchange_json(const DeviceReport& report, const DeviceExchange& exchange) {
+    constexpr double kMicrosecondsOfOne = 1000;
+    const bool has_code = exchange.code != coap::Code::kEmpty;
+    return {{"at", to_rfc3339(exchange.at)},
+            {"identity", identity_of(report.device, exchange.credential)},
+            {"method", method_name(exchange.method)},
+            {"path", exchange.path},
+            {"path_cut", exchange.path_cut},
+            {"code", has_code ? json(coap::text_of(exchange.code)) : json(nullptr)},
+            {"fate", fate_of(exchange)},
+            {"bytes_up", exchange.request_bytes},
+            {"bytes_down", exchange.response_bytes},
+            {"milliseconds", static_cast<double>(exchange.took.count()) / kMicrosecondsOfOne},
+            {"repeats", exchange.repeats}};
+}
+
+json exchanges_json(const DeviceReport& report) {
+    if (!report.exchanges) return nullptr;
+    json exchanges = json::array();
+    for (const DeviceExchange& exchange : *report.exchanges)
+        exchanges.push_back(exchange_json(report, exchange));
+    return exchanges;
+}
+
 // The device's story in a sentence or two.
 std::string why(const DeviceReport& report) {
     const DevicePast& past = report.past;
@@ -131,6 +176,7 @@ json to_json(const DeviceReport& report) {
     for (const ExplainedHandshake& handshake : report.past.handshakes)
         handshakes.push_back(handshake_json(handshake));
     device["sessions"] = std::move(sessions);
+    device["exchanges"] = exchanges_json(report);
     device["handshakes"] = std::move(handshakes);
     device["session_ended"] = nullptr;
     if (report.past.ended) {

@@ -7,12 +7,15 @@
 //
 // and of one device, besides:
 //
-//     device      {…, sessions: [session], handshakes: [handshake], session_ended: {at, reason} or null, why,
-//                 figures: care_json.hpp's}
+//     device      {…, sessions: [session], exchanges: [exchange] or null, handshakes: [handshake],
+//                 session_ended: {at, reason} or null, why, figures: care_json.hpp's}
 //     credential  {…, state}: in_use, waiting (for its first use, which retires `replaces`), not_yet_valid,
 //                 no_longer_valid, revoked, retired, replaced
 //     session     {identity, confirmed, since, heard, silent_seconds, remote, local, cid, bytes_up,
 //                 bytes_down, address_moves, repeats, next_number, lease_end}
+//     exchange    {at, identity, method, path, path_cut, code (null: without one), fate, bytes_up,
+//     bytes_down,
+//                 milliseconds, repeats}; the newest first, see device_exchange.hpp
 //     handshake   {at, identity, remote, cid, cipher, milliseconds, bytes_in, bytes_out, flights_again,
 //                 reason}
 #pragma once

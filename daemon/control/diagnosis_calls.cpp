@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/control/device_calls.hpp"
 #include "daemon/control/diagnosis_json.hpp"
 #include "daemon/devices/device_verdict.hpp"
 
@@ -19,7 +20,9 @@ Expected<json> diagnose(DeviceService& devices, const dtls::Options& options, co
     if (const auto valid = check_identity(*who); !valid)
         return failure("this is neither an identity nor an address: " + valid.error().what,
                        valid.error().cure);
-    auto device = devices.look_for(*who);
+    const auto exchanges = exchanges_argument(arguments);
+    if (!exchanges) return std::unexpected(exchanges.error());
+    auto device = devices.look_for(*who, *exchanges);
     if (!device) return std::unexpected(std::move(device.error()));
 
     DeviceQuery query = DeviceQuery::of(*who);

@@ -2,7 +2,8 @@
 //
 // Why a node does not get through, as operators ask it:
 //
-//     device.diagnose  {who}  → diagnosis_json.hpp; `who` is an identity, a device's name, or an address
+//     device.diagnose  {who, exchanges?}  → diagnosis_json.hpp; `who` is an identity, a device's name, or an
+//                                         address; exchanges as of device.show
 #pragma once
 
 #include "daemon/control/calls.hpp"

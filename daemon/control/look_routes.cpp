@@ -47,16 +47,16 @@ bool leads_to(const LookRoute& route, std::string_view path,
     return found != query.end() && found->second == route.value;
 }
 
-// A query has only text: "count" is the one argument of these calls that is a number.
+// A query has only text: these are the arguments of these calls that are numbers.
 json argument_of(std::string_view name, const std::string& text) {
-    if (name != "count") return text;
+    if (name != "count" && name != "exchanges") return text;
     std::uint64_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error != std::errc() || end != text.data() + text.size()) return text;
     return count;
 }
 
-std::string argument_text(const json& argument) {
+std::string query_text_of(const json& argument) {
     return argument.is_string() ? argument.get<std::string>() : argument.dump();
 }
 
@@ -78,7 +78,7 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     if (route == kRoutes.end()) return std::nullopt;
     std::string target(route->path);
     if (!route->last.empty()) {
-        const std::string last = argument_text(arguments.at(route->last));
+        const std::string last = query_text_of(arguments.at(route->last));
         // A device may have the name of a list.
         const std::map<std::string, std::string> query{{std::string(route->key), std::string(route->value)}};
         const auto back = look_at(target + last, query);
@@ -94,7 +94,7 @@ std::optional<std::string> target_of(std::string_view call, const json& argument
     };
     if (!route->key.empty()) add(route->key, route->value);
     for (const auto& [name, value] : arguments.items())
-        if (name != route->last) add(name, argument_text(value));
+        if (name != route->last) add(name, query_text_of(value));
     return target;
 }
 

@@ -4,9 +4,9 @@
 // something, or hands out keys, goes by the control socket, whose server knows who asks.
 //
 //     status                       GET /v1/status
-//     device.list                  GET /v1/devices
-//     device.diagnose {who}        GET /v1/devices/WHO
-//     device.show {device}         GET /v1/devices/DEVICE?verdict=no
+//     device.list {after?, count?}            GET /v1/devices?after=NAME&count=N
+//     device.diagnose {who, exchanges?}       GET /v1/devices/WHO?exchanges=N
+//     device.show {device, exchanges?}        GET /v1/devices/DEVICE?verdict=no&exchanges=N
 //     devices.silent {count?, fleet?}         GET /v1/devices/silent?count=N&fleet=F; devices.costly likewise
 //     devices.slow {count?}        GET /v1/devices/slow?count=N
 //     fleets                       GET /v1/fleets

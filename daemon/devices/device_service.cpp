@@ -155,8 +155,8 @@ Expected<ImportSummary> DeviceService::import_csv(std::string_view text, bool dr
     return summary;
 }
 
-Expected<std::vector<store::Device>> DeviceService::list() {
-    return store_.devices();
+Expected<std::vector<store::Device>> DeviceService::list(std::string_view after, std::size_t count) {
+    return store_.devices(after, count);
 }
 
 Expected<store::Device> DeviceService::find(std::string_view identity_or_name) {
@@ -166,22 +166,23 @@ Expected<store::Device> DeviceService::find(std::string_view identity_or_name) {
     return **std::move(found);
 }
 
-Expected<DeviceReport> DeviceService::show(std::string_view identity_or_name) {
+Expected<DeviceReport> DeviceService::show(std::string_view identity_or_name, std::size_t exchanges) {
     auto device = find(identity_or_name);
     if (!device) return std::unexpected(std::move(device.error()));
-    return report_on(*std::move(device));
+    return report_on(*std::move(device), exchanges);
 }
 
-Expected<std::optional<DeviceReport>> DeviceService::look_for(std::string_view identity_or_name) {
+Expected<std::optional<DeviceReport>> DeviceService::look_for(std::string_view identity_or_name,
+                                                              std::size_t exchanges) {
     auto found = store_.find_device(identity_or_name);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) return std::nullopt;
-    auto report = report_on(**std::move(found));
+    auto report = report_on(**std::move(found), exchanges);
     if (!report) return std::unexpected(std::move(report.error()));
     return *std::move(report);
 }
 
-Expected<DeviceReport> DeviceService::report_on(store::Device&& device) {
+Expected<DeviceReport> DeviceService::report_on(store::Device&& device, std::size_t exchanges) {
     const auto events = store_.device_events(device.name, store::kDeviceEventsKept);
     if (!events) return std::unexpected(events.error());
     DevicePast past = explain_past(device, *events);
@@ -189,11 +190,23 @@ Expected<DeviceReport> DeviceService::report_on(store::Device&& device) {
     if (!sessions) return std::unexpected(std::move(sessions.error()));
     auto care = care_of(device);
     if (!care) return std::unexpected(std::move(care.error()));
+    auto last = exchanges_of(device, exchanges);
     return DeviceReport{.device = std::move(device),
                         .at = clock_.now().wall,
                         .sessions = *std::move(sessions),
                         .past = std::move(past),
+                        .exchanges = std::move(last),
                         .care = *std::move(care)};
+}
+
+// Those by credentials of the past, too.
+std::optional<std::vector<DeviceExchange>> DeviceService::exchanges_of(const store::Device& device,
+                                                                       std::size_t count) {
+    if (!outside_.exchanges) return std::nullopt;
+    std::vector<store::CredentialId> credentials;
+    for (const store::CredentialInfo& credential : device.credentials)
+        credentials.push_back(credential.id);
+    return outside_.exchanges(credentials, count);
 }
 
 Expected<DeviceCare> DeviceService::care_of(const store::Device& device) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/care/device_care.hpp"
+#include "daemon/devices/device_exchange.hpp"
 #include "daemon/devices/handshake_reasons.hpp"
 #include "daemon/devices/live_session.hpp"
 #include "narrowgate/base/error.hpp"
@@ -52,6 +53,8 @@ struct DeviceReport {
     // Where no daemon runs, or a shard does not answer: as the store has them, some seconds old.
     std::vector<LiveSession> sessions;
     DevicePast past;
+    // Newest first. Nothing where no daemon runs, or a shard does not answer.
+    std::optional<std::vector<DeviceExchange>> exchanges;
     // Where no daemon runs: without what its fleet's file says.
     DeviceCare care;
 };
@@ -63,6 +66,7 @@ public:
         // Called after each durable change, before the call that made it returns.
         std::function<void(CredentialChanges&&)> changed{};
         LookAtSessions live_sessions{};
+        LookAtExchanges exchanges{};
         CareOf care{};
         // The same for how often a device reports; nothing: as its fleet.
         std::function<void(const std::string& device, std::optional<seconds> interval)> interval_changed{};
@@ -78,11 +82,13 @@ public:
     Expected<void> add(store::NewDevice device, std::string_view actor);
     // CSV as device_csv.hpp reads it. All or nothing; fails when the store does.
     Expected<ImportSummary> import_csv(std::string_view text, bool dry_run, std::string_view actor);
-    Expected<std::vector<store::Device>> list();
-    // By identity or name, like the calls below; fails when there is none.
-    Expected<DeviceReport> show(std::string_view identity_or_name);
+    // Store::devices().
+    Expected<std::vector<store::Device>> list(std::string_view after, std::size_t count);
+    // By identity or name, like the calls below; fails when there is none. With so many exchanges.
+    Expected<DeviceReport> show(std::string_view identity_or_name, std::size_t exchanges = kUsualExchanges);
     // The same; nothing when there is none.
-    Expected<std::optional<DeviceReport>> look_for(std::string_view identity_or_name);
+    Expected<std::optional<DeviceReport>> look_for(std::string_view identity_or_name,
+                                                   std::size_t exchanges = kUsualExchanges);
     // Gives the device its next credential: both are valid until the node has used the new one, then the one
     // before is retired. Returns the new one. Fails when one waits already.
     Expected<store::CredentialRow> rotate(std::string_view identity_or_name, store::Rotation rotation,
@@ -104,7 +110,8 @@ public:
 
 private:
     Expected<store::Device> find(std::string_view identity_or_name);
-    Expected<DeviceReport> report_on(store::Device&& device);
+    Expected<DeviceReport> report_on(store::Device&& device, std::size_t exchanges);
+    std::optional<std::vector<DeviceExchange>> exchanges_of(const store::Device& device, std::size_t count);
     Expected<DeviceCare> care_of(const store::Device& device);
     Expected<std::vector<LiveSession>> sessions_of(const store::Device& device, const DevicePast& past);
     Expected<void> check_fleet(std::string_view fleet) const;

@@ -61,7 +61,7 @@ void Ingress::restore(const store::StoredReply& reply, Now now) {
 
 void Ingress::on_datagram(ByteView datagram, const Path& path, Now now) {
     now_ = now;
-    uncounted_bytes_ = datagram.size();
+    datagram_bytes_ = uncounted_bytes_ = datagram.size();
     (void)endpoint_.receive(datagram, path, now);
 }
 
@@ -117,6 +117,7 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         endpoint_.not_committed(receiving.receipt);
         if (receiving.asked) messages_.abandon(*receiving.asked);
         if (receiving.with_reading) resources_.not_committed(receiving.receipt.session);
+        log_exchange(receiving.exchange, ExchangeEnd::kCommitFailed, now);
         return;
     }
     const dtls::Receipt& receipt = receiving.receipt;
@@ -125,7 +126,9 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
     if (endpoint_.counters().address_moves != moves)
         ++activities_.answered(receipt.credential, now).address_moves;
     if (receipt.confirms) outside_.tell_others({receipt.credential, receipt.session, receipt.order, true});
+    ExchangeEnd end = receiving.exchange ? receiving.exchange->end : ExchangeEnd::kSettled;
     if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
+        end = ExchangeEnd::kStoreFull;
         // The upload, if any, is kept: the node may try its last block again when there is room.
         ++counters_.readings_refused;
         receiving.reply = resources_.refused(*receiving.asked, completion.retry_after, receiving.spread);
@@ -138,25 +141,53 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
     }
     if (receiving.retires) outside_.retired(*receiving.retires);
     if (receiving.asked) messages_.complete(*receiving.asked, receiving.reply);
-    if (receiving.reply.empty()) return;
+    if (receiving.reply.empty()) {
+        log_exchange(receiving.exchange, end, now);
+        return;
+    }
     if (receiving.asked) {
         const auto took = now.steady - receiving.arrived;
         counters_.answer_times.add(
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
     }
     if (receiving.reply.size() > kCodeAt) ++counters_.answers[receiving.reply[kCodeAt]];
-    reply(receipt, receiving.reply, now);
+    const std::size_t sent = reply(receipt, receiving.reply, now);
+    log_exchange(receiving.exchange, end, now, receiving.reply, sent);
 }
 
-void Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
+Exchange Ingress::begun(const dtls::Receipt& receipt, ByteView message) const {
+    Exchange exchange{.arrived = now_.steady,
+                      .credential = receipt.credential,
+                      .session = static_cast<std::uint32_t>(receipt.session),
+                      .request_bytes = static_cast<std::uint16_t>(datagram_bytes_),
+                      .message = messages_.last_fate()};
+    if (const auto header = coap::peek_header(message)) {
+        exchange.mid = header->mid;
+        exchange.method = header->code;
+    }
+    return exchange;
+}
+
+void Ingress::log_exchange(std::optional<Exchange>& exchange, ExchangeEnd end, Now now, ByteView answer,
+                           std::size_t response_bytes) {
+    if (!exchange) return;
+    exchange->end = end;
+    exchange->response_bytes = static_cast<std::uint16_t>(response_bytes);
+    if (response_bytes != 0 && answer.size() > kCodeAt) exchange->code = coap::Code{answer[kCodeAt]};
+    exchange->set_took(std::chrono::duration_cast<std::chrono::microseconds>(now.steady - exchange->arrived));
+    exchanges_.add(*exchange);
+}
+
+std::size_t Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now now) {
     std::array<std::uint8_t, dtls::kMaxMtuBytes> datagram{};
     const auto size = endpoint_.seal(receipt.session, message, datagram, now);
     // The session may have been revoked while its record waited; the endpoint counts every other reason.
-    if (!size) return;
+    if (!size) return 0;
     DeviceActivity& activity = activities_.answered(receipt.credential, now);
     activity.bytes_down += *size;
     ++activity.datagrams;
     outside_.send(receipt.path, ByteView(datagram).first(*size));
+    return *size;
 }
 
 void Ingress::count_record(store::CredentialId credential) {
@@ -230,8 +261,10 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
     receiving.retires = unit.retire = retired_by(receipt);
     const auto asked = receiving.asked;
     const bool with_reading = receiving.with_reading;
+    auto exchange = receiving.exchange;
     if (!submit(std::move(unit), std::move(receiving))) {
         endpoint_.not_committed(receipt);
+        log_exchange(exchange, ExchangeEnd::kQueueFull, now_);
         if (asked) messages_.abandon(*asked);
         if (with_reading) resources_.not_committed(receipt.session);
     }
@@ -244,9 +277,9 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     const coap::MessageOptions options =
         policy == nullptr ? coap::MessageOptions{} : policy->fleet().messages;
     const dtls::SessionId session = receiving.receipt.session;
-    const std::uint64_t repeats = repeats_seen();
     auto verdict = messages_.receive(session, data, options, now_);
-    if (repeats_seen() != repeats) {
+    Exchange& exchange = receiving.exchange.emplace(begun(receiving.receipt, data));
+    if (is_duplicate(messages_.last_fate())) {
         endpoint_.count_repeat(session);
         ++activities_.heard(receiving.receipt.credential, now_).repeats;
     }
@@ -265,7 +298,11 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     if (policy != nullptr) receiving.spread = policy->fleet().report_interval;
     Answer answer = resources_.answer(*request, asker, *policies_, now_);
     if (is_refusal(answer.reply)) ++counters_.requests_refused;
-    if (answer.overloaded) ++counters_.overloaded;
+    exchange.set_path(request->path);
+    if (answer.overloaded) {
+        ++counters_.overloaded;
+        exchange.end = ExchangeEnd::kOverloaded;
+    }
     receiving.asked = request->asked;
     receiving.upload = answer.upload;
     receiving.reply = answer.reply;
@@ -279,11 +316,6 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
                                         .reply = std::move(answer.reply)};
     }
     return true;
-}
-
-std::uint64_t Ingress::repeats_seen() const {
-    return messages_.count(coap::MessageFate::kDuplicateAnswered) +
-           messages_.count(coap::MessageFate::kDuplicateInProgress);
 }
 
 std::optional<store::CredentialId> Ingress::retired_by(const dtls::Receipt& receipt) const {

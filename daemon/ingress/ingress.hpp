@@ -19,6 +19,7 @@
 #include "daemon/care/device_activity.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/admission.hpp"
+#include "daemon/ingress/exchange_log.hpp"
 #include "daemon/ingress/historian.hpp"
 #include "daemon/ingress/policies.hpp"
 #include "daemon/ingress/resources.hpp"
@@ -120,6 +121,8 @@ public:
     const coap::MessageLayer& messages() const { return messages_; }
     // The last handshakes that have ended.
     const TraceLog& traces() const { return traces_; }
+    // The last messages of nodes that have been settled.
+    const ExchangeLog& exchanges() const { return exchanges_; }
     // What its nodes have done since the last call.
     Activities take_activities() { return activities_.take(); }
 
@@ -135,6 +138,7 @@ private:
         SteadyTime arrived{};
         Bytes reply{};                       // sent once the receipt is durable; empty: nothing
         std::optional<coap::Asked> asked{};  // the exchange to complete, when the record was a new request
+        std::optional<Exchange> exchange{};  // to be logged, when the record held a message
         std::optional<coap::BlockUploads::UploadId> upload{};
         bool with_reading = false;
         seconds spread{};  // should the reading be refused
@@ -155,13 +159,16 @@ private:
     // Fills in what the application data of a receipt ask for. False: they must have no effect at all.
     bool read_application_data(ByteView data, Receiving& receiving, store::Unit& unit);
     bool submit(store::Unit&& unit, Pending&& pending);
-    // CoAP retransmissions that were recognised, since start.
-    std::uint64_t repeats_seen() const;
     // The credential that is retired by the receipt that confirms a session of its successor.
     std::optional<store::CredentialId> retired_by(const dtls::Receipt& receipt) const;
     void settle(Opening& opening, store::Outcome outcome, Now now);
     void settle(Receiving& receiving, const store::Completion& completion, Now now);
-    void reply(const dtls::Receipt& receipt, ByteView message, Now now);
+    // Bytes that were sent; 0: the session is gone.
+    std::size_t reply(const dtls::Receipt& receipt, ByteView message, Now now);
+    // What is known of a message when it comes, and when the gateway is done with it.
+    Exchange begun(const dtls::Receipt& receipt, ByteView message) const;
+    void log_exchange(std::optional<Exchange>& exchange, ExchangeEnd end, Now now, ByteView answer = {},
+                      std::size_t response_bytes = 0);
     // The records of one datagram are of one credential: it is counted with the first that is authentic.
     void count_record(store::CredentialId credential);
     void count_handshake(store::CredentialId credential);
@@ -172,8 +179,10 @@ private:
     const CredentialDirectory& credentials_;
     Historian historian_{credentials_};
     TraceLog traces_;
+    ExchangeLog exchanges_;
     ActivityLog activities_;
-    std::size_t uncounted_bytes_ = 0;  // of the datagram that is being received
+    std::size_t datagram_bytes_ = 0;   // of the datagram that is being received
+    std::size_t uncounted_bytes_ = 0;  // the same, until they are counted for a credential
     std::uint64_t sent_bytes_ = 0;     // by the endpoint, since count_sent() began
     std::uint32_t sent_datagrams_ = 0;
     const Outside outside_;

@@ -44,7 +44,7 @@ protected:
         calls_.add("device.diagnose", [](json& arguments) -> Expected<json> {
             if (arguments["who"] == "nobody")
                 return failure("there is no device \"nobody\"", "narrowgate device list");
-            return json{{"who", arguments["who"]}};
+            return arguments;
         });
         for (const char* list : {"devices.silent", "devices.costly", "devices.slow"}) {
             calls_.add(list, [list](json& arguments) -> Expected<json> {
@@ -115,6 +115,13 @@ TEST_F(ApiTest, PassesCallsOnAndTheirErrors) {
     const json error = get("/v1/devices/nobody", 404);
     EXPECT_EQ(error["error"]["what"], "there is no device \"nobody\"");
     EXPECT_EQ(error["error"]["cure"], "narrowgate device list");
+}
+
+TEST_F(ApiTest, ADeviceIsAskedForWithSoManyExchanges) {
+    EXPECT_EQ(get("/v1/devices/wm-1?exchanges=5"), (json{{"who", "wm-1"}, {"exchanges", 5}}));
+    EXPECT_EQ(get("/v1/devices/wm-1"), (json{{"who", "wm-1"}}));
+    for (const char* count : {"-1", "many", ""})
+        get(std::string("/v1/devices/wm-1?exchanges=") + count, 400);
 }
 
 TEST_F(ApiTest, ListsOfDevicesAreAskedForByCountAndFleet) {

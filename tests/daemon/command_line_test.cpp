@@ -3,11 +3,13 @@
 // The commands as a person types them, with a real store and no daemon.
 #include "daemon/commands/command_line.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/command_test.hpp"
@@ -197,6 +199,25 @@ TEST_F(CommandLineTest, ADeviceWithAGeneratedKeyIsKnownFromThenOn) {
     EXPECT_THAT(out_, HasSubstr("revoked 2026-01-01"));
     EXPECT_EQ(type({"device", "show", "nobody"}), ExitCode::kFailed);
     EXPECT_THAT(err_, HasSubstr("there is no device \"nobody\""));
+}
+
+// More than come with one answer.
+TEST_F(CommandLineTest, EveryDeviceIsListedHoweverManyThereAre) {
+    constexpr int kMany = 4001;
+    std::string table;
+    for (int n = 1; n <= kMany; ++n)
+        table += fmt::format("wm-{:04},water-meters,{}\n", n, kKey);
+    const auto file = directory_.path() / "many.csv";
+    write_text_file(file, table);
+    std::filesystem::permissions(file, std::filesystem::perms::owner_read);
+    ASSERT_EQ(type({"device", "import", file.string()}), ExitCode::kOk) << err_;
+    ASSERT_EQ(type({"device", "list", "--json"}), ExitCode::kOk) << err_;
+    const auto listed = nlohmann::json::parse(out_);
+    ASSERT_EQ(listed.size(), std::size_t{kMany});
+    for (int n = 1; n <= kMany; ++n)
+        ASSERT_EQ(listed.at(static_cast<std::size_t>(n - 1)).at("name"), fmt::format("wm-{:04}", n));
+    ASSERT_EQ(type({"device", "list"}), ExitCode::kOk);
+    EXPECT_EQ(std::ranges::count(out_, '\n'), kMany + 1) << "with the heading";
 }
 
 TEST_F(CommandLineTest, AKeyFileThatOthersCanReadIsRefusedWithTheChmod) {

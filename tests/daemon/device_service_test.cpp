@@ -9,6 +9,7 @@
 #include <future>
 #include <map>
 
+#include "daemon/control/device_calls.hpp"
 #include "daemon/device_keys.hpp"
 #include "fakes/child_process.hpp"
 #include "fakes/manual_clock.hpp"
@@ -39,9 +40,14 @@ protected:
                 added_.push_back(std::move(row));
         };
         const auto live = [this](const std::vector<store::CredentialId>&) { return live_; };
+        const auto exchanges = [this](const std::vector<store::CredentialId>& of, std::size_t count) {
+            looked_for_ = {of, count};
+            return exchanges_;
+        };
         service_.emplace(*store_, clock_, std::set<std::string>{"water-meters", "gas-meters"},
                          DeviceService::Outside{.changed = changed,
                                                 .live_sessions = live,
+                                                .exchanges = exchanges,
                                                 .interval_changed = [this](const std::string& device,
                                                                            std::optional<seconds> interval) {
                                                     intervals_[device] = interval;
@@ -68,6 +74,8 @@ protected:
     std::vector<store::CredentialRow> added_;
     std::map<std::string, std::optional<seconds>> intervals_;
     std::optional<std::vector<LiveSession>> live_;  // nothing: no shard answers
+    std::optional<std::vector<DeviceExchange>> exchanges_;
+    std::pair<std::vector<store::CredentialId>, std::size_t> looked_for_;
 };
 
 TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
@@ -78,7 +86,7 @@ TEST_F(DeviceServiceTest, AnAddedDeviceIsToldWithItsKeyAndListed) {
     EXPECT_EQ(added_[0].fleet, "water-meters");
     EXPECT_EQ(to_hex(added_[0].psk.view()), kPskInHex);
     EXPECT_THAT(removed_, IsEmpty());
-    const auto devices = service_->list();
+    const auto devices = service_->list({}, 10);
     ASSERT_TRUE(devices);
     EXPECT_THAT(*devices, SizeIs(1));
 }
@@ -124,7 +132,7 @@ TEST_F(DeviceServiceTest, AnImportIsAllOrNothing) {
     ASSERT_THAT(summary->mistakes, SizeIs(2));
     EXPECT_EQ(summary->mistakes[0].line, 2U);
     EXPECT_EQ(summary->mistakes[1].line, 3U);
-    EXPECT_THAT(*service_->list(), IsEmpty());
+    EXPECT_THAT(*service_->list({}, 10), IsEmpty());
     EXPECT_THAT(added_, IsEmpty());
 }
 
@@ -141,7 +149,7 @@ TEST_F(DeviceServiceTest, ADryRunShowsTheDifferenceAndChangesNothing) {
     EXPECT_THAT(summary->added, ElementsAre("c"));
     EXPECT_THAT(summary->changed, ElementsAre("b"));
     EXPECT_THAT(summary->unchanged, ElementsAre("a"));
-    EXPECT_THAT(*service_->list(), SizeIs(2));
+    EXPECT_THAT(*service_->list({}, 10), SizeIs(2));
     EXPECT_THAT(added_, IsEmpty());
     EXPECT_THAT(removed_, IsEmpty());
 }
@@ -299,6 +307,77 @@ TEST_F(DeviceServiceTest, AReportHasTheSessionsOfTheShardsWhenTheyAnswer) {
     const auto shown = service_->show("wm-0001");
     ASSERT_THAT(shown->sessions, SizeIs(1));
     EXPECT_EQ(shown->sessions[0].next_number, 17U);
+}
+
+TEST_F(DeviceServiceTest, AReportHasTheLastExchangesAsTheCallsTellOfThem) {
+    using nlohmann::json;
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    ASSERT_TRUE(service_->revoke("wm-0001", kActor));
+    ASSERT_TRUE(service_->add(device("wm-0001"), kActor));
+    ControlCalls calls;
+    add_device_calls(calls, *service_);
+    const auto show = [&calls](json arguments) {
+        arguments["device"] = "wm-0001";
+        const auto shown = calls.call("device.show", arguments, Caller{});
+        return shown ? shown->at("device").at("exchanges") : json("refused");
+    };
+    EXPECT_EQ(show(json::object()), json(nullptr)) << "no shard answers";
+    EXPECT_THAT(looked_for_.first, SizeIs(2)) << "what it sent under its old key is of interest, too";
+    EXPECT_EQ(looked_for_.second, 20U);
+    show({{"exchanges", 1000}});
+    EXPECT_EQ(looked_for_.second, 100U);
+    EXPECT_EQ(show({{"exchanges", "many"}}), json("refused"));
+
+    DeviceExchange answered{.credential = added_.at(1).id,
+                            .method = coap::Code::kPost,
+                            .path = "telemetry",
+                            .code = coap::Code::kChanged,
+                            .request_bytes = 90,
+                            .response_bytes = 40,
+                            .took = std::chrono::microseconds(2500),
+                            .repeats = 3};
+    DeviceExchange lost = answered;
+    lost.end = ExchangeEnd::kCommitFailed;
+    lost.code = coap::Code::kEmpty;
+    lost.response_bytes = 0;
+    exchanges_ = {answered, lost};
+    const json shown = show(json::object());
+    EXPECT_EQ(shown.at(0), (json{{"at", "1970-01-01T00:00:00.000Z"},
+                                 {"identity", "wm-0001"},
+                                 {"method", "POST"},
+                                 {"path", "telemetry"},
+                                 {"path_cut", false},
+                                 {"code", "2.04"},
+                                 {"fate", "answered"},
+                                 {"bytes_up", 90},
+                                 {"bytes_down", 40},
+                                 {"milliseconds", 2.5},
+                                 {"repeats", 3}}));
+    EXPECT_EQ(shown.at(1).at("code"), json(nullptr));
+    EXPECT_EQ(shown.at(1).at("fate"), "commit_failed");
+}
+
+TEST_F(DeviceServiceTest, TheListComesAPageAtATimeUntilThereIsNoMore) {
+    using nlohmann::json;
+    for (const char* name : {"c", "a", "b"})
+        ASSERT_TRUE(service_->add(device(name), kActor));
+    ControlCalls calls;
+    add_device_calls(calls, *service_);
+    const auto list = [&calls](json arguments) {
+        const auto page = calls.call("device.list", arguments, Caller{});
+        if (!page) return std::string("refused");
+        std::string names;
+        for (const json& device : page->at("devices"))
+            names += device.at("name").get<std::string>() + ' ';
+        return names + (page->at("more").get<bool>() ? "and more" : "and no more");
+    };
+    EXPECT_EQ(list(json::object()), "a b c and no more");
+    EXPECT_EQ(list({{"count", 2}}), "a b and more");
+    EXPECT_EQ(list({{"count", 2}, {"after", "b"}}), "c and no more");
+    EXPECT_EQ(list({{"count", 3}}), "a b c and no more");
+    EXPECT_EQ(list({{"count", 0}}), "a and more") << "so that who pages comes to an end";
+    EXPECT_EQ(list({{"count", 1'000'000}}), "a b c and no more");
+    EXPECT_EQ(list({{"after", 7}}), "refused");
 }
 
 TEST(PskTest, KeysThatCanBeGuessedAreRefusedWithTheReason) {

@@ -12,6 +12,8 @@ TEST(LookRoutesTest, EachCallThatLooksHasAPlace) {
     const std::vector<std::tuple<std::string, json, std::string>> cases = {
         {"status", json::object(), "/v1/status"},
         {"device.list", json::object(), "/v1/devices"},
+        {"device.list", {{"after", "a b"}, {"count", 7}}, "/v1/devices?after=a%20b&count=7"},
+        {"device.show", {{"device", "wm-1"}, {"exchanges", 5}}, "/v1/devices/wm-1?verdict=no&exchanges=5"},
         {"device.diagnose", {{"who", "a/b c"}}, "/v1/devices/a%2Fb%20c"},
         {"device.show", {{"device", "wm-1"}}, "/v1/devices/wm-1?verdict=no"},
         {"devices.silent", {{"fleet", "water"}}, "/v1/devices/silent?fleet=water"},
@@ -38,6 +40,10 @@ TEST(LookRoutesTest, AGetIsTheCallThatItsPathAndQuerySay) {
     EXPECT_EQ(look("/v1/devices/wm-1", {{"verdict", "no"}}), R"(device.show {"device":"wm-1"})");
     EXPECT_EQ(look("/v1/devices/wm-1", {{"verdict", "yes"}}),
               R"(device.diagnose {"verdict":"yes","who":"wm-1"})");
+    EXPECT_EQ(look("/v1/devices", {{"after", "7"}, {"count", "7"}}),
+              R"(device.list {"after":"7","count":7})");
+    EXPECT_EQ(look("/v1/devices/wm-1", {{"exchanges", "5"}}),
+              R"(device.diagnose {"exchanges":5,"who":"wm-1"})");
     EXPECT_EQ(look("/v1/sessions", {{"count", "7"}}), R"(sessions.list {"count":7})");
     EXPECT_EQ(look("/v1/dead-letters", {{"upstream", "7"}}), R"(dead_letters.list {"upstream":"7"})");
     // The call says what is wrong with it.

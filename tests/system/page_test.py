@@ -226,6 +226,45 @@ def a_device_has_a_page(stage):
     house.leave()
 
 
+def what_a_device_said_before_is_on_its_page(stage):
+    house = House(stage)
+    name, path = "wm-0003", "/v1/devices/wm-0003"
+    wait_for(lambda: len(house.ask(path)["device"]["exchanges"] or []) >= 3, 60, "exchanges of the device")
+    guest = "guest-1"
+    table = stage.folder / "guest.csv"
+    table.write_text(f"identity,fleet,psk_hex\n{guest},{FLEET},{HOSTILE_KEY.encode().hex()}\n")
+    table.chmod(0o600)
+    status, output = house.gateway.command("device", "import", table)
+    check(status == 0, f"{output}")
+    CoapClient("gnutls", house.gateway.address, guest, HOSTILE_KEY).ask("post", "no/<script>x", b"1", 0)
+    house.nodes.process.kill()
+    house.nodes.process.wait()
+    past = house.ask(path)["device"]["exchanges"]
+    check(past == sorted(past, key=lambda one: one["at"], reverse=True) and len(past) <= 20, f"exchanges: {past}")
+    check(all(one["identity"] == name for one in past), f"others' exchanges: {past}")
+    check(len(house.ask(path + "?exchanges=1")["device"]["exchanges"]) == 1, "asked for one exchange")
+    check(house.ask(path + "?verdict=no&exchanges=2")["device"]["exchanges"] == past[:2], "device show has others")
+    with opened(stage, house) as browser:
+        browser.run("location.hash = 'device=' + arguments[0];", name)
+        browser.wait_for("document.querySelectorAll('#device-exchanges tr').length === arguments[0] && "
+                         "!document.querySelector('#device-exchanges [colspan]')", "its exchanges", 20, len(past))
+        check(browser.run("return document.querySelectorAll('#readings tr').length;") == 0, "it speaks still")
+        rows = browser.texts("#device-exchanges tr")
+        check(all(re.search(r"POST\s+/telemetry\s+2\.04\s.*\d+ B\s+\d+ B\s.*ms$", row, re.S) for row in rows), f"{rows}")
+        times = browser.run("return [...document.querySelectorAll('#device-exchanges time')].map((one) => one.dateTime);")
+        check([one["at"][:19] for one in past] == [when[:19] for when in times], f"{times} are not those of {past}")
+        browser.run("location.hash = 'device=' + arguments[0];", guest)
+        browser.wait_for("/POST\\s+\\/no\\/[^]*4\\.0[34]\\s+refused/.test("
+                         "document.getElementById('device-exchanges').innerText)", "a refusal")
+        check(browser.run("return typeof window.broken_in;") == "undefined" and
+              not browser.run("return document.querySelector('#device-exchanges script');"), "a path became markup")
+        page_looks.fits_a_phone(browser)
+        browser.check_clean()
+    status, output = house.gateway.command("device", "show", name, "--exchanges", "1")
+    check(status == 0 and len(re.findall(r"POST /telemetry +2\.04", output)) == 1, f"device show: {output}")
+    house.leave()
+
+
 def fleets_are_cared_for(stage):
     house = House(stage, cared_for=True, loss=0.1)
     with opened(stage, house) as browser:
@@ -384,5 +423,6 @@ if __name__ == "__main__":
             screenshots(stage, folder)
         sys.exit(play(making_pictures))
     sys.exit(play(the_overview_is_true_and_lives, a_broker_that_stops_is_seen, a_device_has_a_page,
+                  what_a_device_said_before_is_on_its_page,
                   fleets_are_cared_for, hostile_texts_stay_texts, without_a_place_it_asks,
                   it_is_for_everybody))

@@ -1,4 +1,4 @@
-// One device: what ails it, its figures, its readings as they come, its sessions and handshakes.
+// One device: what ails it, its figures, its readings as they come, its last exchanges, its sessions and handshakes.
 
 import {ask, repeat, stream} from "./ask.js";
 import {at, cell, element, emptyRow, foreign, numberCell, prose, row, say, time} from "./dom.js";
@@ -55,6 +55,34 @@ function sessionRow(one) {
     numberCell(bytes(one.bytes_down)), numberCell(count(one.address_moves), "wide"), numberCell(count(one.repeats), "wide"));
 }
 
+// What a fate is called where the code of the answer does not say it.
+const kFates = {silent: "none was wanted", store_full: "the store is full", overloaded: "too much waits to be written",
+  commit_failed: "none: not written", queue_full: "none: too much waits to be written",
+  duplicate_answered: "as before", duplicate_in_progress: "none yet: a repetition", ping: "ping", stray: "not asked for",
+  malformed: "not CoAP", unexpected_response: "not asked for", bad_option: "an option unknown",
+  bad_block: "a bad block", proxy_request: "no proxy"};
+
+function answerOf(one) {
+  const words = [one.fate === "answered" ? (one.code ? "" : "ACK") : one.fate === "refused" ? "refused" :
+    (kFates[one.fate] || String(one.fate || "").replaceAll("_", " ")),
+  one.repeats > 0 ? `asked ${count(one.repeats + 1)} times` : ""].filter(Boolean).join(", ");
+  return element("td", null, one.code, one.code && words ? " " : null, words ? element("span", "quiet", words) : null);
+}
+
+function exchangeRow(one) {
+  return row(cell(time(one.at, day(one.at))),
+    element("td", null, String(one.method || ""), " ", foreign(`/${one.path || ""}`), one.path_cut ? "…" : null), answerOf(one),
+    numberCell(bytes(one.bytes_up), "wide"), numberCell(bytes(one.bytes_down), "wide"), numberCell(milliseconds(one.milliseconds)));
+}
+
+// `list` is null where the gateway could not look.
+function showExchanges(list) {
+  say(at("exchanges-words"), "The newest first, of what the gateway has in memory: none is from before its start, and where many " +
+    "devices speak, none is old. Bytes are of the datagrams; the time is until the answer left, durable.");
+  at("device-exchanges").replaceChildren(...(list && list.length > 0 ? list.map(exchangeRow) :
+    [emptyRow(6, list ? "None is in memory." : "Not known at this moment.")]));
+}
+
 function pastRow(one) {
   return row(cell(time(one.at, day(one.at))), cell(String(one.reason || "").replaceAll("_", " ")),
     cell(foreign(one.remote), "wide"),
@@ -76,6 +104,7 @@ function show(name, found) {
   const sessions = (device && device.sessions) || [];
   at("device-sessions").replaceChildren(...(sessions.length > 0 ? sessions.map(sessionRow) :
     [emptyRow(6, "It has no session: its next message is a handshake.")]));
+  showExchanges(device ? device.exchanges : []);
   at("device-why").replaceChildren(...prose((device && device.why) || "", day));
   const past = (device && device.handshakes) || [];
   at("device-past").replaceChildren(...(past.length > 0 ? past.map(pastRow) : [emptyRow(7, "None is on record.")]));
@@ -119,7 +148,8 @@ export function showDevice(name) {
   readings = 0;
   at("device-title").replaceChildren(foreign(name));
   say(at("device-happened"), "Asking …");
-  for (const id of ["device-about", "device-advice", "device-figures", "device-sessions", "device-past", "readings"])
+  for (const id of ["device-about", "device-advice", "device-figures", "device-exchanges", "device-sessions", "device-past",
+    "readings"])
     at(id).replaceChildren();
   at("readings-table").hidden = true;
   forgetTraces();

@@ -5,20 +5,18 @@ import {at, cell, deviceLink, emptyRow, foreign, head, row, say} from "./dom.js"
 import {count, plural} from "./words.js";
 
 const kMostRows = 100;
-// Beyond, the list is not asked for: a device is opened by its name.
-const kMostListed = 50000;
+// One page of the list is asked for, the longest: a device beyond it is opened by its name.
+const kPage = 10000;
 
 let devices = [];
-let known = 0;
-let listed = false;
+let known = -1;  // not asked yet
+let more = false;
+
+const elsewhere = () => (more ? ` Only the first ${count(devices.length)} by name are looked through here, of ${count(known)} in all: ` +
+  "a device is opened by its whole name and Enter, narrowgate device list has them all." : "");
 
 export function showDevices() {
   const wanted = at("find").value.trim().toLowerCase();
-  if (!listed) {
-    at("devices").replaceChildren(emptyRow(3, "Type a device's name, identity or address, and press Enter."));
-    say(at("devices-words"), known > 0 ? `${plural(known, "device", "devices")}: too many to list here.` : "");
-    return;
-  }
   const found = devices.filter((device) => device.text.includes(wanted));
   const rows = found.slice(0, kMostRows).map((device) => row(head(deviceLink(device.name)), cell(foreign(device.fleet)),
     cell(foreign(device.identities), "wide")));
@@ -28,22 +26,20 @@ export function showDevices() {
       "None in this list. Enter opens what you typed, an address or a stranger's identity too."));
   }
   at("devices").replaceChildren(...rows);
-  say(at("devices-words"), found.length > kMostRows ?
-    `${count(found.length)} devices; the first ${kMostRows} are shown.` : plural(found.length, "device", "devices"));
+  say(at("devices-words"), (found.length > kMostRows ? `${count(found.length)} devices; the first ${kMostRows} are shown.` :
+    more ? `${plural(found.length, "device", "devices")}.` : plural(found.length, "device", "devices")) + elsewhere());
 }
 
 export async function loadDevices(status) {
-  if (status.devices === known && (listed || known > kMostListed)) return;
+  if (status.devices === known) return;
   known = status.devices;
-  listed = known <= kMostListed;
-  if (listed) {
-    const found = (await ask("/v1/devices")).devices.filter((device) => !device.revoked);
-    devices = found.map((device) => {
-      const identities = device.credentials.map((one) => one.identity).join(", ");
-      return {name: device.name, fleet: device.fleet, identities,
-        text: `${device.name}\n${device.fleet}\n${identities}`.toLowerCase()};
-    });
-  }
+  const page = await ask(`/v1/devices?count=${kPage}`);
+  more = page.more;
+  devices = page.devices.filter((device) => !device.revoked).map((device) => {
+    const identities = device.credentials.map((one) => one.identity).join(", ");
+    return {name: device.name, fleet: device.fleet, identities,
+      text: `${device.name}\n${device.fleet}\n${identities}`.toLowerCase()};
+  });
   showDevices();
 }
 
@@ -52,7 +48,9 @@ export function setUpFind() {
   at("find-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const wanted = at("find").value.trim();
-    const found = listed ? devices.filter((device) => device.text.includes(wanted.toLowerCase())) : [];
-    if (wanted) location.hash = `device=${encodeURIComponent(found.length === 1 ? found[0].name : wanted)}`;
+    const found = devices.filter((device) => device.text.includes(wanted.toLowerCase()));
+    // What is not in this page of the list may be meant all the same.
+    const only = found.length === 1 && !more ? found[0].name : wanted;
+    if (wanted) location.hash = `device=${encodeURIComponent(only)}`;
   });
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "narrowgate/ops/http_server.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <httplib.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,13 +12,13 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <mutex>
 #include <string_view>
-#include <thread>
 #include <utility>
+#include <vector>
 
 #include "bounded_stream.hpp"
+#include "narrowgate/io/file_descriptor.hpp"
+#include "reception.hpp"
 #include "socket_path.hpp"
 #include "workers.hpp"
 
@@ -30,7 +30,6 @@ constexpr mode_t kSocketMode = 0660;
 constexpr std::size_t kMostBodyBytes = 4096;
 // Of a request with its headers and body: browsers send one or two thousand.
 constexpr std::size_t kMostRequestBytes = std::size_t{64} * 1024;
-constexpr seconds kListenAgain{1};
 constexpr int kAnyPort = 80;  // a Unix socket has none; the library wants one
 // In place of the library's 5: on a Unix socket a connection that finds the queue full fails at once.
 constexpr int kBacklog = 64;
@@ -77,50 +76,19 @@ private:
     bool is_ours_ = false;
 };
 
-// One server's way into the pool that both share.
-class QueueToWorkers final : public httplib::TaskQueue {
-public:
-    explicit QueueToWorkers(Workers& workers) : workers_(workers) {}
-
-    void enqueue(std::function<void()> job) override {
-        {
-            const std::lock_guard lock(mutex_);
-            ++unfinished_;
-        }
-        workers_.run([this, job = std::move(job)] {
-            job();
-            const std::lock_guard lock(mutex_);
-            if (--unfinished_ == 0) idle_.notify_all();
-        });
-    }
-    // Of this server alone.
-    void shutdown() override {
-        std::unique_lock lock(mutex_);
-        idle_.wait(lock, [this] { return unfinished_ == 0; });
-    }
-
-private:
-    Workers& workers_;
-    std::mutex mutex_;
-    std::condition_variable idle_;
-    std::size_t unfinished_ = 0;
-};
-
-// The library's, with its way to read a request replaced by ours.
+// The library binds, parses and routes; who calls comes from our reception, and is read our way.
 class BoundedServer final : public httplib::Server {
 public:
     explicit BoundedServer(seconds patience) : patience_(patience) {}
 
-private:
-    bool process_and_close_socket(socket_t fd) override {
-        BoundedStream stream(fd, patience_, kMostRequestBytes);
+    void serve(const io::FileDescriptor& caller) {
+        BoundedStream stream(caller.get(), patience_, kMostRequestBytes);
         bool closed = false;
-        const bool answered = process_request(stream, true, closed, nullptr);
-        ::shutdown(fd, SHUT_RDWR);
-        ::close(fd);
-        return answered;
+        process_request(stream, true, closed, nullptr);
+        ::shutdown(caller.get(), SHUT_RDWR);
     }
 
+private:
     const seconds patience_;
 };
 
@@ -132,43 +100,43 @@ struct HttpServer::Impl {
 
         BoundedServer server;
         bool over_socket = false;
-        int fd = -1;  // the server's; of the last bind()
-        std::function<bool()> bind;
-        std::atomic<bool> ended = false;
-        std::jthread thread;
+        int made = -1;  // by the library, which closes it when it cannot bind it, and else never does
+        io::FileDescriptor fd;
+
+        // What the library has bound.
+        bool take_over() {
+            fd = io::FileDescriptor(made);
+            return ::listen(made, kBacklog) == 0 && ::fcntl(made, F_SETFL, O_NONBLOCK) == 0;
+        }
     };
 
     Impl(const HttpServerOptions& wanted, Handler handles)
         : options(wanted),
           handler(std::move(handles)),
           most_streams(wanted.threads / 2),
-          workers(wanted.threads, wanted.most_waiting) {}
+          workers(std::in_place, wanted.threads, wanted.most_waiting) {}
 
     void prepare(Listener& listener);
     Expected<void> listen_on_socket();
     Expected<void> listen_on_loopback();
-    void start(Listener& listener);
-    void serve(Listener& listener);
-    void stop(Listener& listener);
+    Expected<void> receive();
     HttpAnswer answer(const httplib::Request& request, bool over_socket) const;
     void write(HttpAnswer&& answer, httplib::Response& response);
 
     const HttpServerOptions options;
     const Handler handler;
     const std::size_t most_streams;
-    std::mutex mutex;  // of `stopped`
-    std::condition_variable stopped;
     std::atomic<bool> stopping = false;
     std::atomic<std::size_t> streams = 0;
-    Workers workers;
-    std::unique_ptr<Listener> socket;
-    std::unique_ptr<Listener> loopback;
-    int port = 0;
+    std::vector<std::unique_ptr<Listener>> listeners;
+    std::optional<Workers> workers;        // serve with the listeners
+    std::unique_ptr<Reception> reception;  // gives work to the workers
+    bool has_socket = false;
+    std::optional<std::uint16_t> port;
 };
 
 void HttpServer::Impl::prepare(Listener& listener) {
     httplib::Server& server = listener.server;
-    server.new_task_queue = [this] { return new QueueToWorkers(workers); };  // the server's, who deletes it
     server.set_payload_max_length(kMostBodyBytes);
     server.set_default_headers({{"Cache-Control", "no-store"},
                                 {"Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'"},
@@ -185,37 +153,6 @@ void HttpServer::Impl::prepare(Listener& listener) {
         write(answer(request, over_socket), response);
         return httplib::Server::HandlerResponse::Handled;
     });
-}
-
-void HttpServer::Impl::start(Listener& listener) {
-    listener.thread = std::jthread([this, &listener] { serve(listener); });
-    pthread_setname_np(listener.thread.native_handle(), "http-accept");
-}
-
-// The library stops listening when the process is out of memory or descriptors.
-void HttpServer::Impl::serve(Listener& listener) {
-    for (bool bound = true;;) {
-        if (bound) listener.server.listen_after_bind();
-        {
-            std::unique_lock lock(mutex);
-            if (stopped.wait_for(lock, kListenAgain, [this] { return stopping.load(); })) break;
-        }
-        bound = listener.bind();
-    }
-    listener.ended = true;
-}
-
-void HttpServer::Impl::stop(Listener& listener) {
-    if (!listener.thread.joinable()) return;
-    for (bool told = false; !told && !listener.ended;) {
-        told = listener.server.is_running();
-        if (told) {
-            listener.server.stop();
-        } else {
-            std::this_thread::yield();  // it has not begun to listen yet, and would not hear of it
-        }
-    }
-    listener.thread.join();
 }
 
 HttpAnswer HttpServer::Impl::answer(const httplib::Request& request, bool over_socket) const {
@@ -264,60 +201,66 @@ void HttpServer::Impl::write(HttpAnswer&& answer, httplib::Response& response) {
 
 Expected<void> HttpServer::Impl::listen_on_socket() {
     if (auto cleared = clear_socket_path(options.socket); !cleared) return cleared;
-    socket = std::make_unique<Listener>(options.patience);
-    socket->over_socket = true;
-    prepare(*socket);
+    Listener& listener = *listeners.emplace_back(std::make_unique<Listener>(options.patience));
+    listener.over_socket = true;
+    prepare(listener);
     // The mode is set before there is a name, so that the socket is at no moment open to others.
-    socket->server.set_address_family(AF_UNIX).set_socket_options([this](socket_t fd) {
+    listener.server.set_address_family(AF_UNIX).set_socket_options([&listener](socket_t fd) {
         ::fchmod(fd, kSocketMode);
-        socket->fd = fd;
+        listener.made = fd;
     });
-    socket->bind = [this] {
-        ::unlink(options.socket.c_str());
-        return socket->server.bind_to_port(options.socket.string(), kAnyPort) &&
-               ::chmod(options.socket.c_str(), kSocketMode) == 0 && ::listen(socket->fd, kBacklog) == 0;
-    };
     errno = 0;
-    if (!socket->bind()) {
+    has_socket = listener.server.bind_to_port(options.socket.string(), kAnyPort);
+    if (!has_socket || !listener.take_over() || ::chmod(options.socket.c_str(), kSocketMode) != 0) {
         return failure(fmt::format("{}: {}", options.socket.string(), system_message(errno)),
                        "let the gateway's user write its directory");
     }
-    start(*socket);
     return {};
 }
 
 Expected<void> HttpServer::Impl::listen_on_loopback() {
-    loopback = std::make_unique<Listener>(options.patience);
-    prepare(*loopback);
-    loopback->bind = [this] {
-        httplib::Server& server = loopback->server;
-        if (port != 0) return server.bind_to_port(kLoopback, port);
-        port = std::max(server.bind_to_any_port(kLoopback), 0);
-        return port != 0;
-    };
-    port = *options.loopback_port;
+    Listener& listener = *listeners.emplace_back(std::make_unique<Listener>(options.patience));
+    prepare(listener);
+    listener.server.set_socket_options([&listener](socket_t fd) {
+        const int yes = 1;  // a port whose last connections linger is free
+        (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+        listener.made = fd;
+    });
+    const std::uint16_t wanted = *options.loopback_port;
     errno = 0;
-    if (!loopback->bind()) {
-        return failure(fmt::format("{}:{}: {}", kLoopback, *options.loopback_port, system_message(errno)),
+    if (wanted != 0) {
+        if (listener.server.bind_to_port(kLoopback, wanted)) port = wanted;
+    } else if (const int given = listener.server.bind_to_any_port(kLoopback); given > 0) {
+        port = static_cast<std::uint16_t>(given);
+    }
+    if (!port || !listener.take_over()) {
+        return failure(fmt::format("{}:{}: {}", kLoopback, wanted, system_message(errno)),
                        "give the status page another port, or none");
     }
-    start(*loopback);
+    return {};
+}
+
+Expected<void> HttpServer::Impl::receive() {
+    std::vector<int> doors;
+    for (const auto& listener : listeners)
+        doors.push_back(listener->fd.get());
+    auto opened = Reception::open(std::move(doors), {options.most_waiting, options.patience},
+                                  [this](std::size_t door, std::shared_ptr<io::FileDescriptor> caller) {
+                                      workers->run([&server = listeners[door]->server,
+                                                    caller = std::move(caller)] { server.serve(*caller); });
+                                  });
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    reception = std::move(*opened);
     return {};
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 HttpServer::~HttpServer() {
-    {
-        const std::lock_guard lock(impl_->mutex);
-        impl_->stopping = true;
-    }
-    impl_->stopped.notify_all();
-    if (impl_->loopback) impl_->stop(*impl_->loopback);
-    if (!impl_->socket) return;
-    const bool served = impl_->socket->thread.joinable();
-    impl_->stop(*impl_->socket);
-    if (served) ::unlink(impl_->options.socket.c_str());
+    impl_->stopping = true;
+    impl_->reception.reset();
+    impl_->workers.reset();
+    if (impl_->has_socket) ::unlink(impl_->options.socket.c_str());
 }
 
 Expected<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& options, Handler handler) {
@@ -329,16 +272,17 @@ Expected<std::unique_ptr<HttpServer>> HttpServer::open(const HttpServerOptions& 
         if (auto listens = server->impl_->listen_on_loopback(); !listens)
             return std::unexpected(std::move(listens.error()));
     }
+    if (auto receives = server->impl_->receive(); !receives)
+        return std::unexpected(std::move(receives.error()));
     return server;
 }
 
 std::optional<std::uint16_t> HttpServer::loopback_port() const {
-    if (!impl_->loopback) return std::nullopt;
-    return static_cast<std::uint16_t>(impl_->port);
+    return impl_->port;
 }
 
 HttpLoad HttpServer::load() const {
-    return {.requests = impl_->workers.load(), .streams = {impl_->streams, impl_->most_streams}};
+    return {.requests = impl_->workers->load(), .streams = {impl_->streams, impl_->most_streams}};
 }
 
 }  // namespace narrowgate::ops

@@ -28,15 +28,15 @@ Device device_at(const Query& query, int interval) {
 
 }  // namespace
 
-std::vector<Device> DeviceTable::list() {
+std::vector<Device> DeviceTable::list(std::string_view after, std::size_t count) {
     std::vector<Device> devices;
     Statement select(
         database_,
         "SELECT device.name, fleet, device.added, device.revoked, credential.id, identity,"
         " credential.added, not_before, not_after, credential.revoked, replaces, why, report_interval FROM"
-        " device"
+        " (SELECT * FROM device WHERE name > ?1 ORDER BY name LIMIT ?2) AS device"
         " LEFT JOIN credential ON credential.device = device.name ORDER BY device.name, credential.id");
-    Query query(select);
+    Query query(select, after, count);
     while (query.next()) {
         if (devices.empty() || text_of(query.blob(0)) != devices.back().name) {
             devices.push_back(device_at(query, 12));

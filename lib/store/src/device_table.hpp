@@ -44,7 +44,7 @@ public:
 
     // --- Looking
     // --------------------------------------------------------------------------------------------
-    std::vector<Device> list();
+    std::vector<Device> list(std::string_view after, std::size_t count);
     std::optional<Device> find(std::string_view identity_or_name);
     // Returns those that could not be opened.
     std::vector<UnreadableKey> load(const std::function<void(CredentialRow&&)>& take);

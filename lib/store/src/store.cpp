@@ -174,9 +174,9 @@ Expected<std::vector<AuditEntry>> Store::audit(std::size_t count) {
     });
 }
 
-Expected<std::vector<Device>> Store::devices() {
+Expected<std::vector<Device>> Store::devices(std::string_view after, std::size_t count) {
     return impl_->on_snapshot([&](Snapshot& snapshot) -> Expected<std::vector<Device>> {
-        return DeviceTable(snapshot.database, impl_->engine->sealer(), snapshot.meta).list();
+        return DeviceTable(snapshot.database, impl_->engine->sealer(), snapshot.meta).list(after, count);
     });
 }
 

@@ -240,6 +240,53 @@ TEST_F(HttpServerTest, WhoDripsHoldsAPlaceForOneRequestsTimeAlone) {
     EXPECT_EQ(get("/next"), "GET /next socket");
 }
 
+// Far more than there are threads, and nobody's patience ends during the test.
+TEST_F(HttpServerTest, WhoSaysNothingHoldsUpNobody) {
+    HttpServerOptions options = at_socket();
+    options.loopback_port = 0;
+    options.threads = 2;
+    options.patience = seconds(600);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    const auto begun = std::chrono::steady_clock::now();
+    std::vector<io::FileDescriptor> silent;
+    for (int i = 0; i < 32; ++i) {
+        silent.push_back(connect_to_socket());
+        silent.push_back(connect_to_port(*(*server)->loopback_port()));
+    }
+    EXPECT_EQ(get("/now"), "GET /now socket");
+    const auto answer =
+        talk(connect_to_port(*(*server)->loopback_port()), "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_NE(answer.find("GET /now loopback"), std::string::npos) << answer;
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(30));
+}
+
+TEST_F(HttpServerTest, OfTooManySilentOnesTheOldestIsClosed) {
+    HttpServerOptions options = at_socket();
+    options.most_waiting = 2;
+    options.patience = seconds(600);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    const auto oldest = connect_to_socket();
+    const auto second = connect_to_socket();
+    const auto third = connect_to_socket();
+    char byte = 0;
+    EXPECT_EQ(::recv(oldest.get(), &byte, 1, 0), 0);
+    for (const auto* fd : {&third, &second})
+        EXPECT_NE(talk(*fd, "GET /late HTTP/1.1\r\n\r\n").find("GET /late"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, WhoSaysNothingForTooLongIsClosed) {
+    HttpServerOptions options = at_socket();
+    options.patience = seconds(1);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    const auto silent = connect_to_socket();
+    char byte = 0;
+    EXPECT_EQ(::recv(silent.get(), &byte, 1, 0), 0);
+    EXPECT_EQ(get("/still"), "GET /still socket");
+}
+
 TEST_F(HttpServerTest, AHandlerThatFailsIsAnAnswerAndNoEnd) {
     const auto server = open([](const HttpRequest& request) -> HttpAnswer {
         if (request.path == "/bad") throw std::runtime_error("secret of the inside");

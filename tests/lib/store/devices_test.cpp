@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "store_fixture.hpp"
 
 namespace narrowgate::store {
@@ -161,12 +163,30 @@ TEST_F(DevicesTest, AreListedByNameWithTheirCredentials) {
     add_device("b");
     add_device("a");
     add_device("a#2", "a");
-    const auto devices = store_->devices();
+    const auto devices = store_->devices({}, 10);
     ASSERT_TRUE(devices.has_value());
     ASSERT_EQ(devices->size(), 2U);
     EXPECT_EQ((*devices)[0].name, "a");
     EXPECT_EQ((*devices)[0].credentials[1].identity, "a#2");
     EXPECT_FALSE(store_->find_device("c")->has_value());
+}
+
+TEST_F(DevicesTest, AListGoesOnAfterAName) {
+    for (const char* identity : {"d", "b", "a", "c"})
+        add_device(identity);
+    add_device("b#2", "b");
+    const auto names = [this](std::string_view after, std::size_t count) {
+        const auto devices = store_->devices(after, count);
+        std::string names;
+        for (const Device& device : devices.value())
+            names += fmt::format("{}/{} ", device.name, device.credentials.size());
+        return names;
+    };
+    EXPECT_EQ(names({}, 2), "a/1 b/2 ");
+    EXPECT_EQ(names("b", 1), "c/1 ");
+    EXPECT_EQ(names("bb", 10), "c/1 d/1 ") << "there need be no device of that name";
+    EXPECT_EQ(names("d", 10), "");
+    EXPECT_EQ(names({}, 0), "");
 }
 
 Rotation next_key(std::string identity = {}) {

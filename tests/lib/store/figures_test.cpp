@@ -90,7 +90,7 @@ TEST_F(FiguresTest, AReportIntervalIsKeptAndAudited) {
     EXPECT_EQ(store_->set_report_interval("wm-0001#2", seconds(3600), kActor).value(), "wm-0001");
     reopen();
     EXPECT_EQ(store_->find_device("wm-0001")->value().report_interval, seconds(3600));
-    EXPECT_EQ(store_->devices()->at(0).report_interval, seconds(3600));
+    EXPECT_EQ(store_->devices({}, 1)->at(0).report_interval, seconds(3600));
     const auto audit = store_->audit(1).value();
     EXPECT_EQ(audit.at(0).action, "interval");
     EXPECT_EQ(audit.at(0).subject, "wm-0001");

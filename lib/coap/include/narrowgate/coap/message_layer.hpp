@@ -116,6 +116,10 @@ enum class MessageFate : std::uint8_t {
 };
 inline constexpr std::size_t kMessageFates = 10;
 
+constexpr bool is_duplicate(MessageFate fate) {
+    return fate == MessageFate::kDuplicateAnswered || fate == MessageFate::kDuplicateInProgress;
+}
+
 std::string_view name_of(MessageFate fate);
 
 // Thread: one; an object of an ingress shard.
@@ -134,16 +138,22 @@ public:
     void forget(SessionId session);
 
     const Exchanges& exchanges() const { return exchanges_; }
+    // What became of the message that was received last.
+    MessageFate last_fate() const { return last_fate_; }
     std::uint64_t count(MessageFate fate) const { return fates_[static_cast<std::size_t>(fate)]; }
     std::uint64_t count(DecodeFault fault) const { return faults_[static_cast<std::size_t>(fault)]; }
 
 private:
-    void tally(MessageFate fate) { ++fates_[static_cast<std::size_t>(fate)]; }
+    void tally(MessageFate fate) {
+        last_fate_ = fate;
+        ++fates_[static_cast<std::size_t>(fate)];
+    }
     Verdict reject_malformed(ByteView datagram, DecodeFault fault);
     Verdict receive_request(SessionId session, const MessageView& message, const MessageOptions& options,
                             Now now);
 
     Exchanges exchanges_;
+    MessageFate last_fate_ = MessageFate::kStray;  // before the first one
     std::array<std::uint64_t, kMessageFates> fates_{};
     std::array<std::uint64_t, kDecodeFaults> faults_{};
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTTP for operators: on a Unix socket, and on loopback if wanted. One thread accepts on each, a bounded pool
-// answers. One request a connection.
+// HTTP for operators: on a Unix socket, and on loopback if wanted. One thread accepts and keeps who says
+// nothing, a bounded pool answers who has begun a request. One request a connection.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,10 @@ struct HttpServerOptions {
     std::optional<std::uint16_t> loopback_port;
     // Requests at a time; live streams take half of them at most.
     std::size_t threads = 8;
-    // Accepted and not yet looked at; further ones wait in the kernel.
+    // Of those who have begun a request, until a thread is free; further ones wait in the kernel. As many may
+    // be silent: then each further one closes the one that has been silent longest.
     std::size_t most_waiting = 32;
-    // For a request as a whole, which has at most 64 KiB, and for each write.
+    // For the first byte, then for a request as a whole, which has at most 64 KiB, and for each write.
     seconds patience{5};
 };
 

@@ -115,7 +115,8 @@ public:
     // By identity or device name; returns the name. Fails when there is none, or it is revoked.
     Expected<std::string> set_report_interval(std::string_view identity_or_name,
                                               std::optional<seconds> interval, std::string_view actor);
-    Expected<std::vector<Device>> devices();  // by name
+    // By name: the first `count` whose names come after `after`; all names come after an empty one.
+    Expected<std::vector<Device>> devices(std::string_view after, std::size_t count);
     // By identity or device name; nothing when there is none.
     Expected<std::optional<Device>> find_device(std::string_view identity_or_name);
     // What units said about the device, newest first, at most kDeviceEventsKept.
