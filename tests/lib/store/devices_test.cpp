@@ -177,10 +177,10 @@ TEST_F(DevicesTest, AListGoesOnAfterAName) {
     add_device("b#2", "b");
     const auto names = [this](std::string_view after, std::size_t count) {
         const auto devices = store_->devices(after, count);
-        std::string names;
+        std::string found;
         for (const Device& device : devices.value())
-            names += fmt::format("{}/{} ", device.name, device.credentials.size());
-        return names;
+            found += fmt::format("{}/{} ", device.name, device.credentials.size());
+        return found;
     };
     EXPECT_EQ(names({}, 2), "a/1 b/2 ");
     EXPECT_EQ(names("b", 1), "c/1 ");
