@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "daemon/control/calls.hpp"
 #include "daemon/control/care_json.hpp"
 #include "narrowgate/dtls/record_state.hpp"
 
@@ -109,7 +110,7 @@ json exchange_json(const DeviceReport& report, const DeviceExchange& exchange) {
     constexpr double kMicrosecondsOfOne = 1000;
     const bool has_code = exchange.code != coap::Code::kEmpty;
     return {{"at", to_rfc3339(exchange.at)},
-            {"identity", identity_of(report.device, exchange.credential)},
+            {"identity", identity_json(report.device, exchange.credential)},
             {"method", method_name(exchange.method)},
             {"path", exchange.path},
             {"path_cut", exchange.path_cut},

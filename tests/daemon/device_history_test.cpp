@@ -197,7 +197,8 @@ TEST_F(HandshakeReasonsTest, ARotationIsToldFromOtherWaysToAnotherCredential) {
 }
 
 TEST_F(HandshakeReasonsTest, AReportTellsTheStoryInASentence) {
-    DeviceReport report{.device = device_, .at = at(10), .sessions = {}, .past = {}, .care = {}};
+    DeviceReport report{
+        .device = device_, .at = at(10), .sessions = {}, .past = {}, .exchanges = {}, .care = {}};
     EXPECT_EQ(
         to_json(report).at("why"),
         "No handshake of it is on record. It has no session now, and shakes hands when it speaks next.");
@@ -224,7 +225,8 @@ TEST_F(HandshakeReasonsTest, StatesOfCredentialsFollowTimeAndRotation) {
     device_.credentials[1].replaces = 1;
     const auto states = [&] {
         std::vector<std::string> all;
-        const DeviceReport report{.device = device_, .at = at(10), .sessions = {}, .past = {}, .care = {}};
+        const DeviceReport report{
+            .device = device_, .at = at(10), .sessions = {}, .past = {}, .exchanges = {}, .care = {}};
         const auto json = to_json(report);
         for (const auto& credential : json.at("credentials"))
             all.push_back(credential.at("state").get<std::string>());

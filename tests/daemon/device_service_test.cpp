@@ -324,7 +324,7 @@ TEST_F(DeviceServiceTest, AReportHasTheLastExchangesAsTheCallsTellOfThem) {
     EXPECT_EQ(show(json::object()), json(nullptr)) << "no shard answers";
     EXPECT_THAT(looked_for_.first, SizeIs(2)) << "what it sent under its old key is of interest, too";
     EXPECT_EQ(looked_for_.second, 20U);
-    show({{"exchanges", 1000}});
+    show({{"exchanges", 1000U}});
     EXPECT_EQ(looked_for_.second, 100U);
     EXPECT_EQ(show({{"exchanges", "many"}}), json("refused"));
 
@@ -372,11 +372,11 @@ TEST_F(DeviceServiceTest, TheListComesAPageAtATimeUntilThereIsNoMore) {
         return names + (page->at("more").get<bool>() ? "and more" : "and no more");
     };
     EXPECT_EQ(list(json::object()), "a b c and no more");
-    EXPECT_EQ(list({{"count", 2}}), "a b and more");
-    EXPECT_EQ(list({{"count", 2}, {"after", "b"}}), "c and no more");
-    EXPECT_EQ(list({{"count", 3}}), "a b c and no more");
-    EXPECT_EQ(list({{"count", 0}}), "a and more") << "so that who pages comes to an end";
-    EXPECT_EQ(list({{"count", 1'000'000}}), "a b c and no more");
+    EXPECT_EQ(list({{"count", 2U}}), "a b and more");
+    EXPECT_EQ(list({{"count", 2U}, {"after", "b"}}), "c and no more");
+    EXPECT_EQ(list({{"count", 3U}}), "a b c and no more");
+    EXPECT_EQ(list({{"count", 0U}}), "a and more") << "so that who pages comes to an end";
+    EXPECT_EQ(list({{"count", 1'000'000U}}), "a b c and no more");
     EXPECT_EQ(list({{"after", 7}}), "refused");
 }
 

@@ -175,18 +175,18 @@ TEST_F(DevicesTest, AListGoesOnAfterAName) {
     for (const char* identity : {"d", "b", "a", "c"})
         add_device(identity);
     add_device("b#2", "b");
-    const auto names = [this](std::string_view after, std::size_t count) {
+    const auto page = [this](std::string_view after, std::size_t count) {
         const auto devices = store_->devices(after, count);
         std::string found;
         for (const Device& device : devices.value())
             found += fmt::format("{}/{} ", device.name, device.credentials.size());
         return found;
     };
-    EXPECT_EQ(names({}, 2), "a/1 b/2 ");
-    EXPECT_EQ(names("b", 1), "c/1 ");
-    EXPECT_EQ(names("bb", 10), "c/1 d/1 ") << "there need be no device of that name";
-    EXPECT_EQ(names("d", 10), "");
-    EXPECT_EQ(names({}, 0), "");
+    EXPECT_EQ(page({}, 2), "a/1 b/2 ");
+    EXPECT_EQ(page("b", 1), "c/1 ");
+    EXPECT_EQ(page("bb", 10), "c/1 d/1 ") << "there need be no device of that name";
+    EXPECT_EQ(page("d", 10), "");
+    EXPECT_EQ(page({}, 0), "");
 }
 
 Rotation next_key(std::string identity = {}) {
