@@ -204,6 +204,7 @@ std::optional<std::vector<DeviceExchange>> DeviceService::exchanges_of(const sto
                                                                        std::size_t count) {
     if (!outside_.exchanges) return std::nullopt;
     std::vector<store::CredentialId> credentials;
+    credentials.reserve(device.credentials.size());
     for (const store::CredentialInfo& credential : device.credentials)
         credentials.push_back(credential.id);
     return outside_.exchanges(credentials, count);

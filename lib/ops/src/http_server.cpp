@@ -242,6 +242,7 @@ Expected<void> HttpServer::Impl::listen_on_loopback() {
 
 Expected<void> HttpServer::Impl::receive() {
     std::vector<int> doors;
+    doors.reserve(listeners.size());
     for (const auto& listener : listeners)
         doors.push_back(listener->fd.get());
     auto opened = Reception::open(std::move(doors), {options.most_waiting, options.patience},
