@@ -2,10 +2,12 @@
 #include "daemon/ingress/handshake_look.hpp"
 
 #include <algorithm>
-#include <future>
-#include <memory>
+#include <functional>
+#include <iterator>
 #include <utility>
 #include <vector>
+
+#include "daemon/ingress/shard_answers.hpp"
 
 namespace narrowgate::daemon {
 
@@ -28,22 +30,14 @@ void look_in_shard(const Ingress& ingress, const DeviceQuery& query, DeviceEvide
 
 std::optional<DeviceEvidence> look_for_device(const Shards& shards, const Clock& clock,
                                               const DeviceQuery& query, milliseconds patience) {
-    std::vector<std::future<DeviceEvidence>> answers;
-    for (const auto& shard : shards.all()) {
-        auto promise = std::make_shared<std::promise<DeviceEvidence>>();
-        answers.push_back(promise->get_future());
-        const bool asked = shard->ask([promise, query](const Ingress& ingress) {
-            DeviceEvidence its;
-            look_in_shard(ingress, query, its);
-            promise->set_value(std::move(its));
-        });
-        if (!asked) return std::nullopt;
-    }
-    const SteadyTime deadline = clock.now().steady + patience;
+    auto answers = ask_shards<DeviceEvidence>(shards, clock, patience, [query](const Ingress& ingress) {
+        DeviceEvidence its;
+        look_in_shard(ingress, query, its);
+        return its;
+    });
+    if (!answers) return std::nullopt;
     DeviceEvidence evidence;
-    for (std::future<DeviceEvidence>& answer : answers) {
-        if (answer.wait_until(deadline) != std::future_status::ready) return std::nullopt;
-        DeviceEvidence its = answer.get();
+    for (DeviceEvidence& its : *answers) {
         std::ranges::move(its.handshakes, std::back_inserter(evidence.handshakes));
         std::ranges::move(its.hellos, std::back_inserter(evidence.hellos));
     }
