@@ -2,15 +2,16 @@
 #include "daemon/api/metrics.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
 
+#include "daemon/allocator.hpp"
 #include "narrowgate/ops/metrics.hpp"
 
 namespace narrowgate::daemon {
@@ -231,14 +232,7 @@ void add_upstreams(MetricsPage& page, const GatewayStatus& status) {
 
 ProcessFigures process_figures() {
     ProcessFigures figures;
-    rusage used{};
-    if (getrusage(RUSAGE_SELF, &used) == 0) {
-        const auto seconds_in = [](const timeval& time) {
-            return static_cast<double>(time.tv_sec) +
-                   static_cast<double>(time.tv_usec) / kMicrosecondsASecond;
-        };
-        figures.cpu_seconds = seconds_in(used.ru_utime) + seconds_in(used.ru_stime);
-    }
+    figures.cpu_seconds = std::chrono::duration<double>(process_cpu_time()).count();
     // proc(5): sizes in pages, the second is what is resident.
     std::ifstream statm("/proc/self/statm");
     std::uint64_t pages = 0;
