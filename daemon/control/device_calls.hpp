@@ -5,12 +5,12 @@
 //
 //     device.add     {identity, fleet, name?, psk, not_before?, not_after?}  → {}
 //     device.import  {csv, dry_run?}       → {added, changed, unchanged, mistakes: [{line, what, cure}]}
-//     device.list    {after?, count?}      → {devices: [device], more}: by name, from `after` on, which is
-//     left
-//                                          out. `count` is 1000 when it is not given, at least 1 and at most
-//                                          10000; `more`: whether further ones come after the last
-//     device.show    {device, exchanges?}  → {device}         with its last 20 exchanges, or so many up to
-//     100 device.rotate  {device, identity?, psk, not_before?, not_after?}
+//     device.list    {after?, count?}      → {devices: [device], more}   by name, those behind `after`;
+//                                          1000 unless `count` says otherwise, from 1 to 10000; `more`:
+//                                          whether others come behind the last
+//     device.show    {device, exchanges?}  → {device}         with its last 20 exchanges, or so many, at
+//                                          most 100
+//     device.rotate  {device, identity?, psk, not_before?, not_after?}
 //                                          → {identity, device, fleet, replaces}
 //     device.rotate_back  {device}         → {identity}       the credential that was taken back
 //     device.revoke  {device}              → {credentials}    how many
