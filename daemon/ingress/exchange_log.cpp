@@ -48,9 +48,27 @@ void Exchange::set_path(const coap::UriPath& its_path) {
     }
 }
 
-void Exchange::set_took(std::chrono::microseconds took) {
+Exchange Exchange::begun(const dtls::Receipt& receipt, ByteView message, coap::MessageFate fate,
+                         std::size_t datagram_bytes, SteadyTime now) {
+    Exchange exchange{.arrived = now,
+                      .credential = receipt.credential,
+                      .session = static_cast<std::uint32_t>(receipt.session),
+                      .request_bytes = static_cast<std::uint16_t>(datagram_bytes),
+                      .message = fate};
+    if (const auto header = coap::peek_header(message)) {
+        exchange.mid = header->mid;
+        exchange.method = header->code;
+    }
+    return exchange;
+}
+
+void Exchange::finish(ExchangeEnd its_end, SteadyTime now, ByteView answer, std::size_t datagram_bytes) {
     constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
-    took_microseconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(took.count(), 0, kMost));
+    end = its_end;
+    response_bytes = static_cast<std::uint16_t>(datagram_bytes);
+    if (const auto header = coap::peek_header(answer); header && datagram_bytes != 0) code = header->code;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - arrived).count();
+    took_microseconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(took, 0, kMost));
 }
 
 void ExchangeLog::add(const Exchange& exchange) {

@@ -13,6 +13,7 @@
 
 #include "daemon/devices/device_exchange.hpp"
 #include "narrowgate/coap/uri_path.hpp"
+#include "narrowgate/dtls/session_record.hpp"
 
 namespace narrowgate::daemon {
 
@@ -35,8 +36,12 @@ struct Exchange {
     bool path_cut = false;
     std::array<char, kPathBytes> path{};  // "a/b" as it came, so far as it fits
 
+    // What is known of a message when it has come in a datagram of so many bytes.
+    static Exchange begun(const dtls::Receipt& receipt, ByteView message, coap::MessageFate fate,
+                          std::size_t datagram_bytes, SteadyTime now);
     void set_path(const coap::UriPath& its_path);
-    void set_took(std::chrono::microseconds took);
+    // The gateway is done with it, and has sent `answer` in a datagram of so many bytes; none: 0.
+    void finish(ExchangeEnd its_end, SteadyTime now, ByteView answer, std::size_t datagram_bytes);
 };
 static_assert(sizeof(Exchange) == 64);
 

@@ -11,8 +11,6 @@ namespace narrowgate::daemon {
 namespace {
 
 // Of what waits for a commit. Below the first a shard keeps up: a commit takes about so many at once.
-// RFC 7252 section 3.
-constexpr std::size_t kCodeAt = 1;
 constexpr std::size_t kKeepsUp = 256;
 constexpr std::size_t kBehind = 1024;
 
@@ -50,7 +48,7 @@ dtls::Restored Ingress::restore(store::SessionRow&& row, std::vector<store::Stor
         store::Unit unit;
         unit.close.push_back(session);
         historian_.on_unreadable(session, credential, now.wall, unit);
-        (void)submit(std::move(unit), Closing{});
+        submit_closing(std::move(unit));
     }
     return restored;
 }
@@ -61,7 +59,7 @@ void Ingress::restore(const store::StoredReply& reply, Now now) {
 
 void Ingress::on_datagram(ByteView datagram, const Path& path, Now now) {
     now_ = now;
-    datagram_bytes_ = uncounted_bytes_ = datagram.size();
+    traffic_.datagram_came(datagram.size());
     (void)endpoint_.receive(datagram, path, now);
 }
 
@@ -106,7 +104,7 @@ void Ingress::settle(Opening& opening, store::Outcome outcome, Now now) {
         ++counters_.commits_failed;
         endpoint_.session_abandoned(opening.session);
     } else {
-        endpoint_.session_committed(opening.session, now);  // its flight is counted: see count_handshake()
+        endpoint_.session_committed(opening.session, now);  // its flight was counted with the handshake
         outside_.tell_others({opening.credential, opening.session, opening.order, false});
     }
 }
@@ -122,9 +120,9 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
     }
     const dtls::Receipt& receipt = receiving.receipt;
     const std::uint64_t moves = endpoint_.counters().address_moves;
-    count_sent(receipt.credential, [&] { endpoint_.committed(receipt, now); });
+    traffic_.count_sent(receipt.credential, now, [&] { endpoint_.committed(receipt, now); });
     if (endpoint_.counters().address_moves != moves)
-        ++activities_.answered(receipt.credential, now).address_moves;
+        ++traffic_.answered(receipt.credential, now).address_moves;
     if (receipt.confirms) outside_.tell_others({receipt.credential, receipt.session, receipt.order, true});
     ExchangeEnd end = receiving.exchange ? receiving.exchange->end : ExchangeEnd::kSettled;
     if (completion.outcome == store::Outcome::kReadingRefused && receiving.asked) {
@@ -136,7 +134,7 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         if (receiving.upload) resources_.release(*receiving.upload);
         if (receiving.with_reading) {
             ++counters_.readings_acknowledged;
-            ++activities_.answered(receipt.credential, now).readings;
+            ++traffic_.answered(receipt.credential, now).readings;
         }
     }
     if (receiving.retires) outside_.retired(*receiving.retires);
@@ -150,31 +148,16 @@ void Ingress::settle(Receiving& receiving, const store::Completion& completion, 
         counters_.answer_times.add(
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
     }
-    if (receiving.reply.size() > kCodeAt) ++counters_.answers[receiving.reply[kCodeAt]];
+    if (const auto header = coap::peek_header(receiving.reply))
+        ++counters_.answers[static_cast<std::uint8_t>(header->code)];
     const std::size_t sent = reply(receipt, receiving.reply, now);
     log_exchange(receiving.exchange, end, now, receiving.reply, sent);
-}
-
-Exchange Ingress::begun(const dtls::Receipt& receipt, ByteView message) const {
-    Exchange exchange{.arrived = now_.steady,
-                      .credential = receipt.credential,
-                      .session = static_cast<std::uint32_t>(receipt.session),
-                      .request_bytes = static_cast<std::uint16_t>(datagram_bytes_),
-                      .message = messages_.last_fate()};
-    if (const auto header = coap::peek_header(message)) {
-        exchange.mid = header->mid;
-        exchange.method = header->code;
-    }
-    return exchange;
 }
 
 void Ingress::log_exchange(std::optional<Exchange>& exchange, ExchangeEnd end, Now now, ByteView answer,
                            std::size_t response_bytes) {
     if (!exchange) return;
-    exchange->end = end;
-    exchange->response_bytes = static_cast<std::uint16_t>(response_bytes);
-    if (response_bytes != 0 && answer.size() > kCodeAt) exchange->code = coap::Code{answer[kCodeAt]};
-    exchange->set_took(std::chrono::duration_cast<std::chrono::microseconds>(now.steady - exchange->arrived));
+    exchange->finish(end, now.steady, answer, response_bytes);
     exchanges_.add(*exchange);
 }
 
@@ -183,35 +166,13 @@ std::size_t Ingress::reply(const dtls::Receipt& receipt, ByteView message, Now n
     const auto size = endpoint_.seal(receipt.session, message, datagram, now);
     // The session may have been revoked while its record waited; the endpoint counts every other reason.
     if (!size) return 0;
-    DeviceActivity& activity = activities_.answered(receipt.credential, now);
-    activity.bytes_down += *size;
-    ++activity.datagrams;
+    traffic_.add_sent(receipt.credential, now, *size);
     outside_.send(receipt.path, ByteView(datagram).first(*size));
     return *size;
 }
 
-void Ingress::count_record(store::CredentialId credential) {
-    DeviceActivity& activity = activities_.heard(credential, now_);
-    if (uncounted_bytes_ != 0) {
-        activity.bytes_up += std::exchange(uncounted_bytes_, 0);
-        ++activity.datagrams;
-    }
-}
-
-template <class Send>
-void Ingress::count_sent(store::CredentialId credential, Send send) {
-    sent_bytes_ = 0;
-    sent_datagrams_ = 0;
-    send();
-    if (sent_datagrams_ == 0) return;
-    DeviceActivity& activity = activities_.answered(credential, now_);
-    activity.bytes_down += sent_bytes_;
-    activity.datagrams += sent_datagrams_;
-}
-
 void Ingress::send(const Path& path, ByteView datagram) {
-    sent_bytes_ += datagram.size();
-    ++sent_datagrams_;
+    traffic_.sends(datagram.size());
     outside_.send(path, datagram);
 }
 
@@ -221,27 +182,15 @@ void Ingress::on_established(const dtls::SessionRecord& record,
     unit.open = row_of(record, outside_.service_time());
     if (replaces_unconfirmed) unit.close.push_back(*replaces_unconfirmed);
     historian_.on_established(record, replaces_unconfirmed, unit);
-    count_handshake(record.credential);
-    if (!submit(std::move(unit), Opening{record.id, record.credential, record.order}))
-        endpoint_.session_abandoned(record.id);
-}
-
-// Its Finished is authentic by now, and it is in the trace like all that came before it. So is our last
-// flight, which is made by now and leaves after the commit.
-void Ingress::count_handshake(store::CredentialId credential) {
-    const dtls::HandshakeTrace& trace = historian_.last_success();
-    uncounted_bytes_ = 0;
-    DeviceActivity& activity = activities_.heard(credential, now_);
-    ++activity.handshakes;
-    activity.bytes_up += trace.bytes_in;
-    activity.bytes_down += trace.bytes_out;
-    activity.datagrams += trace.datagrams_in + trace.datagrams_out;
-    activity.handshake = std::chrono::duration_cast<milliseconds>(trace.ended - trace.started);
+    traffic_.handshake_came(record.credential, historian_.last_success(), now_);
+    Pending opening = Opening{record.id, record.credential, record.order};
+    if (!submit(std::move(unit), opening)) endpoint_.session_abandoned(record.id);
 }
 
 void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data) {
-    count_record(receipt.credential);
-    Receiving receiving{.receipt = receipt, .arrived = now_.steady};
+    traffic_.record_came(receipt.credential, now_);
+    Pending pending = Receiving{.receipt = receipt, .arrived = now_.steady};
+    Receiving& receiving = std::get<Receiving>(pending);
     store::Unit unit;
     if (receipt.ends_session()) {
         unit.close.push_back(receipt.session);
@@ -259,15 +208,11 @@ void Ingress::on_receipt(const dtls::Receipt& receipt, ByteView application_data
         return;
     }
     receiving.retires = unit.retire = retired_by(receipt);
-    const auto asked = receiving.asked;
-    const bool with_reading = receiving.with_reading;
-    auto exchange = receiving.exchange;
-    if (!submit(std::move(unit), std::move(receiving))) {
-        endpoint_.not_committed(receipt);
-        log_exchange(exchange, ExchangeEnd::kQueueFull, now_);
-        if (asked) messages_.abandon(*asked);
-        if (with_reading) resources_.not_committed(receipt.session);
-    }
+    if (submit(std::move(unit), pending)) return;
+    endpoint_.not_committed(receipt);
+    log_exchange(receiving.exchange, ExchangeEnd::kQueueFull, now_);
+    if (receiving.asked) messages_.abandon(*receiving.asked);
+    if (receiving.with_reading) resources_.not_committed(receipt.session);
 }
 
 bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::Unit& unit) {
@@ -278,10 +223,11 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
         policy == nullptr ? coap::MessageOptions{} : policy->fleet().messages;
     const dtls::SessionId session = receiving.receipt.session;
     auto verdict = messages_.receive(session, data, options, now_);
-    Exchange& exchange = receiving.exchange.emplace(begun(receiving.receipt, data));
+    Exchange& exchange = receiving.exchange.emplace(Exchange::begun(
+        receiving.receipt, data, messages_.last_fate(), traffic_.datagram_bytes(), now_.steady));
     if (is_duplicate(messages_.last_fate())) {
         endpoint_.count_repeat(session);
-        ++activities_.heard(receiving.receipt.credential, now_).repeats;
+        ++traffic_.heard(receiving.receipt.credential, now_).repeats;
     }
     if (auto* stored = std::get_if<coap::Reply>(&verdict)) {
         receiving.reply = std::move(stored->bytes);
@@ -289,7 +235,7 @@ bool Ingress::read_application_data(ByteView data, Receiving& receiving, store::
     }
     const auto* request = std::get_if<coap::Request>(&verdict);
     if (request == nullptr) return true;
-    ++activities_.heard(receiving.receipt.credential, now_).requests;
+    ++traffic_.heard(receiving.receipt.credential, now_).requests;
 
     const bool overloaded =
         pending_.size() >= overloaded_at_ || (outside_.overloaded && outside_.overloaded());
@@ -334,7 +280,7 @@ void Ingress::on_session_ended(dtls::SessionId session, dtls::CredentialId crede
     store::Unit unit;
     unit.close.push_back(session);
     historian_.on_ended(session, credential, reason, now_.wall, unit);
-    (void)submit(std::move(unit), Closing{});
+    submit_closing(std::move(unit));
 }
 
 std::map<std::string_view, PoolLoad> Ingress::pools() const {
@@ -365,7 +311,12 @@ void Ingress::on_handshake_ended(const dtls::HandshakeTrace& trace) {
                trace.datagrams_in, trace.datagrams_out, trace.retransmissions);
 }
 
-bool Ingress::submit(store::Unit&& unit, Pending&& pending) {
+void Ingress::submit_closing(store::Unit&& unit) {
+    Pending closing = Closing{};
+    (void)submit(std::move(unit), closing);
+}
+
+bool Ingress::submit(store::Unit&& unit, Pending& pending) {
     unit.ticket = ++last_ticket_;
     if (!outside_.submit(std::move(unit))) {
         ++counters_.journal_full;

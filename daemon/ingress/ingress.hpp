@@ -16,11 +16,11 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/care/device_activity.hpp"
 #include "daemon/devices/credential_directory.hpp"
 #include "daemon/ingress/admission.hpp"
 #include "daemon/ingress/exchange_log.hpp"
 #include "daemon/ingress/historian.hpp"
+#include "daemon/ingress/node_traffic.hpp"
 #include "daemon/ingress/policies.hpp"
 #include "daemon/ingress/resources.hpp"
 #include "daemon/ingress/trace_log.hpp"
@@ -124,7 +124,7 @@ public:
     // The last messages of nodes that have been settled.
     const ExchangeLog& exchanges() const { return exchanges_; }
     // What its nodes have done since the last call.
-    Activities take_activities() { return activities_.take(); }
+    Activities take_activities() { return traffic_.take(); }
 
 private:
     // What waits for a commit.
@@ -158,33 +158,23 @@ private:
 
     // Fills in what the application data of a receipt ask for. False: they must have no effect at all.
     bool read_application_data(ByteView data, Receiving& receiving, store::Unit& unit);
-    bool submit(store::Unit&& unit, Pending&& pending);
+    // Takes `pending` only when there is room for the unit: when true.
+    bool submit(store::Unit&& unit, Pending& pending);
+    void submit_closing(store::Unit&& unit);
     // The credential that is retired by the receipt that confirms a session of its successor.
     std::optional<store::CredentialId> retired_by(const dtls::Receipt& receipt) const;
     void settle(Opening& opening, store::Outcome outcome, Now now);
     void settle(Receiving& receiving, const store::Completion& completion, Now now);
     // Bytes that were sent; 0: the session is gone.
     std::size_t reply(const dtls::Receipt& receipt, ByteView message, Now now);
-    // What is known of a message when it comes, and when the gateway is done with it.
-    Exchange begun(const dtls::Receipt& receipt, ByteView message) const;
     void log_exchange(std::optional<Exchange>& exchange, ExchangeEnd end, Now now, ByteView answer = {},
                       std::size_t response_bytes = 0);
-    // The records of one datagram are of one credential: it is counted with the first that is authentic.
-    void count_record(store::CredentialId credential);
-    void count_handshake(store::CredentialId credential);
-    // What the endpoint sends within `send` is counted for the credential.
-    template <class Send>
-    void count_sent(store::CredentialId credential, Send send);
 
     const CredentialDirectory& credentials_;
     Historian historian_{credentials_};
     TraceLog traces_;
     ExchangeLog exchanges_;
-    ActivityLog activities_;
-    std::size_t datagram_bytes_ = 0;   // of the datagram that is being received
-    std::size_t uncounted_bytes_ = 0;  // the same, until they are counted for a credential
-    std::uint64_t sent_bytes_ = 0;     // by the endpoint, since count_sent() began
-    std::uint32_t sent_datagrams_ = 0;
+    NodeTraffic traffic_;
     const Outside outside_;
     Log& log_;
     std::shared_ptr<const Policies> policies_;

@@ -8,13 +8,16 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/ingress/exchange_look.hpp"
 #include "daemon/ingress/loader.hpp"
+#include "daemon/ingress/session_look.hpp"
 #include "fakes/child_process.hpp"
 #include "narrowgate/io/udp_group.hpp"
 #include "sim/node_client.hpp"
@@ -256,6 +259,44 @@ TEST_F(ShardsTest, ARevocationEndsSessionsInEveryShardAlsoWhileLoading) {
     ASSERT_TRUE(wait_until_loaded());
     EXPECT_EQ(sum().sessions, 0u);
     EXPECT_EQ(credentials_->size(), 0u);
+}
+
+// A device's sessions and exchanges are in whichever shard its datagrams reached: here in several of four.
+TEST_F(ShardsTest, ALookFromOutsideFindsWhatEveryShardHas) {
+    constexpr milliseconds kPatience = seconds(30);
+    start(4);
+    ASSERT_TRUE(connect());
+    ASSERT_TRUE(measure());
+    ASSERT_TRUE(measure());
+    const auto snapshots = shards_->snapshots(kPatience);
+    ASSERT_GT(
+        std::ranges::count_if(snapshots, [](const auto& shard) { return shard && shard->sessions > 0; }), 1);
+
+    const auto sessions = look_at_sessions(*shards_, clock_, ids_, kPatience);
+    ASSERT_TRUE(sessions);
+    EXPECT_EQ(sessions->size(), kNodes);
+    const auto all = look_at_exchanges(*shards_, clock_, ids_, kMostExchanges, kPatience);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->size(), 2 * kNodes);
+    EXPECT_TRUE(std::ranges::is_sorted(*all, std::ranges::greater(), &DeviceExchange::arrived));
+    for (const store::CredentialId id : ids_) {
+        EXPECT_EQ(std::ranges::count(*sessions, id, &LiveSession::credential), 1);
+        EXPECT_EQ(std::ranges::count(*all, id, &DeviceExchange::credential), 2);
+        const auto its = look_at_exchanges(*shards_, clock_, {id}, kMostExchanges, kPatience);
+        ASSERT_TRUE(its);
+        EXPECT_EQ(std::ranges::count(*its, id, &DeviceExchange::credential), 2);
+        EXPECT_EQ(its->size(), 2u);
+    }
+    // The newest of all shards, not of each.
+    constexpr std::size_t kFew = 5;
+    const auto few = look_at_exchanges(*shards_, clock_, ids_, kFew, kPatience);
+    ASSERT_TRUE(few);
+    ASSERT_EQ(few->size(), kFew);
+    for (std::size_t i = 0; i < kFew; ++i) {
+        EXPECT_EQ((*few)[i].arrived, (*all)[i].arrived);
+        EXPECT_EQ((*few)[i].code, coap::Code::kChanged);
+        EXPECT_EQ((*few)[i].path, "telemetry");
+    }
 }
 
 // At any moment of a start.
