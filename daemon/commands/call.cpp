@@ -29,39 +29,35 @@ std::unexpected<CallFailure> failed(Error error, ExitCode code = ExitCode::kFail
 }
 
 // Of a call over HTTP.
-std::expected<nlohmann::json, ControlFailure> look_at_daemon(const std::filesystem::path& socket,
-                                                             const std::string& target) {
-    const auto failure = [](ControlFailure::Kind kind, Error error) {
-        return std::unexpected(ControlFailure{.kind = kind, .error = std::move(error)});
+std::expected<nlohmann::json, ops::AskFailure> look_at_daemon(const std::filesystem::path& socket,
+                                                              const std::string& target) {
+    using enum ops::AskFailure::Kind;
+    const auto failure = [](ops::AskFailure::Kind kind, Error error) {
+        return std::unexpected(ops::AskFailure{.kind = kind, .error = std::move(error)});
     };
     auto response = ops::HttpClient(socket, kCallPatience).get(target);
-    if (!response) {
-        const bool running = response.error().kind != ops::HttpFailure::Kind::kNotRunning;
-        return failure(running ? ControlFailure::Kind::kUnreachable : ControlFailure::Kind::kNotRunning,
-                       std::move(response.error().error));
-    }
+    if (!response) return std::unexpected(std::move(response.error()));
     auto body = nlohmann::json::parse(response->body, nullptr, false);
     if (response->status == kHttpOk && !body.is_discarded()) return body;
     if (body.is_object() && body.contains("error")) {
         const auto& error = body["error"];
-        return failure(response->status == kHttpBusy ? ControlFailure::Kind::kUnreachable
-                                                     : ControlFailure::Kind::kRefused,
+        return failure(response->status == kHttpBusy ? kUnreachable : kRefused,
                        {error.value("what", ""), error.value("cure", "")});
     }
-    return failure(ControlFailure::Kind::kUnreachable,
+    return failure(kUnreachable,
                    {fmt::format("{} answered GET {} with status {}, and not as a gateway does",
                                 socket.string(), target, response->status),
                     "see that this command and the daemon are of one version: narrowgate --version"});
 }
 
-std::expected<nlohmann::json, ControlFailure> ask(const GatewayOptions& gateway, std::string_view call,
-                                                  const nlohmann::json& arguments) {
+std::expected<nlohmann::json, ops::AskFailure> ask(const GatewayOptions& gateway, std::string_view call,
+                                                   const nlohmann::json& arguments) {
     if (const auto target = target_of(call, arguments)) return look_at_daemon(gateway.api_socket(), *target);
     return ask_daemon(gateway.control_socket(), call, arguments, kCallPatience);
 }
 
-ExitCode exit_code_of(ControlFailure::Kind kind) {
-    return kind == ControlFailure::Kind::kRefused ? ExitCode::kFailed : ExitCode::kNotRunning;
+ExitCode exit_code_of(ops::AskFailure::Kind kind) {
+    return kind == ops::AskFailure::Kind::kRefused ? ExitCode::kFailed : ExitCode::kNotRunning;
 }
 
 std::expected<nlohmann::json, CallFailure> call_store(const Invocation& invocation, std::string_view call,
@@ -118,7 +114,7 @@ std::expected<nlohmann::json, CallFailure> call_daemon_or_store(const Invocation
     }
     auto result = ask(*gateway, call, arguments);
     if (result) return *std::move(result);
-    if (result.error().kind == ControlFailure::Kind::kNotRunning)
+    if (result.error().kind == ops::AskFailure::Kind::kNotRunning)
         return call_store(invocation, call, arguments);
     return failed(std::move(result.error().error), exit_code_of(result.error().kind));
 }

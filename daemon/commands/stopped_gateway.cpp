@@ -21,7 +21,7 @@ std::expected<Config, CallFailure> config_of_stopped_gateway(const Invocation& i
     }
     const auto answer =
         ask_daemon(config->gateway.control_socket(), "status", nlohmann::json::object(), kStatusPatience);
-    if (answer || answer.error().kind != ControlFailure::Kind::kNotRunning) {
+    if (answer || answer.error().kind != ops::AskFailure::Kind::kNotRunning) {
         return std::unexpected(CallFailure{
             .code = ExitCode::kFailed,
             .error = {"the gateway \"" + config->gateway.name + "\" runs, and holds its store",

@@ -1,40 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/client.hpp"
 
-#include <fmt/format.h>
 #include <poll.h>
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "daemon/control/calls.hpp"
 #include "narrowgate/io/unix_socket.hpp"
 
 namespace narrowgate::daemon {
 namespace {
-
-using FailureKind = ControlFailure::Kind;
-
-std::unexpected<ControlFailure> failed(FailureKind kind, std::string what, std::string cure) {
-    return std::unexpected(ControlFailure{.kind = kind, .error = {std::move(what), std::move(cure)}});
-}
-
-std::unexpected<ControlFailure> connect_failed(const std::filesystem::path& socket, int error_number) {
-    switch (error_number) {
-        case ENOENT:
-        case ECONNREFUSED:
-            return failed(FailureKind::kNotRunning,
-                          fmt::format("narrowgate is not running: nobody listens at {}", socket.string()),
-                          "start it: systemctl start narrowgate");
-        case EACCES:
-            return failed(FailureKind::kUnreachable, fmt::format("no permission to use {}", socket.string()),
-                          "be root, or one of its group: usermod -aG narrowgate YOU, and log in anew");
-        default:
-            return failed(FailureKind::kUnreachable,
-                          fmt::format("{}: {}", socket.string(), system_message(error_number)),
-                          "see whether narrowgate is well: systemctl status narrowgate");
-    }
-}
 
 // One exchange over a connected socket, within a deadline.
 class Exchange {
@@ -92,31 +69,29 @@ private:
 
 }  // namespace
 
-std::expected<nlohmann::json, ControlFailure> ask_daemon(const std::filesystem::path& socket,
-                                                         std::string_view call,
-                                                         const nlohmann::json& arguments,
-                                                         milliseconds patience) {
+std::expected<nlohmann::json, ops::AskFailure> ask_daemon(const std::filesystem::path& socket,
+                                                          std::string_view call,
+                                                          const nlohmann::json& arguments,
+                                                          milliseconds patience) {
     const auto address = io::unix_address(socket);
     const io::UnixSocket connection = io::UnixSocket::stream();
-    if (!address || !connection) return connect_failed(socket, address ? EMFILE : ENAMETOOLONG);
+    if (!address || !connection)
+        return std::unexpected(ops::connect_failure(socket, address ? EMFILE : ENAMETOOLONG));
     if (connect(connection.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
-        return connect_failed(socket, errno);
+        return std::unexpected(ops::connect_failure(socket, errno));
 
     Exchange exchange(connection, patience);
     std::string request = control_request(call, arguments) + '\n';
     const bool sent = exchange.send_all(request);
     wipe_text(request);
     std::string line = sent ? exchange.receive_line() : std::string();
-    if (line.empty()) {
-        return failed(
-            FailureKind::kUnreachable,
-            fmt::format("narrowgate does not answer at {} within {}", socket.string(), to_words(patience)),
-            "see whether it is well: systemctl status narrowgate");
-    }
+    if (line.empty()) return std::unexpected(ops::silence_at(socket, patience));
     auto result = control_result(line);
     wipe_text(line);
-    if (!result)
-        return std::unexpected(ControlFailure{.kind = FailureKind::kRefused, .error = result.error()});
+    if (!result) {
+        return std::unexpected(
+            ops::AskFailure{.kind = ops::AskFailure::Kind::kRefused, .error = std::move(result.error())});
+    }
     return *std::move(result);
 }
 

@@ -9,24 +9,14 @@
 #include <string_view>
 
 #include "narrowgate/base/clock.hpp"
-#include "narrowgate/base/error.hpp"
+#include "narrowgate/ops/ask_failure.hpp"
 
 namespace narrowgate::daemon {
 
-struct ControlFailure {
-    enum class Kind {
-        kNotRunning,   // nobody serves the socket
-        kUnreachable,  // somebody does, and we may not talk to it or it does not answer in time
-        kRefused,      // it answered with an error
-    };
-    Kind kind;
-    Error error;
-};
-
 // Makes one call and waits for its result, at most `patience`. Thread: any.
-std::expected<nlohmann::json, ControlFailure> ask_daemon(const std::filesystem::path& socket,
-                                                         std::string_view call,
-                                                         const nlohmann::json& arguments,
-                                                         milliseconds patience);
+std::expected<nlohmann::json, ops::AskFailure> ask_daemon(const std::filesystem::path& socket,
+                                                          std::string_view call,
+                                                          const nlohmann::json& arguments,
+                                                          milliseconds patience);
 
 }  // namespace narrowgate::daemon

@@ -81,7 +81,7 @@ TEST_F(ControlServerTest, AnswersAndPassesErrorsOn) {
     EXPECT_TRUE(answers());
     const auto failed = ask_daemon(socket_, "fail", json::object(), kPatience);
     ASSERT_FALSE(failed);
-    EXPECT_EQ(failed.error().kind, ControlFailure::Kind::kRefused);
+    EXPECT_EQ(failed.error().kind, ops::AskFailure::Kind::kRefused);
     EXPECT_EQ(failed.error().error.text(), "it broke; mend it");
 }
 
@@ -195,7 +195,7 @@ TEST(ControlClientTest, NobodyAtTheSocketMeansNotRunning) {
     const fakes::TemporaryDirectory directory;
     const auto result = ask_daemon(directory.path() / "control.sock", "echo", json::object(), kPatience);
     ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().kind, ControlFailure::Kind::kNotRunning);
+    EXPECT_EQ(result.error().kind, ops::AskFailure::Kind::kNotRunning);
 }
 
 // A daemon that hangs: its kernel accepts, nobody answers.
@@ -208,7 +208,7 @@ TEST(ControlClientTest, ASilentDaemonIsGivenUp) {
     ASSERT_EQ(listen(listener.get(), 1), 0);
     const auto result = ask_daemon(path, "echo", json::object(), milliseconds(50));
     ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().kind, ControlFailure::Kind::kUnreachable);
+    EXPECT_EQ(result.error().kind, ops::AskFailure::Kind::kUnreachable);
     EXPECT_THAT(result.error().error.what, HasSubstr("does not answer"));
 }
 

@@ -14,23 +14,9 @@ namespace {
 
 constexpr int kOk = 200;
 
-HttpFailure failure_at(const std::filesystem::path& socket) {
-    switch (state_of_socket(socket)) {
-        case SocketState::kMissing:
-        case SocketState::kStale:
-            return {HttpFailure::Kind::kNotRunning,
-                    {fmt::format("narrowgate is not running: nobody listens at {}", socket.string()),
-                     "start it: systemctl start narrowgate"}};
-        case SocketState::kForbidden:
-            return {HttpFailure::Kind::kUnreachable,
-                    {fmt::format("no permission to use {}", socket.string()),
-                     "be root, or one of its group: usermod -aG narrowgate YOU, and log in anew"}};
-        case SocketState::kServed:
-            break;
-    }
-    return {HttpFailure::Kind::kUnreachable,
-            {fmt::format("{}: the gateway does not answer in time", socket.string()),
-             "look at its log: journalctl -u narrowgate"}};
+AskFailure failure_at(const std::filesystem::path& socket, milliseconds patience) {
+    const int error_number = try_connect(socket);
+    return error_number == 0 ? silence_at(socket, patience) : connect_failure(socket, error_number);
 }
 
 HttpResponse response_of(const httplib::Response& from) {
@@ -53,23 +39,23 @@ void prepare(httplib::ClientImpl& client, milliseconds patience) {
 HttpClient::HttpClient(std::filesystem::path socket, milliseconds patience)
     : socket_(std::move(socket)), patience_(patience) {}
 
-std::expected<HttpResponse, HttpFailure> HttpClient::get(const std::string& target) const {
+std::expected<HttpResponse, AskFailure> HttpClient::get(const std::string& target) const {
     httplib::ClientImpl client(socket_.string());
     prepare(client, patience_);
     const auto result = client.Get(target);
-    if (!result) return std::unexpected(failure_at(socket_));
+    if (!result) return std::unexpected(failure_at(socket_, patience_));
     return response_of(*result);
 }
 
-std::expected<HttpResponse, HttpFailure> HttpClient::post(const std::string& target) const {
+std::expected<HttpResponse, AskFailure> HttpClient::post(const std::string& target) const {
     httplib::ClientImpl client(socket_.string());
     prepare(client, patience_);
     const auto result = client.Post(target);
-    if (!result) return std::unexpected(failure_at(socket_));
+    if (!result) return std::unexpected(failure_at(socket_, patience_));
     return response_of(*result);
 }
 
-std::expected<HttpResponse, HttpFailure> HttpClient::stream(
+std::expected<HttpResponse, AskFailure> HttpClient::stream(
     const std::string& target, const std::function<bool(std::string_view)>& piece) const {
     httplib::ClientImpl client(socket_.string());
     prepare(client, patience_);
@@ -89,7 +75,7 @@ std::expected<HttpResponse, HttpFailure> HttpClient::stream(
             stopped = !piece({bytes, size});
             return !stopped;
         });
-    if (!result && !stopped) return std::unexpected(failure_at(socket_));
+    if (!result && !stopped) return std::unexpected(failure_at(socket_, patience_));
     return head;
 }
 

@@ -18,18 +18,13 @@ constexpr mode_t kDirectoryMode = 0750;
 
 }  // namespace
 
-SocketState state_of_socket(const std::filesystem::path& socket) {
+int try_connect(const std::filesystem::path& socket) {
     const auto address = io::unix_address(socket);
-    if (!address) return SocketState::kMissing;
+    if (!address) return ENAMETOOLONG;
     const io::UnixSocket probe = io::UnixSocket::stream();
-    // Without a descriptor left nothing is known, and nothing is to be removed.
-    if (!probe) return SocketState::kServed;
-    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0 ||
-        errno == EAGAIN) {  // as many wait as may
-        return SocketState::kServed;
-    }
-    if (errno == EACCES || errno == EPERM) return SocketState::kForbidden;
-    return errno == ENOENT || errno == ENOTDIR ? SocketState::kMissing : SocketState::kStale;
+    if (!probe) return EMFILE;
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0) return 0;
+    return errno == EAGAIN ? 0 : errno;  // as many wait as may
 }
 
 Expected<void> clear_socket_path(const std::filesystem::path& socket) {
@@ -46,14 +41,15 @@ Expected<void> clear_socket_path(const std::filesystem::path& socket) {
                 "make it (systemd does so for RuntimeDirectory=): install -d -m 0750 -o narrowgate {}",
                 directory.string()));
     }
-    switch (state_of_socket(socket)) {
-        case SocketState::kMissing:
+    switch (try_connect(socket)) {
+        case ENOENT:
+        case ENOTDIR:
             return {};
-        case SocketState::kServed:
+        case 0:
+        case EMFILE:  // not known: nothing is to be removed
             return failure(fmt::format("{}: another process serves it", socket.string()),
                            "stop the other gateway, or give this one a gateway.runtime_directory of its own");
-        case SocketState::kStale:
-        case SocketState::kForbidden:
+        default:
             break;
     }
     std::error_code error;

@@ -13,9 +13,8 @@ namespace narrowgate::ops {
 // when something else has the name, or when the name is too long for a socket.
 Expected<void> clear_socket_path(const std::filesystem::path& socket);
 
-enum class SocketState { kServed, kStale, kMissing, kForbidden };
-
-// Whether a connection is taken there at this moment.
-SocketState state_of_socket(const std::filesystem::path& socket);
+// Whether a connection is taken there at this moment: 0, or connect()'s errno. A socket that has no room for
+// one more is served; when this process has no descriptor left nothing is known: EMFILE.
+int try_connect(const std::filesystem::path& socket);
 
 }  // namespace narrowgate::ops

@@ -155,7 +155,7 @@ TEST_F(HttpServerTest, LeavesASocketThatIsServedAndAFileThatIsNone) {
 TEST_F(HttpServerTest, SaysThatNobodyServes) {
     const auto response = HttpClient(socket_).get("/");
     ASSERT_FALSE(response);
-    EXPECT_EQ(response.error().kind, HttpFailure::Kind::kNotRunning);
+    EXPECT_EQ(response.error().kind, AskFailure::Kind::kNotRunning);
 }
 
 TEST_F(HttpServerTest, LoopbackMayLookAndNotChange) {

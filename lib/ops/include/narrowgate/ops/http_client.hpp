@@ -10,19 +10,10 @@
 #include <string_view>
 
 #include "narrowgate/base/clock.hpp"
-#include "narrowgate/base/error.hpp"
+#include "narrowgate/ops/ask_failure.hpp"
 #include "narrowgate/ops/http.hpp"
 
 namespace narrowgate::ops {
-
-struct HttpFailure {
-    enum class Kind {
-        kNotRunning,   // nobody serves the socket
-        kUnreachable,  // somebody does, and we may not talk to it or it does not answer in time
-    };
-    Kind kind;
-    Error error;
-};
 
 // Thread: any.
 class HttpClient {
@@ -30,11 +21,11 @@ public:
     explicit HttpClient(std::filesystem::path socket, milliseconds patience = seconds(10));
 
     // `target` is a path and its query, encoded (url_encoded). An answer of any status is a result.
-    std::expected<HttpResponse, HttpFailure> get(const std::string& target) const;
-    std::expected<HttpResponse, HttpFailure> post(const std::string& target) const;
+    std::expected<HttpResponse, AskFailure> get(const std::string& target) const;
+    std::expected<HttpResponse, AskFailure> post(const std::string& target) const;
     // Calls back with pieces of the body as they come, until it ends or the callback returns false. The
     // result has no body, unless the status is not 200.
-    std::expected<HttpResponse, HttpFailure> stream(const std::string& target,
+    std::expected<HttpResponse, AskFailure> stream(const std::string& target,
                                                     const std::function<bool(std::string_view)>& piece) const;
 
 private:
