@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 namespace narrowgate::ops {
 namespace {
@@ -21,15 +20,16 @@ bool is_ready(int fd, short events, milliseconds wait) {
 
 }  // namespace
 
-BoundedStream::BoundedStream(int fd, seconds patience, std::size_t most_request_bytes)
+BoundedStream::BoundedStream(int fd, std::string_view said, seconds patience, std::size_t most_request_bytes)
     : fd_(fd),
       patience_(patience),
       end_of_request_(Steady::now() + patience),
-      left_bytes_(most_request_bytes) {}
+      left_bytes_(most_request_bytes - std::min(most_request_bytes, said.size())),
+      unread_(said) {}
 
 bool BoundedStream::is_readable() const {
     const auto wait = std::chrono::ceil<milliseconds>(end_of_request_ - Steady::now());
-    return begin_ != end_ || is_ready(fd_, POLLIN, wait);
+    return !unread_.empty() || is_ready(fd_, POLLIN, wait);
 }
 
 bool BoundedStream::is_writable() const {
@@ -43,17 +43,15 @@ bool BoundedStream::fill() {
     if (left_bytes_ == 0 || Steady::now() >= end_of_request_ || !is_readable()) return false;
     const ssize_t count = recv(fd_, buffer_.data(), std::min(buffer_.size(), left_bytes_), MSG_DONTWAIT);
     if (count <= 0) return false;
-    begin_ = 0;
-    end_ = static_cast<std::size_t>(count);
-    left_bytes_ -= end_;
+    unread_ = {buffer_.data(), static_cast<std::size_t>(count)};
+    left_bytes_ -= unread_.size();
     return true;
 }
 
 ssize_t BoundedStream::read(char* out, std::size_t size) {
-    if (begin_ == end_ && !fill()) return -1;
-    const std::size_t count = std::min(size, end_ - begin_);
-    std::memcpy(out, buffer_.data() + begin_, count);
-    begin_ += count;
+    if (unread_.empty() && !fill()) return -1;
+    const std::size_t count = unread_.copy(out, size);
+    unread_.remove_prefix(count);
     return static_cast<ssize_t>(count);
 }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "narrowgate/base/clock.hpp"
 
@@ -18,9 +19,9 @@ namespace narrowgate::ops {
 // Thread: one at a time.
 class BoundedStream final : public httplib::Stream {
 public:
-    // `fd` must outlive the stream. The whole request must come within `patience`, each write be taken within
-    // it.
-    BoundedStream(int fd, seconds patience, std::size_t most_request_bytes);
+    // `fd` must outlive the stream, and so must `said`, what has been read from it already. The rest of the
+    // request must come within `patience`, each write be taken within it.
+    BoundedStream(int fd, std::string_view said, seconds patience, std::size_t most_request_bytes);
 
     bool is_readable() const override;
     // False, too, when the other end has gone.
@@ -43,8 +44,7 @@ private:
     const Steady::time_point end_of_request_;
     std::size_t left_bytes_;
     std::array<char, 4096> buffer_{};
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
+    std::string_view unread_;  // of `said`, then of the buffer
 };
 
 }  // namespace narrowgate::ops

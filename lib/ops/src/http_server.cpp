@@ -81,11 +81,11 @@ class BoundedServer final : public httplib::Server {
 public:
     explicit BoundedServer(seconds patience) : patience_(patience) {}
 
-    void serve(const io::FileDescriptor& caller) {
-        BoundedStream stream(caller.get(), patience_, kMostRequestBytes);
+    void serve(const Reception::Caller& caller) {
+        BoundedStream stream(caller.fd.get(), caller.said, patience_, kMostRequestBytes);
         bool closed = false;
         process_request(stream, true, closed, nullptr);
-        ::shutdown(caller.get(), SHUT_RDWR);
+        ::shutdown(caller.fd.get(), SHUT_RDWR);
     }
 
 private:
@@ -245,11 +245,12 @@ Expected<void> HttpServer::Impl::receive() {
     doors.reserve(listeners.size());
     for (const auto& listener : listeners)
         doors.push_back(listener->fd.get());
-    auto opened = Reception::open(std::move(doors), {options.most_waiting, options.patience},
-                                  [this](std::size_t door, std::shared_ptr<io::FileDescriptor> caller) {
-                                      workers->run([&server = listeners[door]->server,
-                                                    caller = std::move(caller)] { server.serve(*caller); });
-                                  });
+    auto opened =
+        Reception::open(std::move(doors), {options.most_waiting, kMostRequestBytes, options.patience},
+                        [this](std::shared_ptr<const Reception::Caller> caller) {
+                            BoundedServer& server = listeners[caller->door]->server;
+                            workers->run([&server, caller = std::move(caller)] { server.serve(*caller); });
+                        });
     if (!opened) return std::unexpected(std::move(opened.error()));
     reception = std::move(*opened);
     return {};

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace narrowgate::ops {
@@ -17,6 +19,8 @@ namespace {
 // When there was no descriptor or memory for a caller.
 constexpr seconds kTakeInAgain{1};
 constexpr std::size_t kDoorsAt = 1;  // in what is watched, after what wakes
+// RFC 9112 section 2.1: an empty line behind the fields.
+constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
 }  // namespace
 
@@ -49,7 +53,7 @@ void Reception::receive() {
     while (!over_) {
         const int wait = watch(watched);
         if (::poll(watched.data(), watched.size(), wait) < 0) continue;  // a signal
-        hand_on(watched);
+        listen_to(watched);
         close_the_late();
         for (std::size_t door = 0; door < doors_.size(); ++door)
             if (watched[kDoorsAt + door].revents != 0) take_in(door);
@@ -64,38 +68,49 @@ int Reception::watch(std::vector<pollfd>& watched) const {
     watched.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
     for (const int door : doors_)
         watched.push_back({.fd = open ? door : -1, .events = POLLIN, .revents = 0});
-    for (const Silent& silent : silent_)
-        watched.push_back({.fd = silent.fd.get(), .events = POLLIN, .revents = 0});
-    if (open && silent_.empty()) return -1;
-    const auto next = silent_.empty() ? doors_closed_until_
-                      : open          ? silent_.front().until
-                                      : std::min(doors_closed_until_, silent_.front().until);
+    for (const Guest& guest : guests_)
+        watched.push_back({.fd = guest.caller.fd.get(), .events = POLLIN, .revents = 0});
+    if (open && guests_.empty()) return -1;
+    const auto next = guests_.empty() ? doors_closed_until_
+                      : open          ? guests_.front().until
+                                      : std::min(doors_closed_until_, guests_.front().until);
     return static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(next - now).count()));
 }
 
-void Reception::hand_on(const std::vector<pollfd>& watched) {
+void Reception::listen_to(const std::vector<pollfd>& watched) {
     const std::size_t first = kDoorsAt + doors_.size();
-    std::deque<Silent> before = std::exchange(silent_, {});
+    std::deque<Guest> before = std::exchange(guests_, {});
     for (std::size_t i = 0; i < before.size(); ++i) {
-        if (watched[first + i].revents == 0) {
-            silent_.push_back(std::move(before[i]));
-        } else {
-            begun_(before[i].door, std::make_shared<io::FileDescriptor>(std::move(before[i].fd)));
-        }
+        const Heard heard =
+            watched[first + i].revents == 0 ? Heard::kNothingYet : listen_to(before[i].caller);
+        if (heard == Heard::kNothingYet) guests_.push_back(std::move(before[i]));
+        if (heard == Heard::kHead) begun_(std::make_shared<const Caller>(std::move(before[i].caller)));
     }
+}
+
+Reception::Heard Reception::listen_to(Caller& caller) const {
+    std::array<char, 4096> buffer;
+    const ssize_t count = ::recv(caller.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count < 0) return errno == EAGAIN || errno == EINTR ? Heard::kNothingYet : Heard::kNoMore;
+    if (count == 0) return Heard::kHead;
+    // The end of the head may have come in two pieces.
+    const std::size_t looked_at = caller.said.size() - std::min(caller.said.size(), kEndOfHead.size() - 1);
+    caller.said.append(buffer.data(), static_cast<std::size_t>(count));
+    if (caller.said.find(kEndOfHead, looked_at) != std::string::npos) return Heard::kHead;
+    return caller.said.size() < limits_.most_head_bytes ? Heard::kNothingYet : Heard::kNoMore;
 }
 
 void Reception::close_the_late() {
     const auto now = Steady::now();
-    while (!silent_.empty() && silent_.front().until <= now)
-        silent_.pop_front();
+    while (!guests_.empty() && guests_.front().until <= now)
+        guests_.pop_front();
 }
 
 void Reception::take_in(std::size_t door) {
-    io::FileDescriptor caller(::accept4(doors_[door], nullptr, nullptr, SOCK_CLOEXEC));
-    if (caller) {
-        if (silent_.size() >= limits_.most_silent) silent_.pop_front();
-        silent_.push_back({std::move(caller), door, Steady::now() + limits_.patience});
+    io::FileDescriptor fd(::accept4(doors_[door], nullptr, nullptr, SOCK_CLOEXEC));
+    if (fd) {
+        if (guests_.size() >= limits_.most_callers) guests_.pop_front();
+        guests_.push_back({{std::move(fd), door, {}}, Steady::now() + limits_.patience});
         return;
     }
     // It may have gone again already. Of what else there is: too little of something, for which one waits.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Takes callers in and keeps them until they have said something: who is silent costs a descriptor, and none
-// of the threads that answer.
+// Takes callers in and keeps them until the head of a request is whole: who is silent or drips costs a
+// descriptor and a few bytes, and none of the threads that answer.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,35 +26,41 @@ namespace narrowgate::ops {
 class Reception {
 public:
     struct Limits {
-        std::size_t most_silent = 0;  // beyond, the one that has been silent longest is closed
-        seconds patience{0};          // after which a silent one is closed
+        std::size_t most_callers = 0;     // beyond, the one that came first is closed
+        std::size_t most_head_bytes = 0;  // who says more before his request's head is whole is closed
+        seconds patience{0};              // who has not said it by then is closed
     };
-    // The first bytes of a caller are here, or its end. `door`: the index of where it came in. May take
-    // its time: then nobody is taken in, and the kernel's queue fills.
-    using Begun = std::function<void(std::size_t door, std::shared_ptr<io::FileDescriptor> caller)>;
+    struct Caller {
+        io::FileDescriptor fd;
+        std::size_t door = 0;  // the index of where it came in
+        std::string said;      // the head of a request and what came behind it; or all, and then its end
+    };
+    // May take its time: then nobody is taken in, and the kernel's queue fills.
+    using Begun = std::function<void(std::shared_ptr<const Caller> caller)>;
 
     // `doors` are sockets that listen and do not block; they must outlive it. Fails when the process is out
     // of descriptors.
     static Expected<std::unique_ptr<Reception>> open(std::vector<int> doors, Limits limits, Begun begun);
-    // Closes those that are silent still.
+    // Closes those that are here still.
     ~Reception();
     Reception(const Reception&) = delete;
     Reception& operator=(const Reception&) = delete;
 
 private:
     using Steady = std::chrono::steady_clock;
-    struct Silent {
-        io::FileDescriptor fd;
-        std::size_t door = 0;
+    enum class Heard { kNothingYet, kHead, kNoMore };
+    struct Guest {
+        Caller caller;
         Steady::time_point until;
     };
 
     Reception(std::vector<int>&& doors, Limits limits, Begun&& begun, io::FileDescriptor&& wake);
 
     void receive();
-    // What is watched: `wake_`, the doors, the silent ones in their order.
+    // What is watched: `wake_`, the doors, the guests in their order.
     int watch(std::vector<pollfd>& watched) const;
-    void hand_on(const std::vector<pollfd>& watched);
+    void listen_to(const std::vector<pollfd>& watched);
+    Heard listen_to(Caller& caller) const;
     void close_the_late();
     void take_in(std::size_t door);
 
@@ -62,7 +69,7 @@ private:
     const Begun begun_;
     const io::FileDescriptor wake_;
     std::atomic<bool> over_ = false;
-    std::deque<Silent> silent_;                // the oldest first
+    std::deque<Guest> guests_;                 // the oldest first
     Steady::time_point doors_closed_until_{};  // while the process is out of descriptors
     std::jthread thread_;
 };

@@ -222,8 +222,9 @@ TEST_F(HttpServerTest, ARequestThatDoesNotEndIsCutOff) {
     EXPECT_EQ(get("/still"), "GET /still socket");
 }
 
-// Byte after byte, each in time: the request as a whole is not.
-TEST_F(HttpServerTest, WhoDripsHoldsAPlaceForOneRequestsTimeAlone) {
+// Byte after byte, each in time: the request as a whole is not. There is one thread, and it is held up by
+// none.
+TEST_F(HttpServerTest, WhoDripsHoldsUpNobodyAndIsClosedAfterOneRequestsTime) {
     HttpServerOptions options = at_socket();
     options.threads = 1;
     options.patience = seconds(1);
@@ -238,6 +239,47 @@ TEST_F(HttpServerTest, WhoDripsHoldsAPlaceForOneRequestsTimeAlone) {
             never.wait_for(lock, over, std::chrono::milliseconds(100), [] { return false; });
     });
     EXPECT_EQ(get("/next"), "GET /next socket");
+    char byte = 0;
+    EXPECT_LE(::recv(slow.get(), &byte, 1, 0), 0);
+}
+
+// Nobody's patience ends during the test: whoever waited for one of them would do so for ever.
+TEST_F(HttpServerTest, WhoBeginsARequestAndStopsHoldsUpNobody) {
+    HttpServerOptions options = at_socket();
+    options.loopback_port = 0;
+    options.threads = 1;
+    options.patience = seconds(600);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    std::vector<io::FileDescriptor> begun;
+    for (const std::string_view piece :
+         {"G", "GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\nHost: localhost\r\n\r"}) {
+        begun.push_back(connect_to_socket());
+        begun.push_back(connect_to_port(*(*server)->loopback_port()));
+        for (const auto* fd : {&begun[begun.size() - 2], &begun.back()})
+            ASSERT_EQ(::send(fd->get(), piece.data(), piece.size(), 0), static_cast<ssize_t>(piece.size()));
+    }
+    EXPECT_EQ(get("/now"), "GET /now socket");
+    // And once one of them goes on, with the last byte of its head, it is answered.
+    EXPECT_NE(talk(begun[4], "\n").find("GET /a socket"), std::string::npos);
+    EXPECT_NE(talk(begun[5], "\n").find("GET /a loopback"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, WhoSaysFarTooMuchBeforeTheHeadEndsIsClosed) {
+    HttpServerOptions options = at_socket();
+    options.patience = seconds(600);
+    const auto server = HttpServer::open(options, echo);
+    ASSERT_TRUE(server);
+    const auto talker = connect_to_socket();
+    const std::string line = "X-More: " + std::string(1000, 'x') + "\r\n";
+    ASSERT_GT(::send(talker.get(), "GET / HTTP/1.1\r\n", 16, 0), 0);
+    int lines = 0;
+    while (lines < 1000 && ::send(talker.get(), line.data(), line.size(), MSG_NOSIGNAL) > 0)
+        ++lines;
+    EXPECT_LT(lines, 1000);
+    char byte = 0;
+    EXPECT_LE(::recv(talker.get(), &byte, 1, 0), 0);
+    EXPECT_EQ(get("/still"), "GET /still socket");
 }
 
 // Far more than there are threads, and nobody's patience ends during the test.
