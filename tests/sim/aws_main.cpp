@@ -87,11 +87,6 @@ int main(int argc, char** argv) {
     if (disconnect_every > 0) broker.disconnect_every = from_seconds(disconnect_every);
     if (disconnect_code != 0) broker.disconnect_reason = static_cast<sim::mqtt5::Reason>(disconnect_code);
 
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT})
-        sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
     auto process = sim::AwsProcess::make(options);
     if (!process) return complain(process.error());

@@ -7,7 +7,6 @@
 #include <openssl/err.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,9 +21,8 @@
 namespace narrowgate::sim {
 namespace {
 
-constexpr std::uint64_t kSignalTag = ~std::uint64_t{0};
-constexpr std::uint64_t kListenerTag = kSignalTag - 1;
-constexpr std::uint64_t kCommandTag = kSignalTag - 2;
+constexpr std::uint64_t kListenerTag = Poller::kLargestTag;
+constexpr milliseconds kLongestWait{1'000};
 
 constexpr std::size_t kReadBytes = std::size_t{16} * 1024;  // a TLS record's content at most
 // Of a peer that was told to go.
@@ -74,17 +72,10 @@ AwsProcess::AwsProcess(const AwsProcessOptions& options)
 
 Expected<std::unique_ptr<AwsProcess>> AwsProcess::make(const AwsProcessOptions& options) {
     auto process = std::unique_ptr<AwsProcess>(new AwsProcess(options));
+    if (auto opened = process->poller_.open({SIGTERM, SIGINT}); !opened)
+        return std::unexpected(opened.error());
+    process->poller_.take_commands_from(STDIN_FILENO);
     if (auto opened = process->open_tls(); !opened) return std::unexpected(opened.error());
-    process->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT})
-        sigaddset(&signals, signal);
-    process->signals_ = FileDescriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (auto watched = process->watch(process->signals_.get(), kSignalTag); !watched)
-        return std::unexpected(watched.error());
-    // A file or /dev/null cannot be watched, and says nothing.
-    (void)process->watch(STDIN_FILENO, kCommandTag);
     if (auto opened = process->open_listener(); !opened) return std::unexpected(opened.error());
     if (!options.record_file.empty()) {
         process->recording_.reset(std::fopen(options.record_file.c_str(), "ae"));
@@ -94,15 +85,6 @@ Expected<std::unique_ptr<AwsProcess>> AwsProcess::make(const AwsProcessOptions& 
         }
     }
     return process;
-}
-
-Expected<void> AwsProcess::watch(int fd, std::uint64_t tag) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = tag;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-        return failure("epoll: " + system_message(errno));
-    return {};
 }
 
 Expected<void> AwsProcess::open_tls() {
@@ -146,7 +128,7 @@ Expected<void> AwsProcess::open_listener() {
     size = sizeof storage;
     (void)::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&storage), &size);
     address_ = Address::from_sockaddr(storage).value_or(address_);
-    return watch(listener_.get(), kListenerTag);
+    return poller_.watch(listener_.get(), kListenerTag);
 }
 
 void AwsProcess::accept_all(Now now) {
@@ -159,7 +141,7 @@ void AwsProcess::accept_all(Now now) {
         if (!tls || ::SSL_set_fd(tls.get(), fd.get()) != 1) continue;
         ::SSL_set_accept_state(tls.get());
         const auto id = broker_.opened(now.steady);
-        if (!watch(fd.get(), id)) {
+        if (!poller_.watch(fd.get(), id)) {
             broker_.gone(id);
             continue;
         }
@@ -248,22 +230,12 @@ void AwsProcess::set_events(AwsBroker::ConnectionId id, Socket& socket, Now now)
     if (!socket.unsent.empty()) wanted |= EPOLLOUT;
     if (wanted == socket.events) return;
     socket.events = wanted;
-    epoll_event event{};
-    event.events = wanted;
-    event.data.u64 = id;
-    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket.fd.get(), &event);
+    poller_.change(socket.fd.get(), id, wanted);
 }
 
 void AwsProcess::read_commands(Now now) {
-    std::array<char, 4096> buffer;
-    const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (count <= 0) {
-        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
-        return;
-    }
-    command_.append(buffer.data(), static_cast<std::size_t>(count));
-    for (std::size_t end; (end = command_.find('\n')) != std::string::npos; command_.erase(0, end + 1)) {
-        const auto asked = obey(std::string_view(command_).substr(0, end), broker_, now.steady);
+    for (const std::string& line : poller_.next_commands()) {
+        const auto asked = obey(line, broker_, now.steady);
         if (!asked) {
             fmt::print(stderr, "narrowgate-aws: {}\n", asked.error().text());
         } else if (*asked) {
@@ -273,30 +245,16 @@ void AwsProcess::read_commands(Now now) {
     }
 }
 
-bool AwsProcess::stop_signalled() {
-    signalfd_siginfo signal;
-    return ::read(signals_.get(), &signal, sizeof signal) == sizeof signal;
-}
-
-int AwsProcess::wait_time(Now now) const {
-    constexpr milliseconds::rep kLongest = 1'000;
-    const auto deadline = broker_.deadline();
-    if (!deadline) return kLongest;
-    const auto left = std::chrono::ceil<milliseconds>(*deadline - now.steady).count();
-    return static_cast<int>(std::clamp<milliseconds::rep>(left, 0, kLongest));
-}
-
 Expected<void> AwsProcess::run() {
-    std::array<epoll_event, 64> ready;
     for (;;) {
-        const int count =
-            ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait_time(clock_.now()));
+        const SteadyTime latest = clock_.now().steady + kLongestWait;
+        const auto ready =
+            poller_.wait(std::min(broker_.deadline().value_or(latest), latest), clock_.now().steady);
         const Now now = clock_.now();
-        for (int i = 0; i < count; ++i) {
-            const std::uint64_t tag = ready[static_cast<std::size_t>(i)].data.u64;
-            if (tag == kSignalTag && stop_signalled()) return {};
+        for (const std::uint64_t tag : ready) {
+            if (tag == Poller::kSignals && poller_.next_signal()) return {};
             if (tag == kListenerTag) accept_all(now);
-            if (tag == kCommandTag) read_commands(now);
+            if (tag == Poller::kCommands) read_commands(now);
         }
         broker_.turn(now.steady);
         send_outputs(now);

@@ -15,6 +15,7 @@
 #include "narrowgate/base/error.hpp"
 #include "sim/aws_broker.hpp"
 #include "sim/file_descriptor.hpp"
+#include "sim/poller.hpp"
 
 namespace narrowgate::sim {
 
@@ -66,7 +67,6 @@ private:
 
     Expected<void> open_tls();
     Expected<void> open_listener();
-    Expected<void> watch(int fd, std::uint64_t tag);
     void accept_all(Now now);
     // Each false when the socket is to be closed now.
     bool serve(AwsBroker::ConnectionId id, Socket& socket, Now now);
@@ -76,8 +76,6 @@ private:
     void send_outputs(Now now);
     void set_events(AwsBroker::ConnectionId id, Socket& socket, Now now);
     void read_commands(Now now);
-    bool stop_signalled();
-    int wait_time(Now now) const;
     void record(const AwsBroker::Taken& taken);
     void record(const std::string& line);
 
@@ -87,11 +85,9 @@ private:
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> recording_{nullptr, &std::fclose};
     AwsBroker broker_;
     std::unique_ptr<SSL_CTX, FreeContext> context_;
-    FileDescriptor epoll_;
-    FileDescriptor signals_;
+    Poller poller_;
     FileDescriptor listener_;
     Sockets sockets_;
-    std::string command_;  // the line that is not whole yet
     std::uint64_t failed_handshakes_ = 0;
 };
 

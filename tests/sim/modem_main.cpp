@@ -82,11 +82,6 @@ int main(int argc, char** argv) {
         if (!options.gateway) return complain({gateway + ": not an address", "write it like 127.0.0.1:5684"});
     }
 
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
-        sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
     auto process = sim::ModemProcess::make(options);
     if (!process) return complain(process.error());

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -26,10 +25,8 @@ namespace narrowgate::sim {
 namespace {
 
 // Other tags are numbers of outside ports.
-constexpr std::uint64_t kSignalTag = ~std::uint64_t{0};
-constexpr std::uint64_t kListenerTag = kSignalTag - 1;
-constexpr std::uint64_t kCommandTag = kSignalTag - 2;
-constexpr std::uint64_t kNodeTag = kSignalTag - 3;
+constexpr std::uint64_t kListenerTag = Poller::kLargestTag;
+constexpr std::uint64_t kNodeTag = kListenerTag - 1;
 
 constexpr std::size_t kReadBytes = 4096;
 // That wait for a node that does not read; then all of it is lost, as on a UART nobody listens to.
@@ -68,16 +65,9 @@ ModemProcess::~ModemProcess() {
 
 Expected<std::unique_ptr<ModemProcess>> ModemProcess::make(const ModemProcessOptions& options) {
     auto process = std::unique_ptr<ModemProcess>(new ModemProcess(options));
-    process->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
-        sigaddset(&signals, signal);
-    process->signals_ = FileDescriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (auto watched = process->watch(process->signals_.get(), kSignalTag); !watched)
-        return std::unexpected(watched.error());
-    // A file or /dev/null cannot be watched, and says nothing.
-    (void)process->watch(STDIN_FILENO, kCommandTag);
+    if (auto opened = process->poller_.open({SIGTERM, SIGINT, SIGUSR1}); !opened)
+        return std::unexpected(opened.error());
+    process->poller_.take_commands_from(STDIN_FILENO);
     if (!options.log_path.empty()) {
         process->log_.reset(std::fopen(options.log_path.c_str(), "we"));
         if (!process->log_) {
@@ -88,15 +78,6 @@ Expected<std::unique_ptr<ModemProcess>> ModemProcess::make(const ModemProcessOpt
     auto opened = options.socket_path.empty() ? process->open_pty() : process->open_serial();
     if (!opened) return std::unexpected(opened.error());
     return process;
-}
-
-Expected<void> ModemProcess::watch(int fd, std::uint64_t tag) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = tag;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-        return failure("epoll: " + system_message(errno));
-    return {};
 }
 
 Expected<void> ModemProcess::open_serial() {
@@ -113,7 +94,7 @@ Expected<void> ModemProcess::open_serial() {
         return failure(fmt::format("{}: {}", path_, system_message(errno)), "choose another path");
     }
     listener_ = std::move(fresh);
-    return watch(listener_.get(), kListenerTag);
+    return poller_.watch(listener_.get(), kListenerTag);
 }
 
 Expected<void> ModemProcess::open_pty() {
@@ -137,7 +118,7 @@ Expected<void> ModemProcess::open_pty() {
                            "choose another path");
     }
     node_ = std::move(master);
-    if (auto watched = watch(node_.get(), kNodeTag); !watched) return watched;
+    if (auto watched = poller_.watch(node_.get(), kNodeTag); !watched) return watched;
     switch_on(clock_.now());
     return {};
 }
@@ -169,7 +150,7 @@ void ModemProcess::accept_node(Now now) {
     if (!fresh) return;
     lose_node();
     node_ = std::move(fresh);
-    if (!watch(node_.get(), kNodeTag)) lose_node();
+    if (!poller_.watch(node_.get(), kNodeTag)) lose_node();
     if (!modem_) switch_on(now);
 }
 
@@ -198,10 +179,7 @@ void ModemProcess::write_node(Bytes bytes) {
     if (unsent_.size() > kUnsentBytes) unsent_.clear();
     if (unsent_.empty() != waits_to_write_) return;
     waits_to_write_ = !waits_to_write_;
-    epoll_event event{};
-    event.events = EPOLLIN | (waits_to_write_ ? EPOLLOUT : 0u);
-    event.data.u64 = kNodeTag;
-    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, node_.get(), &event);
+    poller_.change(node_.get(), kNodeTag, EPOLLIN | (waits_to_write_ ? EPOLLOUT : 0u));
 }
 
 // The network's side.
@@ -220,7 +198,7 @@ void ModemProcess::send(const Modem::Uplink& uplink) {
     }
     if (uplink.opens_mapping || !outside.socket) {
         FileDescriptor fresh = udp_socket(to);  // before the old one is closed: surely another port
-        if (!fresh || !watch(fresh.get(), uplink.outside_port)) return;
+        if (!fresh || !poller_.watch(fresh.get(), uplink.outside_port)) return;
         outside.socket = std::move(fresh);
     }
     outside.named = uplink.to;
@@ -252,16 +230,7 @@ void ModemProcess::read_outside(std::uint16_t number, Now now) {
 // The test's side.
 
 void ModemProcess::read_commands(Now now) {
-    std::array<char, kReadBytes> buffer;
-    const ssize_t bytes = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (bytes <= 0) {
-        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
-        return;
-    }
-    command_.append(buffer.data(), static_cast<std::size_t>(bytes));
-    for (auto end = command_.find('\n'); end != std::string::npos; end = command_.find('\n')) {
-        const std::string line = command_.substr(0, end);
-        command_.erase(0, end + 1);
+    for (const std::string& line : poller_.next_commands()) {
         if (!modem_) {
             fmt::print("{}\n", nlohmann::json{{"error", "the modem is not on: no node has come yet"}}.dump());
         } else if (const auto obeyed = obey(line, *modem_, now); !obeyed) {
@@ -276,9 +245,8 @@ void ModemProcess::read_commands(Now now) {
 // False when it is time to go.
 bool ModemProcess::read_signals(Now now) {
     bool goes_on = true;
-    signalfd_siginfo signal;
-    while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-        if (signal.ssi_signo != SIGUSR1) {
+    while (const auto signal = poller_.next_signal()) {
+        if (*signal != SIGUSR1) {
             goes_on = false;
         } else if (modem_) {
             modem_->rebind(now);
@@ -306,12 +274,12 @@ std::string ModemProcess::counts_text() const {
 
 bool ModemProcess::dispatch(std::uint64_t tag, Now now) {
     switch (tag) {
-        case kSignalTag:
+        case Poller::kSignals:
             return read_signals(now);
         case kListenerTag:
             accept_node(now);
             return true;
-        case kCommandTag:
+        case Poller::kCommands:
             read_commands(now);
             return true;
         case kNodeTag:
@@ -324,17 +292,11 @@ bool ModemProcess::dispatch(std::uint64_t tag, Now now) {
 }
 
 Expected<void> ModemProcess::run() {
-    std::array<epoll_event, 64> ready;
     for (bool goes_on = true; goes_on;) {
-        int wait = -1;
-        if (const auto deadline = modem_ ? modem_->deadline() : std::nullopt) {
-            const auto left = std::chrono::ceil<milliseconds>(*deadline - clock_.now().steady).count();
-            wait = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, 60'000));
-        }
-        const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait);
+        const auto ready = poller_.wait(modem_ ? modem_->deadline() : std::nullopt, clock_.now().steady);
         const Now now = clock_.now();
-        for (int i = 0; i < count; ++i)
-            goes_on = dispatch(ready[static_cast<std::size_t>(i)].data.u64, now) && goes_on;
+        for (const std::uint64_t tag : ready)
+            goes_on = dispatch(tag, now) && goes_on;
         if (!modem_) continue;
         write_node(modem_->transmit(now));
         while (const auto uplink = modem_->take_uplink(now))

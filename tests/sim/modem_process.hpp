@@ -16,6 +16,7 @@
 #include "narrowgate/base/error.hpp"
 #include "sim/file_descriptor.hpp"
 #include "sim/modem.hpp"
+#include "sim/poller.hpp"
 
 namespace narrowgate::sim {
 
@@ -55,7 +56,6 @@ private:
 
     explicit ModemProcess(const ModemProcessOptions& options);
 
-    Expected<void> watch(int fd, std::uint64_t tag);
     Expected<void> open_serial();
     Expected<void> open_pty();
     void switch_on(Now now);
@@ -74,15 +74,13 @@ private:
     std::string path_;
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> log_{nullptr, &std::fclose};
     std::optional<Modem> modem_;
-    FileDescriptor epoll_;
-    FileDescriptor signals_;
+    Poller poller_;
     FileDescriptor listener_;  // of the unix socket
     FileDescriptor terminal_;  // the node's end of the pseudo-terminal, held so that it never hangs up
     FileDescriptor node_;
     Bytes unsent_;  // that the node does not take
     bool waits_to_write_ = false;
     std::vector<Outside> outside_;  // by the modem's numbers
-    std::string command_;           // the line that is not whole yet
     std::uint64_t astray_ = 0;      // datagrams to nobody on this machine
 };
 

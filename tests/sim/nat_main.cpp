@@ -2,7 +2,6 @@
 //
 // narrowgate-nat: a carrier's NAT between nodes and a gateway, over real UDP.
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -107,11 +106,6 @@ int main(int argc, char** argv) {
     nat.replay_after_min = std::min(nat.replay_after_min, nat.replay_after_max);
 
     raise_file_limit();
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
-        sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     auto process = sim::NatProcess::make(options);
     if (!process) return complain(process.error());
     fmt::print("{}\n", nlohmann::json{{"listening", (*process)->address().text()}}.dump());

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,8 +13,7 @@ namespace narrowgate::sim {
 namespace {
 
 // Other tags are numbers of outside ports.
-constexpr std::uint64_t kSignalTag = ~std::uint64_t{0};
-constexpr std::uint64_t kInsideTag = kSignalTag - 1;
+constexpr std::uint64_t kInsideTag = Poller::kLargestTag;
 
 constexpr std::size_t kReceiveBytes = 4096;
 // A storm of nodes must not be lost before the link has a say in it; the kernel gives what it allows.
@@ -63,11 +60,8 @@ Expected<FileDescriptor> NatProcess::open_socket(Address& address, std::uint64_t
     socklen_t size = address.to_sockaddr(storage, v4);
     FileDescriptor fresh(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     (void)::setsockopt(fresh.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof kReceiveBufferBytes);
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = tag;
     if (!fresh || ::bind(fresh.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 ||
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fresh.get(), &watch) != 0) {
+        !poller_.watch(fresh.get(), tag)) {
         return failure(fmt::format("{}: {}", address.text(), system_message(errno)),
                        "choose another address, or raise the limit of open files (ulimit -n)");
     }
@@ -84,18 +78,8 @@ Expected<std::unique_ptr<NatProcess>> NatProcess::make(const NatProcessOptions& 
             "make both IPv4 or both IPv6");
     }
     auto process = std::unique_ptr<NatProcess>(new NatProcess(options));
-    process->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
-        sigaddset(&signals, signal);
-    process->signals_ = FileDescriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = kSignalTag;
-    if (::epoll_ctl(process->epoll_.get(), EPOLL_CTL_ADD, process->signals_.get(), &watch) != 0) {
-        return failure("epoll: " + system_message(errno));
-    }
+    if (auto opened = process->poller_.open({SIGTERM, SIGINT, SIGUSR1}); !opened)
+        return std::unexpected(opened.error());
     auto inside = process->open_socket(process->address_, kInsideTag);
     if (!inside) return std::unexpected(inside.error());
     process->inside_ = std::move(*inside);
@@ -149,9 +133,8 @@ void NatProcess::read_outside(std::uint16_t number, Now now) {
 // False when it is time to go.
 bool NatProcess::read_signals(Now now) {
     bool goes_on = true;
-    signalfd_siginfo signal;
-    while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-        if (signal.ssi_signo == SIGUSR1) {
+    while (const auto signal = poller_.next_signal()) {
+        if (*signal == SIGUSR1) {
             nat_.rebind_all(now.steady);
         } else {
             goes_on = false;
@@ -175,18 +158,11 @@ void NatProcess::deliver(Nat::Passage& passage, Now now) {
 }
 
 Expected<void> NatProcess::run() {
-    std::array<epoll_event, 256> ready;
     for (bool goes_on = true; goes_on;) {
-        int wait = -1;
-        if (const auto deadline = nat_.next_deadline()) {
-            const auto left = std::chrono::ceil<milliseconds>(*deadline - clock_.now().steady).count();
-            wait = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, 60'000));
-        }
-        const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait);
+        const auto ready = poller_.wait(nat_.next_deadline(), clock_.now().steady);
         const Now now = clock_.now();
-        for (int i = 0; i < count; ++i) {
-            const std::uint64_t tag = ready[static_cast<std::size_t>(i)].data.u64;
-            if (tag == kSignalTag) {
+        for (const std::uint64_t tag : ready) {
+            if (tag == Poller::kSignals) {
                 goes_on = read_signals(now);
             } else if (tag == kInsideTag) {
                 read_inside(now);

@@ -15,6 +15,7 @@
 #include "narrowgate/base/error.hpp"
 #include "sim/file_descriptor.hpp"
 #include "sim/nat.hpp"
+#include "sim/poller.hpp"
 #include "sim/recording.hpp"
 
 namespace narrowgate::sim {
@@ -60,8 +61,7 @@ private:
     SystemClock clock_;
     Nat nat_;
     Address address_;
-    FileDescriptor epoll_;
-    FileDescriptor signals_;
+    Poller poller_;
     FileDescriptor inside_;
     std::vector<Outside> outside_;  // by the engine's numbers, the attacker's ports too; opened at first use
     std::optional<RecordingWriter> recording_;

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,7 +15,6 @@
 namespace narrowgate::sim {
 namespace {
 
-constexpr std::uint64_t kSignalTag = ~std::uint64_t{0};
 // More than any datagram the gateway may send (P6), so that a longer one is seen and counted by the link.
 constexpr std::size_t kReceiveBytes = 4096;
 
@@ -75,18 +72,7 @@ NodeFleet::~NodeFleet() = default;
 Expected<std::unique_ptr<NodeFleet>> NodeFleet::make(const FleetOptions& options,
                                                      const std::vector<Identity>& identities) {
     auto fleet = std::unique_ptr<NodeFleet>(new NodeFleet(options));
-    fleet->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    fleet->signals_ = FileDescriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = kSignalTag;
-    if (::epoll_ctl(fleet->epoll_.get(), EPOLL_CTL_ADD, fleet->signals_.get(), &watch) != 0) {
-        return failure("epoll: " + system_message(errno));
-    }
+    if (auto opened = fleet->poller_.open({SIGTERM, SIGINT}); !opened) return std::unexpected(opened.error());
     if (!options.events_path.empty()) {
         fleet->events_.open(options.events_path, std::ios::trunc);
         if (!fleet->events_) {
@@ -116,11 +102,8 @@ Expected<void> NodeFleet::open_socket(Node& node) {
     const bool v4 = options_.gateway.is_v4();
     const socklen_t size = options_.gateway.to_sockaddr(gateway, v4);
     FileDescriptor fresh(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = node.index;
     if (!fresh || ::connect(fresh.get(), reinterpret_cast<const sockaddr*>(&gateway), size) != 0 ||
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fresh.get(), &watch) != 0) {
+        !poller_.watch(fresh.get(), node.index)) {
         return failure(fmt::format("socket {}: {}", node.index + 1, system_message(errno)),
                        "raise the limit of open files (ulimit -n) or lower --nodes");
     }
@@ -273,20 +256,15 @@ bool NodeFleet::run() {
     SteadyTime stop_making = options_.duration ? started_ + *options_.duration : SteadyTime::max();
     SteadyTime give_up = SteadyTime::max();
 
-    std::array<epoll_event, 256> ready;
     for (;;) {
         SteadyTime wake = next_report;
         if (!deadlines_.empty()) wake = std::min(wake, deadlines_.begin()->first);
         wake = std::min(wake, stop_making);
-        const auto wait = std::chrono::ceil<milliseconds>(wake - clock_.now().steady).count();
-        const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
-                                       static_cast<int>(std::max<milliseconds::rep>(wait, 0)));
+        const auto ready = poller_.wait(wake, clock_.now().steady);
         const Now now = clock_.now();
-        for (int i = 0; i < count; ++i) {
-            const std::uint64_t tag = ready[static_cast<std::size_t>(i)].data.u64;
-            if (tag == kSignalTag) {
-                signalfd_siginfo signal;
-                while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal)
+        for (const std::uint64_t tag : ready) {
+            if (tag == Poller::kSignals) {
+                while (poller_.next_signal())
                     stop_making = now.steady;
                 continue;
             }

@@ -20,6 +20,7 @@
 #include "sim/identities.hpp"
 #include "sim/link.hpp"
 #include "sim/node_client.hpp"
+#include "sim/poller.hpp"
 
 namespace narrowgate::sim {
 
@@ -68,8 +69,7 @@ private:
     const FleetOptions options_;
     std::mt19937_64 random_;
     SystemClock clock_;
-    FileDescriptor epoll_;
-    FileDescriptor signals_;
+    Poller poller_;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::set<std::pair<SteadyTime, std::size_t>> deadlines_;
     std::ofstream events_;

@@ -2,7 +2,6 @@
 //
 // narrowgate-sim-nodes: simulated NB-IoT nodes that speak to a real gateway over UDP.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -94,11 +93,6 @@ int main(int argc, char** argv) {
     }
     if (nodes > 0) identities->resize(nodes);
 
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     auto fleet = sim::NodeFleet::make(options, *identities);
     if (!fleet) return complain(fleet.error());
     return (*fleet)->run() ? 0 : 1;

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,10 +21,8 @@
 namespace narrowgate::sim {
 namespace {
 
-constexpr std::uint64_t kSignalTag = 0;
-constexpr std::uint64_t kListenerTag = 1;
-constexpr std::uint64_t kCommandTag = 2;
-constexpr std::uint64_t kPairTag = 3;
+constexpr std::uint64_t kListenerTag = 0;
+constexpr std::uint64_t kPairTag = 1;
 
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 // A piece that the kernel has not sent yet, as when the reader's window is full, is looked at again after
@@ -134,21 +131,8 @@ TcpLink::~TcpLink() = default;
 
 Expected<std::unique_ptr<TcpLink>> TcpLink::make(const TcpLinkOptions& options, const TcpLinkPlan& plan) {
     auto link = std::unique_ptr<TcpLink>(new TcpLink(options, plan));
-    link->epoll_ = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT})
-        sigaddset(&signals, signal);
-    link->signals_ = FileDescriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = kSignalTag;
-    if (::epoll_ctl(link->epoll_.get(), EPOLL_CTL_ADD, link->signals_.get(), &watch) != 0) {
-        return failure("epoll: " + system_message(errno));
-    }
-    // What cannot be waited for, as /dev/null, gives no commands.
-    watch.data.u64 = kCommandTag;
-    (void)::epoll_ctl(link->epoll_.get(), EPOLL_CTL_ADD, STDIN_FILENO, &watch);
+    if (auto opened = link->poller_.open({SIGTERM, SIGINT}); !opened) return std::unexpected(opened.error());
+    link->poller_.take_commands_from(STDIN_FILENO);
     if (auto done = link->listen(); !done) return std::unexpected(done.error());
     return link;
 }
@@ -168,13 +152,7 @@ Expected<void> TcpLink::listen() {
     (void)::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&storage), &size);
     address_ = Address::from_sockaddr(storage).value_or(address_);
     if (options_.filtered) return fill_backlog();
-    epoll_event watch{};
-    watch.events = EPOLLIN;
-    watch.data.u64 = kListenerTag;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.get(), &watch) != 0) {
-        return failure("epoll: " + system_message(errno));
-    }
-    return {};
+    return poller_.watch(listener_.get(), kListenerTag);
 }
 
 // With a backlog of 0 one connection waits to be accepted; while it does, Linux drops further SYNs.
@@ -301,11 +279,13 @@ void TcpLink::watch(Pair& pair) {
     // One without interest is not watched at all: its hang-up would be told again and again.
     const auto watch_for = [this](const FileDescriptor& socket, bool& watched, std::uint32_t events) {
         if (events == 0 && !watched) return;
-        epoll_event watch{};
-        watch.data.u64 = kPairTag;
-        watch.events = events;
-        const int change = !watched ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-        (void)::epoll_ctl(epoll_.get(), change, socket.get(), &watch);
+        if (!watched) {
+            (void)poller_.watch(socket.get(), kPairTag, events);
+        } else if (events == 0) {
+            poller_.forget(socket.get());
+        } else {
+            poller_.change(socket.get(), kPairTag, events);
+        }
         watched = events != 0;
     };
     watch_for(pair.near, pair.near_watched, pair.connecting ? 0 : interest(pair.up, pair.down));
@@ -324,24 +304,10 @@ void TcpLink::watch(Pair& pair) {
     }
 }
 
-bool TcpLink::read_signals() {
-    signalfd_siginfo signal;
-    return ::read(signals_.get(), &signal, sizeof signal) != sizeof signal;
-}
-
 void TcpLink::read_commands() {
-    std::array<char, 4096> buffer;
-    const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (count <= 0) {
-        // Nobody commands any more; the link stays as it is.
-        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
-        return;
-    }
-    commands_.append(buffer.data(), static_cast<std::size_t>(count));
-    for (std::size_t end = 0; (end = commands_.find('\n')) != std::string::npos;) {
-        fmt::print("{}\n", obey(std::string_view(commands_).substr(0, end)));
+    for (const std::string& line : poller_.next_commands()) {
+        fmt::print("{}\n", obey(line));
         std::fflush(stdout);
-        commands_.erase(0, end + 1);
     }
 }
 
@@ -402,26 +368,15 @@ TcpLinkCounts TcpLink::counts() const {
 }
 
 void TcpLink::run() {
-    std::array<epoll_event, 64> ready;
     for (bool goes_on = true; goes_on;) {
         std::optional<SteadyTime> next;
         for (const auto& pair : pairs_) {
             if (pair->next) next = next ? std::min(*next, *pair->next) : *pair->next;
         }
-        timespec wait{};
-        if (next) {
-            const SteadyTime now = clock_.now().steady;
-            const auto left = *next > now ? *next - now : SteadyTime::duration::zero();
-            const auto whole = std::chrono::floor<seconds>(left);
-            wait = {.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
-        }
-        const int count_ready = ::epoll_pwait2(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
-                                               next ? &wait : nullptr, nullptr);
-        for (int i = 0; i < count_ready; ++i) {
-            const std::uint64_t tag = ready[static_cast<std::size_t>(i)].data.u64;
-            if (tag == kSignalTag) goes_on = read_signals();
+        for (const std::uint64_t tag : poller_.wait(next, clock_.now().steady)) {
+            if (tag == Poller::kSignals) goes_on = !poller_.next_signal();
             if (tag == kListenerTag) accept();
-            if (tag == kCommandTag) read_commands();
+            if (tag == Poller::kCommands) read_commands();
         }
         // They are few: all are looked at in every turn.
         std::erase_if(pairs_, [this](const std::unique_ptr<Pair>& pair) {

@@ -20,6 +20,7 @@
 #include "narrowgate/base/error.hpp"
 #include "sim/file_descriptor.hpp"
 #include "sim/link.hpp"
+#include "sim/poller.hpp"
 #include "sim/stream_shaper.hpp"
 
 namespace narrowgate::sim {
@@ -96,7 +97,6 @@ private:
     static bool is_done(const Flow& flow);
     void watch(Pair& pair);
     static void count(const Pair& pair, TcpLinkCounts& counts);
-    bool read_signals();
     void read_commands();
     std::string obey(std::string_view line);
 
@@ -104,14 +104,12 @@ private:
     TcpLinkPlan plan_;
     SystemClock clock_;
     Address address_;
-    FileDescriptor epoll_;
-    FileDescriptor signals_;
+    Poller poller_;
     FileDescriptor listener_;
     std::vector<FileDescriptor> fillers_;  // connections of our own that fill the backlog
     std::vector<std::unique_ptr<Pair>> pairs_;
     std::uint64_t next_number_ = 0;  // of a connection of the present plan
     std::uint64_t seeds_drawn_ = 0;
-    std::string commands_;  // a line that is not whole yet
     TcpLinkCounts counts_;  // of connections that are over
 };
 

@@ -2,7 +2,6 @@
 //
 // narrowgate-link: a TCP link that is bad on purpose, between a gateway and its broker.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -147,11 +146,6 @@ int main(int argc, char** argv) {
     const auto plan = plan_of(flags);
     if (!plan) return complain(plan.error());
 
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT})
-        sigaddset(&signals, signal);
-    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     auto link = sim::TcpLink::make(options, *plan);
     if (!link) return complain(link.error());
     fmt::print("{}\n", nlohmann::json{{"listening", (*link)->address().text()}}.dump());
