@@ -17,12 +17,12 @@ SourcePrefix prefix_of(const Address& address) {
     return prefix;
 }
 
-SourceTable::SourceTable(std::uint64_t seed) : seed_(seed), sources_(kSets * kWays) {}
+SourceTable::SourceTable(std::uint64_t seed) : seed_(seed) {}
 
-Source* SourceTable::set_of(const SourcePrefix& prefix) {
+std::unique_ptr<SourceTable::Set>& SourceTable::set_of(const SourcePrefix& prefix) {
     Path path;
     path.remote.ip = prefix;
-    return &sources_[hash_of(path, seed_) % kSets * kWays];
+    return sets_[hash_of(path, seed_) % kSets];
 }
 
 void SourceTable::decay(Source& source, SteadyTime now) {
@@ -35,28 +35,30 @@ void SourceTable::decay(Source& source, SteadyTime now) {
 }
 
 Source* SourceTable::find(const SourcePrefix& prefix, SteadyTime now) {
-    Source* const set = set_of(prefix);
-    const auto found = std::find_if(
-        set, set + kWays, [&prefix](const Source& source) { return source.used && source.prefix == prefix; });
-    if (found == set + kWays) return nullptr;
+    const std::unique_ptr<Set>& set = set_of(prefix);
+    if (set == nullptr) return nullptr;
+    const auto found = std::ranges::find_if(
+        *set, [&prefix](const Source& source) { return source.used && source.prefix == prefix; });
+    if (found == set->end()) return nullptr;
     decay(*found, now);
-    return found;
+    return &*found;
 }
 
 Source* SourceTable::obtain(const SourcePrefix& prefix, SteadyTime now) {
     if (Source* known = find(prefix, now)) return known;
-    Source* const set = set_of(prefix);
+    std::unique_ptr<Set>& set = set_of(prefix);
+    if (set == nullptr) set = std::make_unique<Set>();
     // To push out one that is penalised, a stranger would have to fail as often from seven other sources.
     Source* least = nullptr;
-    for (Source* source = set; source != set + kWays; ++source) {
-        if (!source->used) {
-            least = source;
+    for (Source& source : *set) {
+        if (!source.used) {
+            least = &source;
             break;
         }
-        if (source->in_progress > 0) continue;
-        decay(*source, now);
+        if (source.in_progress > 0) continue;
+        decay(source, now);
         const auto weight = [](const Source& of) { return of.failures + of.successes; };
-        if (least == nullptr || weight(*source) < weight(*least)) least = source;
+        if (least == nullptr || weight(source) < weight(*least)) least = &source;
     }
     if (least == nullptr) return nullptr;
     *least = Source{.prefix = prefix, .used = true, .counted = now};
@@ -64,10 +66,15 @@ Source* SourceTable::obtain(const SourcePrefix& prefix, SteadyTime now) {
 }
 
 std::size_t SourceTable::penalised(SteadyTime now) const {
-    return static_cast<std::size_t>(std::count_if(sources_.begin(), sources_.end(), [now](Source source) {
-        decay(source, now);
-        return source.used && excess(source) > 0;
-    }));
+    std::size_t count = 0;
+    for (const std::unique_ptr<Set>& set : sets_) {
+        if (set == nullptr) continue;
+        for (Source source : *set) {
+            decay(source, now);
+            if (source.used && excess(source) > 0) ++count;
+        }
+    }
+    return count;
 }
 
 }  // namespace narrowgate::daemon

@@ -11,7 +11,7 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "narrowgate/base/address.hpp"
 #include "narrowgate/base/clock.hpp"
@@ -36,7 +36,8 @@ struct Source {
     SteadyTime unreported_since{};
 };
 
-// Thread: its owner's. Memory: 4096 sources of 72 bytes.
+// Thread: its owner's. Memory: at most 4096 sources of 64 bytes, in sets of 8 that are made when they are
+// needed.
 class SourceTable {
 public:
     static constexpr std::chrono::minutes kHalfLife{5};
@@ -65,11 +66,14 @@ private:
     static constexpr std::size_t kSets = 512;
     static constexpr std::size_t kWays = 8;
 
-    Source* set_of(const SourcePrefix& prefix);
+    using Set = std::array<Source, kWays>;
+
+    // Nothing when no source of it was ever seen.
+    std::unique_ptr<Set>& set_of(const SourcePrefix& prefix);
     static void decay(Source& source, SteadyTime now);
 
     const std::uint64_t seed_;
-    std::vector<Source> sources_;  // kSets times kWays
+    std::array<std::unique_ptr<Set>, kSets> sets_;
 };
 
 }  // namespace narrowgate::daemon

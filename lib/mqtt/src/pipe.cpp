@@ -13,16 +13,23 @@ namespace narrowgate::mqtt {
 
 Pipe::Pipe(io::EventLoop& loop, io::FileDescriptor library, io::FileDescriptor broker, Bytes early,
            TraceLog& trace, std::function<void()> done)
-    : loop_(loop), trace_(trace), done_(std::move(done)) {
+    : loop_(loop),
+      trace_(trace),
+      done_(std::move(done)),
+      to_broker_(flow_of(Direction::kToServer, std::max(kBufferBytes, early.size()))),
+      from_broker_(flow_of(Direction::kFromServer, kAnswerBytes)) {
     library_.fd = std::move(library);
     broker_.fd = std::move(broker);
-    if (early.size() > to_broker_.buffer.size()) to_broker_.buffer.resize(early.size());
-    std::ranges::copy(early, to_broker_.buffer.begin());
+    std::ranges::copy(early, to_broker_.buffer.get());
     to_broker_.end = early.size();
     trace_.watch_socket(broker_.fd.get());
     look_at(to_broker_, early);
     watch(broker_, io::Ready::kWrite | io::Ready::kRead);
     watch(library_, io::Ready::kRead);
+}
+
+Pipe::Flow Pipe::flow_of(Direction direction, std::size_t size) {
+    return {direction, size, std::make_unique_for_overwrite<std::uint8_t[]>(size), 0, 0, false, false, {}};
 }
 
 Pipe::~Pipe() {
@@ -79,7 +86,7 @@ bool Pipe::move(Flow& flow) {
 
 bool Pipe::fill(Flow& flow) {
     const End& from = source_of(flow);
-    const ssize_t count = ::recv(from.fd.get(), flow.buffer.data(), flow.buffer.size(), 0);
+    const ssize_t count = ::recv(from.fd.get(), flow.buffer.get(), flow.size, 0);
     if (count < 0) {
         if (errno == EAGAIN || errno == EINTR) return true;
         broke(from, errno);
@@ -95,14 +102,14 @@ bool Pipe::fill(Flow& flow) {
     }
     flow.begin = 0;
     flow.end = static_cast<std::size_t>(count);
-    look_at(flow, ByteView(flow.buffer).first(flow.end));
+    look_at(flow, ByteView(flow.buffer.get(), flow.end));
     return true;
 }
 
 bool Pipe::drain(Flow& flow) {
     const End& to = target_of(flow);
     const ssize_t count =
-        ::send(to.fd.get(), flow.buffer.data() + flow.begin, flow.end - flow.begin, MSG_NOSIGNAL);
+        ::send(to.fd.get(), flow.buffer.get() + flow.begin, flow.end - flow.begin, MSG_NOSIGNAL);
     if (count < 0) {
         if (errno == EAGAIN || errno == EINTR) return true;
         broke(to, errno);

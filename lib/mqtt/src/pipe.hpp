@@ -4,8 +4,10 @@
 // directions, in any pieces, with back-pressure and half-closes kept; each direction is metered.
 #pragma once
 
-#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "narrowgate/base/bytes.hpp"
 #include "narrowgate/io/event_loop.hpp"
@@ -39,7 +41,8 @@ private:
     // What `from` has sent and `to` has not taken.
     struct Flow {
         Direction direction;
-        Bytes buffer;
+        std::size_t size;                        // of the buffer, in bytes …
+        std::unique_ptr<std::uint8_t[]> buffer;  // … of which the kernel gives what is written to
         std::size_t begin = 0;
         std::size_t end = 0;
         bool read_over = false;   // no more to come from the one end
@@ -63,8 +66,10 @@ private:
     std::function<void()> done_;
     End library_;
     End broker_;
-    Flow to_broker_{Direction::kToServer, Bytes(kBufferBytes), 0, 0, false, false, {}};
-    Flow from_broker_{Direction::kFromServer, Bytes(kAnswerBytes), 0, 0, false, false, {}};
+    static Flow flow_of(Direction direction, std::size_t size);
+
+    Flow to_broker_;
+    Flow from_broker_;
 };
 
 }  // namespace narrowgate::mqtt

@@ -40,6 +40,11 @@ Error SqlFault::error(const std::filesystem::path& file) const {
     }
 }
 
+void take_pages_one_by_one() {
+    // Refused, and without effect, when SQLite is in use already.
+    [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
+}
+
 Database::Database(const std::filesystem::path& file, const std::string& file_layer, bool read_only) {
     sqlite3* handle = nullptr;
     // Readers too need write access, to the WAL index; query_only keeps them from more.

@@ -30,6 +30,11 @@ struct SqlFault {
     Error error(const std::filesystem::path& file) const;
 };
 
+// Before the first connection of the process: memory for pages is taken page by page, so that
+// Database::release_memory() gives all of it back. SQLite would take that of 20 pages for each cache, for
+// good.
+void take_pages_one_by_one();
+
 // Thread: one at a time.
 class Database {
 public:

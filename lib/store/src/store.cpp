@@ -34,6 +34,7 @@ bool is_within_bounds(const Unit& unit) {
 }  // namespace
 
 Expected<std::unique_ptr<Store>> Store::open(const Options& options, Log& log, const Clock& clock) {
+    take_pages_one_by_one();
     auto engine = Engine::open(options, log, clock);
     if (!engine) return std::unexpected(engine.error());
     return std::unique_ptr<Store>(new Store(std::make_unique<Impl>(std::move(*engine))));
