@@ -287,9 +287,12 @@ def callers_who_say_nothing_hold_nobody_up(stage):
                 visit.connect(str(gateway.folder / "run" / name))
                 visit.sendall(b"G" if name == "api.sock" else b"{")
             began = time.monotonic()
-            answer = control_status(gateway) if name == "control.sock" else api_status(gateway, 40)[1]
+            answer = control_status(gateway) if name == "control.sock" else api_status(gateway)[1]
             waited = time.monotonic() - began
             check("error" not in answer, f"{name}: {answer}")
+            # Who stops in the middle of a call has a place at the control socket until his time is over; at the
+            # API's he has none, and nobody waits for him.
+            check(name == "control.sock" or waited < 3, f"{name}: answered after {waited:.1f} s")
             print(f"{name}: {count} who say nothing; the next was answered after {waited:.1f} s")
             # The other door is not theirs, and neither is the daemon.
             began = time.monotonic()
