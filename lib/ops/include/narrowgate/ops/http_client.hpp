@@ -26,7 +26,7 @@ public:
     // Calls back with pieces of the body as they come, until it ends or the callback returns false. The
     // result has no body, unless the status is not 200.
     std::expected<HttpResponse, AskFailure> stream(const std::string& target,
-                                                    const std::function<bool(std::string_view)>& piece) const;
+                                                   const std::function<bool(std::string_view)>& piece) const;
 
 private:
     const std::filesystem::path socket_;
