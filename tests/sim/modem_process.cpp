@@ -11,11 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <string_view>
 
 #include "sim/counts_json.hpp"
 #include "sim/modem_control.hpp"

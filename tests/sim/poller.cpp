@@ -27,20 +27,20 @@ void Poller::take_commands_from(int fd) {
     (void)watch(fd, kCommands);
 }
 
-Expected<void> Poller::watch(int fd, std::uint64_t tag, std::uint32_t events) {
+bool Poller::set(int how, int fd, std::uint64_t tag, std::uint32_t events) {
     epoll_event event{};
     event.events = events;
     event.data.u64 = tag;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-        return failure("epoll: " + system_message(errno));
+    return ::epoll_ctl(epoll_.get(), how, fd, &event) == 0;
+}
+
+Expected<void> Poller::watch(int fd, std::uint64_t tag, std::uint32_t events) {
+    if (!set(EPOLL_CTL_ADD, fd, tag, events)) return failure("epoll: " + system_message(errno));
     return {};
 }
 
 void Poller::change(int fd, std::uint64_t tag, std::uint32_t events) {
-    epoll_event event{};
-    event.events = events;
-    event.data.u64 = tag;
-    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+    (void)set(EPOLL_CTL_MOD, fd, tag, events);
 }
 
 void Poller::forget(int fd) {

@@ -48,6 +48,8 @@ public:
 private:
     static constexpr std::size_t kMostAtOnce = 256;
 
+    bool set(int how, int fd, std::uint64_t tag, std::uint32_t events);
+
     FileDescriptor epoll_;
     FileDescriptor signals_;
     int commands_ = -1;

@@ -50,6 +50,7 @@ private:
         RecordMeter meter;
     };
 
+    static Flow flow_of(Direction direction, std::size_t size);
     End& source_of(const Flow& flow) { return flow.direction == Direction::kToServer ? library_ : broker_; }
     End& target_of(const Flow& flow) { return flow.direction == Direction::kToServer ? broker_ : library_; }
     // False when the pipe is broken.
@@ -66,8 +67,6 @@ private:
     std::function<void()> done_;
     End library_;
     End broker_;
-    static Flow flow_of(Direction direction, std::size_t size);
-
     Flow to_broker_;
     Flow from_broker_;
 };

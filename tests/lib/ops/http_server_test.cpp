@@ -38,6 +38,9 @@ HttpAnswer echo(const HttpRequest& request) {
     return text(out + (request.over_socket ? " socket" : " loopback"));
 }
 
+// A patience that does not end before a test does.
+constexpr seconds kForTheWholeTest{600};
+
 class HttpServerTest : public testing::Test {
 protected:
     HttpServerTest() {
@@ -48,9 +51,11 @@ protected:
     ~HttpServerTest() override { std::filesystem::remove_all(folder_); }
 
     std::unique_ptr<HttpServer> open(HttpServer::Handler handler, bool loopback = false,
-                                     std::size_t threads = 4) {
+                                     std::size_t threads = 4,
+                                     seconds patience = HttpServerOptions{}.patience) {
         HttpServerOptions options = at_socket();
         options.threads = threads;
+        options.patience = patience;
         if (loopback) options.loopback_port = 0;
         auto server = HttpServer::open(options, std::move(handler));
         if (!server) ADD_FAILURE() << server.error().text();
@@ -225,10 +230,7 @@ TEST_F(HttpServerTest, ARequestThatDoesNotEndIsCutOff) {
 // Byte after byte, each in time: the request as a whole is not. There is one thread, and it is held up by
 // none.
 TEST_F(HttpServerTest, WhoDripsHoldsUpNobodyAndIsClosedAfterOneRequestsTime) {
-    HttpServerOptions options = at_socket();
-    options.threads = 1;
-    options.patience = seconds(1);
-    const auto server = HttpServer::open(options, echo);
+    const auto server = open(echo, false, 1, seconds(1));
     ASSERT_TRUE(server);
     const auto slow = connect_to_socket();
     const std::jthread drip([&slow](const std::stop_token& over) {
@@ -245,17 +247,13 @@ TEST_F(HttpServerTest, WhoDripsHoldsUpNobodyAndIsClosedAfterOneRequestsTime) {
 
 // Nobody's patience ends during the test: whoever waited for one of them would do so for ever.
 TEST_F(HttpServerTest, WhoBeginsARequestAndStopsHoldsUpNobody) {
-    HttpServerOptions options = at_socket();
-    options.loopback_port = 0;
-    options.threads = 1;
-    options.patience = seconds(600);
-    const auto server = HttpServer::open(options, echo);
+    const auto server = open(echo, true, 1, kForTheWholeTest);
     ASSERT_TRUE(server);
     std::vector<io::FileDescriptor> begun;
     for (const std::string_view piece :
          {"G", "GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\nHost: localhost\r\n\r"}) {
         begun.push_back(connect_to_socket());
-        begun.push_back(connect_to_port(*(*server)->loopback_port()));
+        begun.push_back(connect_to_port(*server->loopback_port()));
         for (const auto* fd : {&begun[begun.size() - 2], &begun.back()})
             ASSERT_EQ(::send(fd->get(), piece.data(), piece.size(), 0), static_cast<ssize_t>(piece.size()));
     }
@@ -266,9 +264,7 @@ TEST_F(HttpServerTest, WhoBeginsARequestAndStopsHoldsUpNobody) {
 }
 
 TEST_F(HttpServerTest, WhoSaysFarTooMuchBeforeTheHeadEndsIsClosed) {
-    HttpServerOptions options = at_socket();
-    options.patience = seconds(600);
-    const auto server = HttpServer::open(options, echo);
+    const auto server = open(echo, false, 4, kForTheWholeTest);
     ASSERT_TRUE(server);
     const auto talker = connect_to_socket();
     const std::string line = "X-More: " + std::string(1000, 'x') + "\r\n";
@@ -284,21 +280,17 @@ TEST_F(HttpServerTest, WhoSaysFarTooMuchBeforeTheHeadEndsIsClosed) {
 
 // Far more than there are threads, and nobody's patience ends during the test.
 TEST_F(HttpServerTest, WhoSaysNothingHoldsUpNobody) {
-    HttpServerOptions options = at_socket();
-    options.loopback_port = 0;
-    options.threads = 2;
-    options.patience = seconds(600);
-    const auto server = HttpServer::open(options, echo);
+    const auto server = open(echo, true, 2, kForTheWholeTest);
     ASSERT_TRUE(server);
     const auto begun = std::chrono::steady_clock::now();
     std::vector<io::FileDescriptor> silent;
     for (int i = 0; i < 32; ++i) {
         silent.push_back(connect_to_socket());
-        silent.push_back(connect_to_port(*(*server)->loopback_port()));
+        silent.push_back(connect_to_port(*server->loopback_port()));
     }
     EXPECT_EQ(get("/now"), "GET /now socket");
     const auto answer =
-        talk(connect_to_port(*(*server)->loopback_port()), "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        talk(connect_to_port(*server->loopback_port()), "GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n");
     EXPECT_NE(answer.find("GET /now loopback"), std::string::npos) << answer;
     EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(30));
 }
@@ -306,7 +298,7 @@ TEST_F(HttpServerTest, WhoSaysNothingHoldsUpNobody) {
 TEST_F(HttpServerTest, OfTooManySilentOnesTheOldestIsClosed) {
     HttpServerOptions options = at_socket();
     options.most_waiting = 2;
-    options.patience = seconds(600);
+    options.patience = kForTheWholeTest;
     const auto server = HttpServer::open(options, echo);
     ASSERT_TRUE(server);
     const auto oldest = connect_to_socket();
